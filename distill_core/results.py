@@ -1,0 +1,201 @@
+"""What was measured: frozen types with units in their names. A number that is missing is None, never 0 or a guess."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Provenance = Literal["measured", "published", "exact"]
+StateName = Literal["queued", "running", "paused", "done", "failed", "stopped", "lost", "damaged"]
+FINAL: frozenset[str] = frozenset({"done", "failed", "stopped", "lost", "damaged"})
+LIVE: frozenset[str] = frozenset({"queued", "running", "paused"})
+
+
+class Record(BaseModel):
+    """Frozen; unknown keys are kept out so that an old result still reads after a field was removed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ErrorInfo(Record):
+    """An error as data: one model's failure is one row's error."""
+
+    kind: str
+    message: str
+    hint: str = ""
+
+
+class Environment(Record):
+    """The machine and the versions of a run: the provenance of all its numbers."""
+
+    machine: str
+    cpu: str
+    cores: int
+    memory_gib: float
+    device: str
+    device_name: str
+    dtype: str
+    threads: int
+    omp_wait_policy: str
+    os: str
+    python: str
+    versions: dict[str, str]
+    started_at: str
+
+
+class State(Record):
+    """Where a run stands. `progress` is 0–1; `eta_s` is the run's own estimate of the time left."""
+
+    state: StateName
+    message: str = ""
+    hint: str = ""
+    progress: float = 0.0
+    eta_s: float | None = None
+    created_at: str = ""
+    started_at: str = ""
+    ended_at: str = ""
+    pid: int | None = None
+
+
+class Metric(Record):
+    """One point of a curve. `arm` names the curve (for instance "distilled"), `step` counts updates."""
+
+    arm: str = ""
+    step: int
+    epoch: float
+    split: Literal["train", "validation", "test"]
+    name: str
+    value: float
+    examples: int = 0
+    elapsed_s: float = 0.0
+
+
+class Accuracy(Record):
+    """Share of right answers with its 95 % Wilson interval (fractions 0–1)."""
+
+    accuracy: float
+    ci_low: float
+    ci_high: float
+    n_eval: int
+
+
+class BenchmarkRow(Record):
+    """One model at one batch size and length. With `error` set, the numbers that could not be had are None."""
+
+    model: str
+    title: str
+    family: str
+    weights: Literal["random", "pretrained", "fine-tuned", "unknown"] = "unknown"
+    params: int | None = None
+    params_by_part: dict[str, int] | None = None
+    batch_size: int
+    seq_len: int
+    latency_ms_p50: float | None = None
+    latency_ms_p90: float | None = None
+    latency_ms_p95: float | None = None
+    latency_ms_p99: float | None = None
+    examples_per_s: float | None = None
+    peak_memory_mib: float | None = None
+    tokenize_ms: float | None = None
+    load_s: float | None = None
+    first_forward_ms: float | None = None
+    n_iterations: int | None = None
+    busy_cores: float | None = None
+    device: str = "cpu"
+    dtype: str = "float32"
+    threads: int | None = None
+    accuracy: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    n_eval: int | None = None
+    accuracy_note: str = ""
+    commit: str | None = None
+    provenance: Provenance = "measured"
+    error: ErrorInfo | None = None
+
+
+class CompareResult(Record):
+    kind: Literal["compare"] = "compare"
+    baseline: str
+    dataset: str
+    rows: tuple[BenchmarkRow, ...] = ()
+
+
+class FinetuneArmResult(Record):
+    """One arm at one training size and seed."""
+
+    arm: str
+    train_examples: int
+    seed: int
+    accuracy: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    n_eval: int | None = None
+    train_s: float | None = None
+    params: int | None = None
+    params_trained: int | None = None
+    error: ErrorInfo | None = None
+
+
+class FinetuneResult(Record):
+    kind: Literal["finetune"] = "finetune"
+    model: str
+    dataset: str
+    label_names: tuple[str, ...] = ()
+    arms: tuple[FinetuneArmResult, ...] = ()
+
+
+class ModelReport(Record):
+    """Size, speed and accuracy of one model, measured in the same run and process as its rival."""
+
+    params: int
+    params_by_part: dict[str, int] = {}
+    layers: int
+    accuracy: float
+    ci_low: float
+    ci_high: float
+    n_eval: int
+    latency_ms_p50: float | None = None
+    latency_ms_p95: float | None = None
+
+
+class StudentReport(ModelReport):
+    """A student beside its teacher. `retained` = student accuracy / teacher accuracy; `speedup` = teacher p50 /
+    student p50; `agreement` = share of test texts on which both say the same; `kl_to_teacher` in nats."""
+
+    arm: str
+    seed: int = 0
+    params_saved: float
+    retained: float
+    speedup: float | None = None
+    agreement: float
+    kl_to_teacher: float
+    inherited_errors: int = 0
+    new_errors: int = 0
+    repaired_errors: int = 0
+    train_s: float = 0.0
+
+
+class DistillResult(Record):
+    kind: Literal["distill"] = "distill"
+    dataset: str
+    teacher_ref: str
+    label_names: tuple[str, ...] = ()
+    teacher: ModelReport | None = None
+    teacher_pass_s: float | None = None
+    students: tuple[StudentReport, ...] = ()
+
+
+Result = CompareResult | FinetuneResult | DistillResult
+RESULTS: dict[str, type[CompareResult] | type[FinetuneResult] | type[DistillResult]] = {
+    "compare": CompareResult,
+    "finetune": FinetuneResult,
+    "distill": DistillResult,
+}
+
+
+def parse_result(data: dict[str, Any]) -> Result | None:
+    """The typed result of result.json; None where it is of no known kind."""
+    kind = RESULTS.get(str(data.get("kind")))
+    return kind.model_validate(data) if kind else None

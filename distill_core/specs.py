@@ -1,0 +1,191 @@
+"""What was asked: one frozen type a kind of job. Forms, command-line flags and JSON files all come from these types.
+
+A field's description, range, unit and typical values are written once, here; `parse` turns every violation into one
+SpecError that names the value, what is allowed and what is typical.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from distill_core.errors import SpecError
+from distill_core.model_ref import ModelRef, Ref
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps", "xpu"]
+DTypeName = Literal["auto", "float32", "bfloat16", "float16"]
+FinetuneArm = Literal["pretrained", "frozen", "scratch", "bow"]
+DistillArm = Literal["distilled", "init-only", "scratch", "scratch-distilled"]
+
+
+def _split(value: Any) -> Any:
+    """`1,8` → ["1", "8"], so that one field serves flags, query parameters and JSON."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return [value] if isinstance(value, int | float | Ref) else value
+
+
+Many = BeforeValidator(_split)
+
+
+def _field(default: Any, description: str, *, unit: str = "", typical: str = "", **limits: Any) -> Any:
+    return Field(default, description=description, json_schema_extra={"unit": unit, "typical": typical}, **limits)
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=4096)
+
+    title: str = _field("", "A name for this run, shown in lists.", max_length=120)
+    device: DeviceName = _field("auto", "Where to compute; auto takes the fastest device that is there.")
+    dtype: DTypeName = _field("auto", "Number format; auto takes float32 on a CPU.")
+    threads: int | None = _field(None, "CPU threads; empty means all physical cores.", ge=1, le=1024)
+    seed: int = _field(0, "Seed of every random choice; the same seed gives the same run.", ge=0, le=2**31 - 1)
+
+
+class CompareSpec(_Spec):
+    """Measure models side by side: size, speed, memory, and accuracy where a model can classify."""
+
+    kind: Literal["compare"] = "compare"
+    models: Annotated[tuple[ModelRef, ...], Many] = _field(
+        ..., "Models to compare, separated by commas.", min_length=1, max_length=40
+    )
+    dataset: str = _field("none", "Data set for accuracy and tokenize time, or none.", max_length=1024)
+    batch_sizes: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Many] = _field(
+        (1,), "Texts per batch.", unit="texts", typical="1–32", min_length=1, max_length=8
+    )
+    seq_lens: Annotated[tuple[Annotated[int, Field(ge=4, le=4096)], ...], Many] = _field(
+        (128,), "Tokens per text.", unit="tokens", typical="32–512", min_length=1, max_length=8
+    )
+    min_time_s: float = _field(1.0, "Shortest measuring time of one cell.", unit="s", typical="0.5–5", gt=0, le=120)
+    eval_examples: int = _field(1000, "Test texts for accuracy at most; 0 means all.", unit="texts", ge=0, le=1_000_000)
+    baseline: ModelRef | None = _field(None, "The model that the others are compared with; empty: the first.")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.models)) < len(self.models):
+            raise SpecError("A model is listed twice.", "List each model once.")
+        if self.baseline is not None and self.baseline not in self.models:
+            raise SpecError(f"The baseline {self.baseline} is not among the models.", "Add it to the models.")
+        return self
+
+
+class _TrainSpec(_Spec):
+    dataset: str = _field("movies", "Data set to learn from.", max_length=1024)
+    epochs: int = _field(2, "Passes over the training texts.", typical="1–5", ge=1, le=200)
+    batch_size: int = _field(32, "Texts per step.", unit="texts", typical="16–64", ge=1, le=1024)
+    learning_rate: float = _field(1e-4, "Highest learning rate.", typical="2e-5 – 3e-4", gt=0, le=1)
+    warmup_fraction: float = _field(0.1, "Share of the steps with a rising learning rate.", ge=0, lt=1)
+    weight_decay: float = _field(0.01, "AdamW's weight decay.", ge=0, le=1)
+    max_grad_norm: float = _field(1.0, "Gradients longer than this are clipped.", gt=0, le=1000)
+    max_length: int = _field(64, "Longer texts are cut at this many tokens.", unit="tokens", ge=4, le=4096)
+    eval_examples: int = _field(0, "Test texts for the accuracy at most; 0 means all.", unit="texts", ge=0, le=10**6)
+    checkpoint_every_s: float = _field(30.0, "Seconds between two checkpoints.", unit="s", ge=0, le=3600)
+    text_column: str = _field("text", "Column with the text, for an own CSV file.", max_length=200)
+    label_column: str = _field("label", "Column with the label, for an own CSV file.", max_length=200)
+
+
+class FinetuneSpec(_TrainSpec):
+    """Fine-tune a pre-trained model on labeled texts, beside arms that show what pre-training was worth."""
+
+    kind: Literal["finetune"] = "finetune"
+    model: ModelRef = _field(Ref("minilm", "minilm"), "Model to start from.")
+    train_examples: Annotated[tuple[Annotated[int, Field(ge=2, le=10**7)], ...], Many] = _field(
+        (2000,), "Labeled texts to learn from; several numbers give a learning curve.", unit="texts",
+        typical="200–8000", min_length=1, max_length=12,
+    )  # fmt: skip
+    arms: Annotated[tuple[FinetuneArm, ...], Many] = _field(
+        ("pretrained",),
+        "pretrained, frozen (linear probe), scratch, bow (bag of words).",
+        min_length=1,
+        max_length=4,
+    )
+    seeds: int = _field(1, "How many seeds; each draws its own training texts.", ge=1, le=20)
+
+
+class DistillSpec(_TrainSpec):
+    """Teach a student network with a teacher's soft labels."""
+
+    kind: Literal["distill"] = "distill"
+    teacher: ModelRef = _field(..., "The fine-tuned model that teaches, for instance run:ID.")
+    student: ModelRef | None = _field(None, "Another model as student; empty: a shallower copy of the teacher.")
+    student_layers: int = _field(3, "Layers of the student.", typical="half of the teacher's", ge=1, le=100)
+    init: Literal["teacher-layers", "random"] = _field("teacher-layers", "Where the student's first weights come from.")
+    layers: Annotated[tuple[Annotated[int, Field(ge=0, le=99)], ...] | None, Many] = _field(
+        None, "Teacher layers to copy, counted from 0; empty: evenly spread.", max_length=100
+    )
+    temperature: float = _field(2.0, "Softens teacher and student distributions.", typical="1–10", gt=0, le=1000)
+    soft: float = _field(0.5, "Weight of the soft-target loss.", typical="0.5", ge=0, le=1000)
+    hard: float = _field(0.5, "Weight of the cross-entropy with the true labels.", typical="0.5", ge=0, le=1000)
+    cosine: float = _field(0.0, "Weight of the cosine loss on hidden states.", typical="0–1", ge=0, le=1000)
+    train_examples: int = _field(0, "Texts to learn from; 0 means all.", unit="texts", ge=0, le=10**7)
+    epochs: int = _field(3, "Passes over the training texts.", typical="2–5", ge=1, le=200)
+    arms: Annotated[tuple[DistillArm, ...], Many] = _field(
+        ("distilled",),
+        "distilled; init-only (teacher's layers, labels alone); scratch; scratch-distilled.",
+        min_length=1, max_length=4,
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.soft + self.hard + self.cosine == 0:
+            raise SpecError("All loss weights are 0, so nothing would be learned.", "Raise soft, hard or cosine.")
+        if self.layers is not None and len(self.layers) != self.student_layers:
+            raise SpecError(
+                f"{len(self.layers)} teacher layers are listed for a student of {self.student_layers} layers.",
+                "List one teacher layer for each student layer.",
+            )
+        return self
+
+
+Spec = Annotated[CompareSpec | FinetuneSpec | DistillSpec, Field(discriminator="kind")]
+SPECS: dict[str, type[_Spec]] = {"compare": CompareSpec, "finetune": FinetuneSpec, "distill": DistillSpec}
+_ADAPTER: TypeAdapter[CompareSpec | FinetuneSpec | DistillSpec] = TypeAdapter(Spec)
+
+
+def parse(data: dict[str, Any]) -> CompareSpec | FinetuneSpec | DistillSpec:
+    """A spec from untrusted values. Raises SpecError with the first problem in the user's words."""
+    if data.get("kind") not in SPECS:
+        raise SpecError(f"Unknown kind of run {data.get('kind')!r}.", f"Known: {', '.join(SPECS)}.")
+    try:
+        return _ADAPTER.validate_python(data)
+    except ValidationError as error:
+        raise _explain(error, SPECS[data["kind"]]) from error
+
+
+_LIMITS = {"greater_than": ("gt", ">"), "greater_than_equal": ("ge", "≥"), "less_than": ("lt", "<"),
+           "less_than_equal": ("le", "≤"), "too_short": ("min_length", "at least"),
+           "too_long": ("max_length", "at most")}  # fmt: skip
+
+
+def _explain(error: ValidationError, spec: type[_Spec]) -> SpecError:
+    first = error.errors(include_url=False)[0]
+    loc = [str(part) for part in first["loc"] if part not in SPECS]
+    name = loc[0] if loc else "spec"
+    got = repr(first["input"])[:80]
+    field = spec.model_fields.get(name)
+    extra = field.json_schema_extra if field is not None and isinstance(field.json_schema_extra, dict) else {}
+    typical = f"Typical: {extra['typical']}." if extra.get("typical") else ""
+    if first["type"] in _LIMITS:
+        key, sign = _LIMITS[first["type"]]
+        size = " entries" if "too_" in first["type"] else ""
+        limit = first.get("ctx", {})[key]
+        return SpecError(f"{name} must be {sign} {limit:,}{size}, got {got}.", typical)
+    if first["type"] == "missing":
+        return SpecError(f"{name} is missing.", field.description or "" if field else "")
+    if first["type"] == "extra_forbidden":
+        return SpecError(f"{name} is not a setting of {spec.model_fields['kind'].default}.",
+                         f"Known: {', '.join(spec.model_fields)}.")  # fmt: skip
+    if first["type"] == "literal_error":
+        return SpecError(f"{name} must be one of {first['ctx']['expected']}, got {got}.", typical)
+    if first["type"] in ("int_parsing", "int_from_float", "int_type"):
+        return SpecError(f"{name} must be a whole number, got {got}.", typical)
+    return SpecError(f"{name}: {first['msg'].lower()}, got {got}.", typical)
