@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     )
     niceness: int = Field(5, ge=0, le=19, description="How far queued runs step back for the page server (0 to 19).")
     asset_timeout_s: float = Field(300, gt=0, description="Deadline for one asset from a package registry.")
+    asset_mirror: Path | None = Field(
+        None, description="Folder with archives of the package registry, for rooms without a network."
+    )
     hub_timeout_s: float = Field(15, gt=0, description="Deadline for a first answer of the Hub (seconds).")
     hub_download_timeout_s: float = Field(
         1800, gt=0, description="Deadline for the download of one checkpoint from the Hub (seconds)."
