@@ -2,7 +2,7 @@
 
     spec.json       what was asked                  written once, when the run is created
     env.json        machine, device, versions       the run's process
-    launch.json     who started it and how          the launcher
+    launch.json     token, number of starts          the launcher
     state.json      queued, running, paused, …      the run's process while it lives, else the launcher
     control.json    pause, resume, step, stop       pages and command line
     metrics.jsonl   points of the curves            the run's process, append only
@@ -11,13 +11,12 @@
     alive.lock      an OS lock held while it lives  the run's process
     checkpoint/ model/ predictions.parquet          the run's process
 
-JSON is written to a temporary file and moved into place; a reader skips a half-written line.
+JSON is written whole (json_files.py); a reader of metrics.jsonl skips a half-written line.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import secrets
@@ -25,12 +24,14 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
-from distill_core import specs
+from distill_core import locks, specs
 from distill_core.errors import DistillError, RunError
+from distill_core.json_files import read_json as read_json
+from distill_core.json_files import write_json as write_json
 from distill_core.results import LIVE, Environment, Metric, Result, State, parse_result
 
 Command = Literal["pause", "resume", "step", "stop"]
@@ -40,33 +41,6 @@ _ID = re.compile(r"\d{6,9}-[0-9a-f]{6}|[a-z0-9][a-z0-9-]{0,60}")
 def now() -> str:
     """The time in UTC, ISO 8601, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write whole or not at all. Raises RunError when the disk or the rights do not allow it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(data, file, indent=1, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise RunError(
-            f"Cannot write {path.name} in {path.parent}: {error.strerror}.",
-            "Free some disk space or check the permissions of the folder; DISTILL_RUNS_DIR names another one.",
-        ) from error
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in the file; None when it is missing, half-written or not an object."""
-    try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return data if isinstance(data, dict) else None
 
 
 @dataclass(frozen=True)
@@ -98,6 +72,14 @@ class Run:
     @property
     def lock_file(self) -> Path:
         return self.path / "alive.lock"
+
+    @property
+    def control_file(self) -> Path:
+        return self.path / "control.json"
+
+    def is_alive(self) -> bool:
+        """Whether the run's process lives, whatever state.json says."""
+        return locks.is_held(self.lock_file)
 
     # ── what was asked, where it stands ──────────────────────────────────────────────────────────────────────
 
@@ -145,23 +127,28 @@ class Run:
 
     def command(self, command: Command) -> None:
         """Ask the run's process to pause, resume, take one step or stop. `seq` tells one step from the next."""
-        seq = int((read_json(self.path / "control.json") or {}).get("seq", 0)) + 1
-        write_json(self.path / "control.json", {"command": command, "seq": seq, "at": now()})
+        write_json(self.control_file, {"command": command, "seq": self.control()[1] + 1, "at": now()})
 
     def control(self) -> tuple[Command | None, int]:
-        """The last command and its number."""
-        data = read_json(self.path / "control.json") or {}
-        return data.get("command"), int(data.get("seq", 0))
+        """The last command and its number; None and 0 where there is none or it cannot be read."""
+        data = read_json(self.control_file) or {}
+        command, seq = data.get("command"), data.get("seq")
+        if command not in get_args(Command) or not isinstance(seq, int):
+            return None, 0
+        return command, seq
 
     def clear_control(self) -> None:
-        (self.path / "control.json").unlink(missing_ok=True)
+        self.control_file.unlink(missing_ok=True)
 
     # ── curves and results ───────────────────────────────────────────────────────────────────────────────────
 
     def add_metrics(self, metrics: list[Metric]) -> None:
-        """Append points. One write a call, so that a crash costs at most one half line."""
-        lines = "".join(metric.model_dump_json() + "\n" for metric in metrics)
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        """Append points. One write a call, so that a crash costs at most one half line, which the next call ends."""
+        lines = "".join(metric.model_dump_json() + "\n" for metric in metrics).encode()
+        with (self.path / "metrics.jsonl").open("ab+") as file:
+            if file.tell() > 0:
+                file.seek(-1, os.SEEK_END)
+                lines = lines if file.read(1) == b"\n" else b"\n" + lines
             file.write(lines)
 
     def read_metrics(self, offset: int = 0) -> tuple[list[Metric], int]:
@@ -174,7 +161,7 @@ class Run:
             return [], offset
         end = data.rfind(b"\n") + 1
         found = []
-        for line in data[:end].splitlines():
+        for line in data[:end].split(b"\n"):
             with contextlib.suppress(ValueError):
                 found.append(Metric.model_validate_json(line))
         return found, offset + end
@@ -205,35 +192,33 @@ class RunStore:
     """All runs below one folder."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root.absolute()
+
+    @property
+    def queue_lock_file(self) -> Path:
+        """The lock under which runs are queued and started, by whatever process."""
+        return self.root / ".queue.lock"
 
     def create(self, spec: specs.CompareSpec | specs.FinetuneSpec | specs.DistillSpec) -> Run:
         """A new queued run. It appears whole: a hidden directory is filled, then renamed."""
+        run_id = f"{self._next_number():06d}-{secrets.token_hex(3)}"
+        hidden = self.root / f".new-{run_id}"
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            while True:
-                run_id = f"{self._next_number():06d}-{secrets.token_hex(3)}"
-                hidden = self.root / f".new-{run_id}"
-                hidden.mkdir()
-                write_json(hidden / "spec.json", spec.model_dump(mode="json"))
-                write_json(hidden / "state.json", State(state="queued", created_at=now()).model_dump())
-                hidden.rename(self.root / run_id)
-                return Run(self.root / run_id)
-        except OSError as error:
+            hidden.mkdir(parents=True)
+            write_json(hidden / "spec.json", spec.model_dump(mode="json"))
+            write_json(hidden / "state.json", State(state="queued", created_at=now()).model_dump())
+            hidden.rename(self.root / run_id)
+        except (OSError, RunError) as error:
+            shutil.rmtree(hidden, ignore_errors=True)
+            reason = error.strerror if isinstance(error, OSError) else error.message
             raise RunError(
-                f"Cannot create a run in {self.root}: {error.strerror}.",
+                f"Cannot create a run in {self.root}: {reason}.",
                 "Check the permissions and the free disk space, or set DISTILL_RUNS_DIR to another folder.",
             ) from error
+        return Run(self.root / run_id)
 
     def _next_number(self) -> int:
-        numbers = [int(name.split("-")[0]) for name in self._names() if name[:6].isdigit()]
-        return max(numbers, default=0) + 1
-
-    def _names(self) -> list[str]:
-        try:
-            return sorted(entry.name for entry in os.scandir(self.root) if not entry.name.startswith("."))
-        except OSError:
-            return []
+        return max((_number(run.id) for run in self.list()), default=0) + 1
 
     def get(self, run_id: str) -> Run:
         """The run of this id. Raises RunError for an id that is malformed or unknown; no path leaves the root."""
@@ -246,15 +231,30 @@ class RunStore:
 
     def list(self) -> list[Run]:
         """All runs, oldest first."""
-        paths = [self.root / name for name in self._names() if _ID.fullmatch(name)]
-        return [Run(path) for path in paths if path.is_dir() and not path.is_symlink()]
+        try:
+            with os.scandir(self.root) as entries:
+                names = [e.name for e in entries if _ID.fullmatch(e.name) and e.is_dir(follow_symlinks=False)]
+        except OSError:
+            return []
+        return [Run(self.root / name) for name in sorted(names, key=lambda name: (_number(name), name))]
 
     def remove(self, run_id: str) -> None:
-        """Delete a run's directory. Raises RunError while it is queued, running or paused."""
+        """Delete a run's directory. Raises RunError while it is queued, running or paused, or its process lives."""
         run = self.get(run_id)
         state = run.state().state
-        if state in LIVE:
-            raise RunError(f"The run {run_id} is {state}.", "Stop it first.")
+        if state in LIVE or run.is_alive():
+            raise RunError(f"The run {run_id} is {state if state in LIVE else 'still at work'}.", "Stop it first.")
         hidden = self.root / f".gone-{run_id}-{secrets.token_hex(3)}"
-        run.path.rename(hidden)
+        try:
+            run.path.rename(hidden)
+        except OSError as error:
+            raise RunError(
+                f"Cannot delete the run {run_id}: {error.strerror}.", "Close programs that use it."
+            ) from error
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _number(run_id: str) -> int:
+    """The place in the order of creation; 0 for a run with a name, which came with the repository."""
+    head = run_id.partition("-")[0]
+    return int(head) if head.isdigit() and len(head) >= 6 else 0

@@ -1,0 +1,169 @@
+"""First in, first out, with a number of slots, on this machine. No daemon: whoever calls `tick` moves the queue on.
+
+Pages call it when they look, the command line when it waits, and each run's process when it ends. Ticks exclude each
+other by the queue's lock; whether a run lives is told by the lock that its process holds, and by nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from typing import Any
+
+from distill_core.errors import DistillError
+from distill_core.launch import processes, queue
+from distill_core.launch.base import AnySpec, Launcher, resumable
+from distill_core.results import LIVE
+from distill_core.runs import Run, RunStore, now
+from distill_core.settings import settings
+from distill_core.worker import RESUME_HINT
+
+_STARTS_AT_MOST = 3
+
+
+class LocalLauncher(Launcher):
+    """`command` is what a run's process is; `grace_s` is the time between stop, SIGTERM and SIGKILL."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        slots: int | None = None,
+        command: tuple[str, ...] = processes.WORKER,
+        grace_s: float = 5.0,
+    ) -> None:
+        super().__init__(store)
+        self.slots = slots or settings().slots
+        self._command = command
+        self._grace_s = grace_s
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._stopping: dict[str, float] = {}
+
+    def submit(self, spec: AnySpec, token: str | None = None) -> Run:
+        with queue.locked(self.store):
+            known = queue.with_token(self.store, token) if token else None
+            if known is None:
+                queue.check_disk(self.store)
+                queue.check_length(self.store, self.slots)
+                run = self.store.create(spec)
+                run.set_launch_info({"launcher": "local", "token": token})
+            self._advance()
+        return known or run
+
+    def tick(self) -> None:
+        # When another process is at it already, it does what is to be done.
+        with contextlib.suppress(DistillError, OSError), queue.locked(self.store, wait_s=0):
+            self._advance()
+
+    def stop(self, run_id: str) -> None:
+        run = self.store.get(run_id)
+        with queue.locked(self.store):
+            if run.state().state in LIVE:
+                run.command("stop")
+            self._advance()
+
+    def resume(self, run_id: str) -> Run:
+        with queue.locked(self.store):
+            self._advance()  # a run that has just died may not be known as lost yet
+            run = resumable(self.store, run_id)
+            queue.check_disk(self.store)
+            queue.check_length(self.store, self.slots)
+            queue.requeue(run)
+            run.set_launch_info({**run.launch_info(), "launcher": "local", "starts": 0})
+            self._advance()
+        return run
+
+    def queue_position(self, run_id: str) -> int | None:
+        self.store.get(run_id)
+        ids = [run.id for run in queue.waiting(self.store)]
+        return ids.index(run_id) + 1 if run_id in ids else None
+
+    # ── one tick, under the queue's lock ─────────────────────────────────────────────────────────────────────
+
+    def _advance(self) -> None:
+        ended = self._reap()
+        free = self.slots
+        waiting = []
+        for run in self.store.list():
+            with contextlib.suppress(DistillError, OSError):  # one run's damage is its own
+                if run.state().state not in LIVE:
+                    continue
+                if run.is_alive():
+                    free -= 1
+                    self._insist_on_stop(run)
+                elif run.state().state == "queued":
+                    waiting.append(run)
+                else:
+                    _bury(run, ended.get(run.id))
+        for run in waiting:
+            with contextlib.suppress(DistillError, OSError):
+                free -= self._start(run, free > 0)
+
+    def _start(self, run: Run, has_slot: bool) -> int:
+        """Start a waiting run, or end it where it cannot or shall not start. Returns the number of slots it takes."""
+        if run.control()[0] == "stop":
+            _end(run, "stopped", "Stopped before it began.", RESUME_HINT)
+            return 0
+        if not has_slot:
+            return 0
+        try:
+            run.spec()
+        except DistillError as error:
+            _end(run, "damaged", error.message, error.hint)
+            return 0
+        info = run.launch_info()
+        starts = info.get("starts", 0)
+        if starts >= _STARTS_AT_MOST:
+            _end(run, "failed", f"The run's process ended {starts} times before it began.", "Its log says why.")
+            return 0
+        run.set_launch_info({**info, "starts": starts + 1})
+        try:
+            process = processes.start(run, self._command)
+        except OSError as error:
+            _end(run, "failed", f"The run's process cannot be started: {error.strerror}.", "Try again later.")
+            return 0
+        if process is not None:
+            self._children[run.id] = process
+        return 1
+
+    def _insist_on_stop(self, run: Run) -> None:
+        """A run that was told to stop and goes on gets SIGTERM after the grace, and SIGKILL after another."""
+        if run.control()[0] != "stop":
+            self._stopping.pop(run.id, None)
+            return
+        waited_s = time.monotonic() - self._stopping.setdefault(run.id, time.monotonic())
+        pid = run.state().pid
+        if run.id in self._children:
+            pid = self._children[run.id].pid
+        if pid is None or waited_s < self._grace_s:
+            return
+        own_group = run.launch_info().get("launcher") == "local"
+        processes.send(pid, hard=waited_s >= 2 * self._grace_s, group=own_group)
+
+    def _reap(self) -> dict[str, int]:
+        """Exit codes of this launcher's children that have ended since the last tick."""
+        ended = {}
+        for run_id, process in list(self._children.items()):
+            if processes.has_ended(process):
+                del self._children[run_id]
+                self._stopping.pop(run_id, None)
+                ended[run_id] = process.returncode
+        return ended
+
+
+def _bury(run: Run, exit_code: int | None) -> None:
+    """End a run whose process is gone without a last word."""
+    if run.control()[0] == "stop":
+        _end(run, "stopped", "Stopped.", RESUME_HINT)
+        return
+    how = "its process is gone (killed, out of memory, or the machine went down)"
+    if exit_code == -9:
+        how = "its process was killed (signal 9), most often because the memory ran out"
+    elif exit_code:
+        how = f"its process crashed ({f'signal {-exit_code}' if exit_code < 0 else f'exit code {exit_code}'})"
+    _end(run, "lost", f"The run ended without a word: {how}.", RESUME_HINT)
+
+
+def _end(run: Run, state: str, message: str, hint: str) -> None:
+    changes: dict[str, Any] = {"state": state, "message": message, "hint": hint}
+    run.set_state(**changes, eta_s=None, pid=None, ended_at=now())

@@ -1,0 +1,95 @@
+"""The queue of one runs folder: the lock under which it changes, who may enter, and how long the wait will be."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+
+from filelock import FileLock, Timeout
+
+from distill_core.errors import LaunchError
+from distill_core.results import FINAL
+from distill_core.runs import Run, RunStore
+from distill_core.settings import settings
+
+_TOKENS_KEPT = 200
+_DURATIONS_USED = 10
+
+
+@contextlib.contextmanager
+def locked(store: RunStore, wait_s: float = 10.0) -> Iterator[None]:
+    """Hold the queue's lock: no other thread or process queues or starts a run meanwhile. Raises LaunchError."""
+    try:
+        store.root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(store.queue_lock_file)
+        lock.acquire(timeout=wait_s, poll_interval=0.01)
+    except Timeout as error:
+        raise LaunchError("The queue is busy.", "Try again in a moment.") from error
+    except OSError as error:
+        raise LaunchError(
+            f"The folder {store.root} cannot be used: {error.strerror}.",
+            "Check its permissions, or set DISTILL_RUNS_DIR to another folder.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def requeue(run: Run) -> None:
+    """Put an ended run back: its commands are forgotten, its checkpoint and results stay."""
+    run.clear_control()
+    run.set_state(state="queued", message="", hint="", ended_at="", eta_s=None, pid=None)
+
+
+def waiting(store: RunStore) -> list[Run]:
+    """The runs that wait for a slot, the next one first."""
+    return [run for run in store.list() if run.state().state == "queued" and not run.is_alive()]
+
+
+def with_token(store: RunStore, token: str) -> Run | None:
+    """The run that was queued with this token, among the newest ones."""
+    for run in reversed(store.list()[-_TOKENS_KEPT:]):
+        if run.launch_info().get("token") == token:
+            return run
+    return None
+
+
+def check_disk(store: RunStore) -> None:
+    """Raises LaunchError when less disk is free than a run may need."""
+    free_mib = shutil.disk_usage(store.root).free // 2**20
+    least_mib = settings().min_free_disk_mib
+    if free_mib < least_mib:
+        raise LaunchError(
+            f"Only {free_mib:,} MiB of disk are free in {store.root}; a run needs {least_mib:,} MiB.",
+            "Delete runs that you no longer need (DISTILL_MIN_FREE_DISK_MIB sets the limit).",
+        )
+
+
+def check_length(store: RunStore, slots: int) -> None:
+    """Raises LaunchError, with an estimate of the wait, when no more runs may wait."""
+    count = len(waiting(store))
+    if count < settings().max_queue:
+        return
+    wait_s = estimate_wait_s(store, count, slots)
+    estimate = "" if wait_s is None else f" They will take about {_minutes(wait_s)}."
+    raise LaunchError(f"The queue is full: {count} runs are waiting.{estimate}", "Try again when some have ended.")
+
+
+def estimate_wait_s(store: RunStore, ahead: int, slots: int) -> float | None:
+    """Seconds until `ahead` runs have had their turn, from the last runs' durations; None while nothing is known."""
+    durations: list[float] = []
+    for run in reversed(store.list()):
+        state = run.state()
+        if state.state in FINAL and state.started_at and state.ended_at:
+            took = datetime.fromisoformat(state.ended_at) - datetime.fromisoformat(state.started_at)
+            durations.append(max(0.0, took.total_seconds()))
+        if len(durations) == _DURATIONS_USED:
+            break
+    return sum(durations) / len(durations) * ahead / slots if durations else None
+
+
+def _minutes(seconds: float) -> str:
+    return "a minute" if seconds < 90 else f"{seconds / 60:.0f} minutes"
