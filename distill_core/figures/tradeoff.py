@@ -1,0 +1,122 @@
+"""What is worth having: accuracy against latency, or size against latency where no accuracy is claimed.
+
+The frontier is the step line of the models that no other model beats in both.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from distill_core import tables, units
+from distill_core.figures import accuracy, bars, latency, theme
+from distill_core.figures.labels import Scale, name_points
+
+EMPTY = "Nothing to weigh up yet"
+HEIGHT = 440
+_PLOT_PX = (620.0, 340.0)  # the space between the axes on a laptop; labels are placed for it
+
+
+def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> go.Figure:
+    """One batch size and length of a compare frame with its relative columns (`tables.relative_to`)."""
+    with_accuracy = bool(frame["accuracy"].notna().any())
+    value = "accuracy" if with_accuracy else "params"
+    models = frame.dropna(subset=["latency_ms_p50", value]).reset_index(drop=True)
+    if models.empty:
+        return theme.empty(EMPTY, "The first measured model appears here.")
+    on = tables.pareto(
+        models, lower="latency_ms_p50", other=value, other_is_better_when="higher" if with_accuracy else "lower"
+    )
+    title = accuracy_title(models) if with_accuracy else size_title(models)
+    xs, ys, axis_titles = _axes(models, with_accuracy, relative)
+    scales = Scale.around(xs, _PLOT_PX[0]), Scale.around(ys, _PLOT_PX[1])
+    sizes = _diameters(models) if with_accuracy else [15.0] * len(models)
+    return theme.figure(
+        [_frontier(xs, ys, on, scales, dark), _points(models, xs, ys, sizes, dark)],
+        title,
+        xaxis=theme.axis(axis_titles[0], **scales[0].axis()),
+        yaxis=theme.axis(axis_titles[1], **scales[1].axis()),
+        annotations=name_points([str(name) for name in models["label"]], xs, ys, sizes, scales),
+        height=HEIGHT,
+    )
+
+
+def _axes(models: pd.DataFrame, with_accuracy: bool, relative: bool) -> tuple[list[float], list[float], list[str]]:
+    columns = {
+        (True, False): ("latency_ms_p50", "accuracy", "accuracy (%)", 100.0),
+        (False, False): ("latency_ms_p50", "params", "parameters (millions)", 1e-6),
+        (True, True): ("latency_ratio", "accuracy_ratio", "accuracy (% of baseline)", 100.0),
+        (False, True): ("latency_ratio", "params_ratio", "parameters (× baseline)", 1.0),
+    }
+    x, y, y_title, factor = columns[with_accuracy, relative]
+    if x not in models or models[[x, y]].isna().to_numpy().any():
+        x, y, y_title, factor = columns[with_accuracy, False]
+    x_title = "latency p50 (ms a batch)" if x == "latency_ms_p50" else "latency p50 (× baseline)"
+    return [float(v) for v in models[x]], [float(v) * factor for v in models[y]], [x_title, y_title]
+
+
+def _diameters(models: pd.DataFrame) -> list[float]:
+    """Marks whose area is in proportion to the number of parameters."""
+    sizes = models["params"].astype("Float64").fillna(0).astype(float)
+    largest = float(sizes.max()) or 1.0
+    return [max(9.0, 40 * (size / largest) ** 0.5) for size in sizes]
+
+
+def _frontier(
+    xs: list[float], ys: list[float], on: pd.Series[bool], scales: tuple[Scale, Scale], dark: bool
+) -> dict[str, object]:
+    points = sorted({(x, y) for x, y, is_on in zip(xs, ys, on, strict=True) if is_on})
+    falling = len(points) > 1 and points[-1][1] < points[0][1]
+    edge = scales[1].ends[1 if falling or len(points) == 1 else 0]
+    path = [(points[0][0], edge), *points, (scales[0].ends[1], points[-1][1])]
+    return {
+        "type": "scatter", "mode": "lines", "x": [x for x, _ in path], "y": [y for _, y in path],
+        "line": {"shape": "hv", "color": theme.accent(dark), "width": 1.5, "dash": "dot"}, "hoverinfo": "skip",
+    }  # fmt: skip
+
+
+def _points(
+    models: pd.DataFrame, xs: list[float], ys: list[float], sizes: list[float], dark: bool
+) -> dict[str, object]:
+    colors = theme.colors(models, dark)
+    kinds = zip(models["family"], models["model"], strict=True)
+    ring = "#E4EAF0" if dark else "#1E2A35"
+    own = [str(model).startswith("run:") for model in models["model"]]
+    return {
+        "type": "scatter", "mode": "markers", "x": xs, "y": ys, "hoverinfo": "text", "hovertext": hovers(models),
+        "marker": {
+            "size": sizes, "color": colors, "opacity": 1,
+            "symbol": [theme.symbol(str(family), model == "minilm") for family, model in kinds],
+            "line": {"width": [3.0 if is_own else 2.0 for is_own in own],
+                     "color": [ring if is_own else color for is_own, color in zip(own, colors, strict=True)]},
+        },
+    }  # fmt: skip
+
+
+def hovers(models: pd.DataFrame) -> list[str]:
+    """Size, accuracy and latency of each model in words."""
+    texts = []
+    for (_, row), name in zip(models.iterrows(), bars.labels(models), strict=True):
+        good = f"{accuracy.sentence(row, name)}<br>" if not units.is_missing(row["accuracy"]) else ""
+        texts.append(f"{good}{latency.sentence(row, name)}<br>{units.millions(row['params'])} parameters, exact")
+    return texts
+
+
+def size_title(models: pd.DataFrame) -> str:
+    """Which model is fastest and which smallest."""
+    fastest = theme.safe(models.sort_values("latency_ms_p50").iloc[0]["label"])
+    smallest = theme.safe(models.sort_values("params").iloc[0]["label"])
+    if fastest == smallest:
+        return f"{fastest} is both the fastest and the smallest"
+    return f"{fastest} is the fastest, {smallest} the smallest"
+
+
+def accuracy_title(models: pd.DataFrame) -> str:
+    """The fastest model whose interval reaches the most accurate one's, and what it gains."""
+    best = models.sort_values("accuracy").iloc[-1]
+    rivals = models[(models["ci_high"] >= best["ci_low"]).fillna(False)]
+    pick = rivals.sort_values("latency_ms_p50").iloc[0] if len(rivals) else best
+    if pick["model"] == best["model"]:
+        return f"{theme.safe(best['label'])} is the most accurate; no faster model's interval reaches it"
+    gain = units.times(best["latency_ms_p50"] / pick["latency_ms_p50"])
+    return f"{theme.safe(pick['label'])}: {gain} faster than {theme.safe(best['label'])}, and their intervals overlap"

@@ -1,0 +1,76 @@
+"""Numbers as people read them: two or three significant digits, the unit beside them, "n/a" where there is none."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+MISSING = "n/a"
+
+
+def is_missing(value: object) -> bool:
+    """True for None, NaN and pandas' NA."""
+    return value is None or value != value or str(value) == "<NA>"
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """`109482240 → 109,000,000`, `58.31 → 58.3`, `0.01234 → 0.0123`; integers up to 999 stay whole."""
+    if value is None or is_missing(value) or math.isinf(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, decimals)
+    shown = f"{rounded:,.{max(0, decimals)}f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def millions(count: float | None) -> str:
+    """A number of parameters: `109482240 → 109 M`."""
+    return MISSING if count is None or is_missing(count) else f"{significant(count / 1e6)} M"
+
+
+def milliseconds(value: float | None) -> str:
+    """`58.31 → 58.3 ms`."""
+    return MISSING if value is None or is_missing(value) else f"{significant(value)} ms"
+
+
+def mebibytes(value: float | None) -> str:
+    """`431.2 → 431 MiB`."""
+    return MISSING if value is None or is_missing(value) else f"{significant(value)} MiB"
+
+
+def percent(fraction: float | None, digits: int = 2) -> str:
+    """`0.394 → 39 %`; three digits from 99.5 % on, so that 99.7 % does not read as 100 %."""
+    if fraction is None or is_missing(fraction):
+        return MISSING
+    if 0.995 <= fraction < 1 or 1 < fraction < 1.005:
+        digits = 3 if fraction < 1 else 4
+    return f"{significant(fraction * 100, digits)} %"
+
+
+def times(ratio: float | None) -> str:
+    """`1.894 → 1.9 ×`."""
+    return MISSING if ratio is None or is_missing(ratio) else f"{significant(ratio, 2)} ×"
+
+
+def duration(seconds: float | None) -> str:
+    """`42 → 40 s`, `130 → 2 min`: a rough wait, not a measurement."""
+    if seconds is None or is_missing(seconds):
+        return MISSING
+    if seconds < 10:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90:
+        return f"{round(seconds / 5) * 5} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{significant(seconds / 3600, 2)} h"
+
+
+def day(iso: str) -> str:
+    """`2025-11-22T07:55:00.000+00:00 → 22 Nov 2025`; an unreadable time gives the empty string."""
+    try:
+        moment = datetime.fromisoformat(iso)
+    except ValueError:
+        return ""
+    return f"{moment.day} {moment:%b %Y}"
