@@ -89,8 +89,10 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "t5", "T5", "T5Config", "encoder-decoder",
-        {"d_model": 768, "d_kv": 64, "d_ff": 3072, "num_layers": 12, "num_decoder_layers": 12, "num_heads": 12},
-        _mini(d_model=128, d_kv=64, d_ff=512, num_layers=2, num_decoder_layers=2, num_heads=2),
+        {"d_model": 768, "d_kv": 64, "d_ff": 3072, "num_layers": 12, "num_decoder_layers": 12, "num_heads": 12,
+         "decoder_start_token_id": 0},
+        _mini(d_model=128, d_kv=64, d_ff=512, num_layers=2, num_decoder_layers=2, num_heads=2,
+              decoder_start_token_id=0),
         ("num_layers", "num_decoder_layers"), "unigram", "#117733", "#3FAF68", "google-t5/t5-base",
         "PavanNeerudu/t5-base-finetuned-sst2", pooled_token="eos", max_positions=None,
         sst2_note="This checkpoint answers in text ('negative' / 'positive').",

@@ -1,22 +1,285 @@
-"""ModelRef → model."""
+"""ModelRef → model and tokenizer. The architectures are transformers' own; no code from a checkpoint is ever run."""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
+import torch
 import transformers
-from transformers import AutoModel, PretrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 
+from distill_core import families
+from distill_core.errors import DistillError, ModelError, RunError
 from distill_core.families import Family
+from distill_core.model_ref import Ref
+from distill_core.runs import RunStore
+from distill_core.settings import DATA
+from distill_core.tokens import Encoded, encode
+
+Weights = Literal["random", "pretrained", "fine-tuned"]
+_BY_MODEL_TYPE = {"openai-gpt": "gpt", **{key: key for key in families.BY_KEY}}
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with all that is needed to feed it and to name it.
+
+    `tokenizer` is None for a structure of random weights. `label_names` is None for a bare model (no head).
+    `commit` is the resolved commit of a checkpoint from the Hub.
+    """
+
+    ref: Ref
+    family: Family
+    model: Any
+    tokenizer: Any
+    weights: Weights
+    label_names: tuple[str, ...] | None = None
+    commit: str | None = None
+    prompt: str = ""
+
+    def encode(self, texts: Sequence[str], max_length: int) -> Encoded:
+        """The texts as this model wants them. Raises ModelError without a tokenizer or beyond its positions."""
+        if self.tokenizer is None:
+            raise ModelError(
+                f"{self.ref} has random weights and no tokenizer.", "Choose minilm, a run, or a checkpoint of the Hub."
+            )
+        return encode(self.tokenizer, [self.prompt + text for text in texts], max_length, self.family)
+
+    @property
+    def title(self) -> str:
+        """A short name for tables and figures."""
+        if self.ref.source == "structure":
+            return self.family.title
+        return {"minilm": "MiniLM"}.get(self.ref.source, str(self.ref))
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder with config.json, *.safetensors and a tokenizer."""
+
+    path: Path
+    commit: str | None = None
 
 
 def build_config(family: Family, fields: dict[str, Any], **more: Any) -> PretrainedConfig:
-    """The transformers config of a family with these fields."""
+    """The transformers config of a family. GPT has no padding token of its own: it gets id 0."""
     config: PretrainedConfig = getattr(transformers, family.config_class)(**fields, **more)
+    if config.pad_token_id is None:
+        config.pad_token_id = 0
+    config.use_cache = False  # a cache of past keys serves generation alone
     return config
 
 
 def build_backbone(family: Family, fields: dict[str, Any]) -> PreTrainedModel:
     """The bare model (no head) with random weights."""
-    model: PreTrainedModel = AutoModel.from_config(build_config(family, fields))
-    return model
+    return AutoModel.from_config(build_config(family, fields))
+
+
+def build_classifier(config: PretrainedConfig, label_names: tuple[str, ...]) -> PreTrainedModel:
+    """A classifier with random weights for these classes."""
+    _set_labels(config, label_names)
+    return AutoModelForSequenceClassification.from_config(config)
+
+
+def family_of(config: PretrainedConfig) -> Family:
+    """The family of a config. Raises ModelError for an architecture that is not one of the ten."""
+    key = _BY_MODEL_TYPE.get(config.model_type)
+    if key is None:
+        raise ModelError(
+            f"{config.model_type!r} is not one of the ten families.", f"Known: {', '.join(_BY_MODEL_TYPE)}."
+        )
+    return families.get(key)
+
+
+def load(ref: Ref, store: RunStore, *, label_names: tuple[str, ...] | None = None) -> LoadedModel:
+    """Load a model.
+
+    With `label_names` the model gets a classification head for these classes: its own where it was fine-tuned on as
+    many, else a fresh one (seed torch before). Without, a fine-tuned model keeps its head and any other comes bare.
+
+    Raises:
+        ModelError: it does not exist, has no safetensors, is of another architecture, or is not whole.
+        AssetError: a registry or the Hub does not deliver it.
+    """
+    if ref.source == "structure":
+        return _structure(ref, label_names)
+    checkpoint = locate(ref, store)
+    config = _read_config(checkpoint.path)
+    family = family_of(config)
+    fine_tuned = any("SequenceClassification" in name for name in config.architectures or [])
+    names = label_names or (_labels(config) if fine_tuned else None)
+    config.use_cache = False
+    tokenizer = load_tokenizer(checkpoint.path, config)
+    text = _text_labels(ref, config)
+    if text is not None:
+        model: Any = _read_weights(AutoModelForSeq2SeqLM, checkpoint.path, config)
+        wrapped = TextClassifier(model, tokenizer, tuple(text.words))
+        return LoadedModel(
+            ref, family, wrapped, tokenizer, "fine-tuned", tuple(text.words), checkpoint.commit, text.prefix
+        )
+    if names is not None:
+        keeps_head = fine_tuned and len(names) == len(_labels(config))
+        _set_labels(config, names)
+        model = _read_weights(AutoModelForSequenceClassification, checkpoint.path, config, resized=not keeps_head)
+    else:
+        model = _read_weights(AutoModel, checkpoint.path, config)
+    weights: Weights = "fine-tuned" if fine_tuned else "pretrained"
+    return LoadedModel(ref, family, model, tokenizer, weights, names, checkpoint.commit)
+
+
+def _structure(ref: Ref, label_names: tuple[str, ...] | None) -> LoadedModel:
+    family = families.get(ref.name)
+    config = build_config(family, family.official)
+    if label_names is None:
+        model: Any = AutoModel.from_config(config)
+    else:
+        model = build_classifier(config, label_names)
+    return LoadedModel(ref, family, model, None, "random", label_names)
+
+
+def locate(ref: Ref, store: RunStore) -> Checkpoint:
+    """The folder of a checkpoint; fetched first where it is not here yet."""
+    if ref.source == "minilm":
+        from distill_core import assets
+
+        return Checkpoint(assets.ensure("minilm"))
+    if ref.source in ("hub", "sst2", "hub_repo"):
+        from distill_core import hub
+
+        snapshot = hub.fetch(hub_id(ref))
+        return Checkpoint(snapshot.path, snapshot.commit)
+    if ref.source == "run":
+        run = store.get(ref.name)
+        if not (run.model_dir / "config.json").is_file():
+            raise RunError(
+                f"The run {ref.name} has saved no model (state: {run.state().state}).",
+                "Choose a finished training run.",
+            )
+        return Checkpoint(run.model_dir)
+    if ref.source == "mini":
+        path = DATA / "minis" / ref.name
+        if not path.is_dir():
+            raise ModelError(f"{ref} is not in data/minis.", "Use minilm or a model of your own run instead.")
+        return Checkpoint(path)
+    path = Path(ref.name)
+    if not (path / "config.json").is_file():
+        raise ModelError(
+            f"There is no model in {ref.name!r}: config.json is missing.", "Name a save_pretrained folder."
+        )
+    return Checkpoint(path)
+
+
+def hub_id(ref: Ref) -> str:
+    """The Hub repository that a reference means. Raises ModelError where a family has no fine-tuned checkpoint."""
+    if ref.source == "hub_repo":
+        return ref.name
+    family = families.get(ref.name)
+    if ref.source == "hub":
+        return family.hub_id
+    if family.sst2_hub_id is None:
+        raise ModelError(family.sst2_note, f"Fine-tune {family.key}@hub yourself.")
+    return family.sst2_hub_id
+
+
+def load_tokenizer(path: Path, config: PretrainedConfig) -> Any:
+    """The checkpoint's tokenizer. One without a padding token pads with its unknown token, in the config too.
+
+    Raises ModelError when there is none or it does not read.
+    """
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(
+            f"The tokenizer in {path.name} does not load: {_first_line(error)}.", "Check its files."
+        ) from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    config.pad_token_id = tokenizer.pad_token_id
+    return tokenizer
+
+
+def _read_config(path: Path) -> PretrainedConfig:
+    if not any(path.glob("*.safetensors")):
+        raise ModelError(f"{path.name} has no safetensors weights.", "Pickled weights are never loaded.")
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"The config in {path.name} does not load: {_first_line(error)}.", "Check config.json."
+        ) from error
+    return config
+
+
+def _read_weights(auto: Any, path: Path, config: PretrainedConfig, *, resized: bool = False) -> Any:
+    quiet = logging.getLogger("transformers.modeling_utils")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)  # a new head is expected; the table of missing weights would alarm
+    try:
+        return auto.from_pretrained(
+            path, config=config, use_safetensors=True, local_files_only=True, trust_remote_code=False,
+            ignore_mismatched_sizes=resized, dtype=torch.float32,
+        )  # fmt: skip
+    except DistillError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"The weights in {path.name} do not load: {_first_line(error)}.", "Delete the folder and fetch it again."
+        ) from error
+    finally:
+        quiet.setLevel(level)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+
+
+def _labels(config: PretrainedConfig) -> tuple[str, ...]:
+    return tuple(config.id2label[index] for index in range(config.num_labels))
+
+
+def _set_labels(config: PretrainedConfig, names: tuple[str, ...]) -> None:
+    config.id2label = dict(enumerate(names))
+    config.label2id = {name: index for index, name in enumerate(names)}
+
+
+def _text_labels(ref: Ref, config: PretrainedConfig) -> Any:
+    if ref.source not in ("sst2", "hub_repo") or config.model_type != "t5":
+        return None
+    from distill_core import hub
+
+    return hub.text_labels(hub_id(ref))
+
+
+class TextClassifier(torch.nn.Module):
+    """A text-to-text model as a classifier: the logit of a class is the log-likelihood of its answer word.
+
+    Used for T5, which was fine-tuned to write "negative" or "positive" (arXiv:1910.10683 §2.4).
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, words: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model, self.config = model, model.config
+        self.answers = [tokenizer(word, return_tensors="pt")["input_ids"] for word in words]
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any) -> Any:
+        """Logits (batch, classes) from input_ids and attention_mask (batch, seq)."""
+        encoder = self.model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask)
+        columns = []
+        for answer in self.answers:
+            labels = answer.to(input_ids.device).expand(len(input_ids), -1)
+            logits = self.model(encoder_outputs=encoder, attention_mask=attention_mask, labels=labels).logits
+            picked = logits.log_softmax(-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)  # (batch, answer tokens)
+            columns.append(picked.sum(-1))
+        return transformers.modeling_outputs.SequenceClassifierOutput(logits=torch.stack(columns, dim=-1))

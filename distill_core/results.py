@@ -50,6 +50,7 @@ class State(Record):
     state: StateName
     message: str = ""
     hint: str = ""
+    error_kind: str = ""
     progress: float = 0.0
     eta_s: float | None = None
     created_at: str = ""

@@ -62,7 +62,7 @@ def _last_word(run: Run, context: JobContext) -> dict[str, Any]:
     except (Stopped, KeyboardInterrupt):
         return {"state": "stopped", "message": "Stopped.", "hint": RESUME_HINT}
     except DistillError as error:
-        return {"state": "failed", "message": error.message, "hint": error.hint}
+        return {"state": "failed", "message": error.message, "hint": error.hint, "error_kind": error.kind}
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last word is given whatever happens
         _log_traceback(run)
         message, hint = explain(error)
@@ -113,7 +113,7 @@ def main(run_dir: str, lock_descriptor: int | None = None) -> int:
     run = Run(Path(run_dir))
     try:
         execute(run, locks.adopt(lock_descriptor) if lock_descriptor is not None else None)
-    except LaunchError as error:
+    except DistillError as error:
         print(error, file=sys.stderr)
     from distill_core.launch import get_launcher  # here, because the launchers need `execute` from this module
 

@@ -1,0 +1,1 @@
+"""The command line: `python -m distill_core`. Scripts rely on its JSON shapes and exit codes."""

@@ -1,0 +1,193 @@
+"""One function a command. Each returns the JSON document that it stands for, and whether the work succeeded."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from distill_core import environment, families, launch, specs
+from distill_core.cli import doctor as doctor_module
+from distill_core.cli.flags import spec_values
+from distill_core.cli.output import Bar
+from distill_core.errors import DistillError, ModelError, RunError, SpecError
+from distill_core.results import CompareResult, DistillResult, FinetuneResult
+from distill_core.runs import Run, RunStore
+from distill_core.settings import PROJECT, settings, settings_table
+
+
+class JobFailed(DistillError):
+    """A run that ended without success; `exit_code` is what the command line ends with."""
+
+    def __init__(self, kind: str, message: str, hint: str, exit_code: int) -> None:
+        super().__init__(message, hint)
+        self.kind, self.exit_code = kind, exit_code
+
+
+def store() -> RunStore:
+    """The runs of this installation."""
+    return RunStore(settings().runs_dir)
+
+
+def start_job(arguments: argparse.Namespace) -> dict[str, Any]:
+    """compare, finetune, distill: run in the foreground with a bar, or queue with --detach."""
+    spec = specs.parse(spec_values(arguments, arguments.command))
+    return _start(spec, arguments.detach)
+
+
+def run_recipe(arguments: argparse.Namespace) -> dict[str, Any]:
+    """run SPEC.json: the spec of any run is a recipe that runs again."""
+    try:
+        data = json.loads(Path(arguments.recipe).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"Cannot read {arguments.recipe}: {error.strerror}.", "Name the spec.json of a run.") from error
+    except ValueError as error:
+        raise SpecError(f"{arguments.recipe} is not JSON.", "Name the spec.json of a run.") from error
+    if not isinstance(data, dict):
+        raise SpecError(f"{arguments.recipe} holds no spec.", "Name the spec.json of a run.")
+    return _start(specs.parse(data), arguments.detach)
+
+
+def _start(spec: launch.AnySpec, detach: bool) -> dict[str, Any]:
+    if detach:
+        return {"run": launch.get_launcher(store()).submit(spec).id}
+    environment.prepare_process(spec.threads)
+    bar = Bar()
+    run = launch.run_foreground(spec, store(), bar)
+    bar.end()
+    return _outcome(run)
+
+
+def _outcome(run: Run) -> dict[str, Any]:
+    """The JSON of a finished run. Raises JobFailed for one that did not end well."""
+    state = run.state()
+    if state.state == "stopped":
+        hint = f"Go on with: python -m distill_core runs resume {run.id}"
+        raise JobFailed("stopped", f"The run {run.id} was stopped.", hint, 130)
+    if state.state != "done":
+        usage = state.error_kind in ("spec", "data", "model")
+        raise JobFailed(state.error_kind or "run", state.message, state.hint, 2 if usage else 1)
+    return {"run": run.id, **_result_json(run)}
+
+
+def _result_json(run: Run) -> dict[str, Any]:
+    result = run.result()
+    if isinstance(result, CompareResult):
+        return {"rows": [row.model_dump() for row in result.rows]}
+    if isinstance(result, FinetuneResult):
+        return {"arms": [arm.model_dump() for arm in result.arms]}
+    if isinstance(result, DistillResult):
+        teacher = result.teacher.model_dump() if result.teacher else None
+        return {"teacher": teacher, "students": [student.model_dump() for student in result.students]}
+    raise RunError(f"The run {run.id} has no result.", "See its log.")
+
+
+def list_families(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The ten families with sizes counted now, on the meta device."""
+    from distill_core import parameters
+
+    if arguments.write:
+        parameters.write_table()
+    rows = []
+    for family in families.FAMILIES:
+        parts = parameters.official(family)
+        rows.append(
+            {"key": family.key, "title": family.title, "year": family.year, "architecture": family.architecture,
+             "params": sum(parts.values()), "params_by_part": parts, "hub_id": family.hub_id}
+        )  # fmt: skip
+    return {"families": rows}
+
+
+def examine(arguments: argparse.Namespace) -> dict[str, Any]:
+    return doctor_module.examine()
+
+
+def fetch_assets(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Fetch the offline assets that are not here yet; one line of progress each."""
+    from distill_core import assets
+
+    bar_at = [-1]
+
+    def show(done: int, total: int | None, name: str) -> None:
+        tenth = int(10 * done / total) if total else 0
+        if tenth != bar_at[0]:
+            bar_at[0] = tenth
+            size = f" of {total / 2**20:.0f}" if total else ""
+            print(f"{name}: {done / 2**20:.0f}{size} MiB", file=sys.stderr, flush=True)
+
+    for name in arguments.names or assets.names():
+        assets.ensure(name, show)
+    return {"assets": [{"name": row.name, "present": row.present} for row in assets.status()]}
+
+
+def predict(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Classify one text."""
+    environment.prepare_process(None)
+    from distill_core import device, evaluate, model_ref, models
+
+    here = device.resolve(arguments.device)
+    loaded = models.load(model_ref.parse(arguments.model), store())
+    if loaded.label_names is None:
+        raise ModelError(f"{arguments.model} has no classification head.", "Fine-tune it first, then name run:ID.")
+    length = min(128, loaded.family.max_positions or 128)
+    loaded.model.to(here.torch_device)
+    logits = evaluate.predict(loaded.model, loaded.encode([arguments.text], length), here)
+    shares = logits.softmax(-1)[0].tolist()
+    best = max(range(len(shares)), key=shares.__getitem__)
+    return {
+        "model": arguments.model, "text": arguments.text, "label": loaded.label_names[best],
+        "probabilities": dict(zip(loaded.label_names, shares, strict=True)),
+    }  # fmt: skip
+
+
+def manage_runs(arguments: argparse.Namespace) -> dict[str, Any]:
+    """runs list | show | stop | resume | remove | export."""
+    launcher = launch.get_launcher(store())
+    launcher.tick()
+    if arguments.action == "list":
+        return {"runs": [_summary(run) for run in store().list()]}
+    if not arguments.ids:
+        raise SpecError(f"runs {arguments.action} needs a run id.", "List them with: python -m distill_core runs list")
+    if arguments.action == "resume" and not arguments.detach:
+        bar = Bar()
+        run = launch.resume_foreground(arguments.ids[0], store(), bar)
+        bar.end()
+        return _outcome(run)
+    done = []
+    for run_id in arguments.ids:
+        run = store().get(run_id)
+        if arguments.action in ("show", "export"):
+            done.append(_full(run))
+        else:
+            {"stop": launcher.stop, "resume": launcher.resume, "remove": store().remove}[arguments.action](run_id)
+            done.append({"id": run_id})
+    return {"runs": done}
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    state = run.state()
+    try:
+        kind, title = run.spec().kind, run.spec().title
+    except RunError:
+        kind, title = "", ""
+    return {"id": run.id, "kind": kind, "title": title, "state": state.state, "progress": state.progress,
+            "created_at": state.created_at, "message": state.message}  # fmt: skip
+
+
+def _full(run: Run) -> dict[str, Any]:
+    environment_ = run.environment()
+    result = run.result()
+    return {
+        **_summary(run), "spec": run.spec().model_dump(mode="json"), "state": run.state().model_dump(),
+        "environment": environment_.model_dump() if environment_ else None,
+        "result": result.model_dump() if result else None,
+    }  # fmt: skip
+
+
+def show_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings with the values of this installation; --write renews docs/settings.md."""
+    if arguments.write:
+        (PROJECT / "docs" / "settings.md").write_text(settings_table(), encoding="utf-8")
+    return {"settings": {f"DISTILL_{k.upper()}": str(v) for k, v in settings().model_dump().items()}}

@@ -1,0 +1,59 @@
+"""`doctor`: what this machine has, and what that means for the user."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import psutil
+
+from distill_core import assets, environment
+from distill_core.settings import settings
+
+
+def examine() -> dict[str, Any]:
+    """Device, memory, threads, assets, Hub, disk; `advice` says what each shortcoming means."""
+    environment.prepare_process(None)
+    from distill_core import device, hub
+
+    here = device.resolve()
+    described = environment.describe(here.type, here.name, here.dtype, here.threads)
+    memory = psutil.virtual_memory()
+    rows = [{"name": row.name, "present": row.present, "size_mib": row.size_mib, "purpose": row.purpose}
+            for row in assets.status()]  # fmt: skip
+    problem = hub.available()
+    free_mib = psutil.disk_usage(str(_existing(settings().runs_dir))).free // 2**20
+    report = {
+        "device": here.type, "device_name": here.name, "dtype": here.dtype, "threads": here.threads,
+        "memory_gib": round(memory.total / 2**30, 1), "memory_free_gib": round(memory.available / 2**30, 1),
+        "disk_free_mib": free_mib, "runs_dir": str(settings().runs_dir), "cache_dir": str(settings().cache_dir),
+        "environment": described.model_dump(), "assets": rows,
+        "hub": {"reachable": problem is None, "problem": problem},
+    }  # fmt: skip
+    return {**report, "advice": _advice(report)}
+
+
+def _existing(path: Any) -> Any:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _advice(report: dict[str, Any]) -> list[str]:
+    advice = []
+    if report["device"] == "cpu":
+        advice.append("No accelerator: everything runs on the CPU. Small models train in minutes.")
+    missing = [row["name"] for row in report["assets"] if not row["present"]]
+    if missing:
+        advice.append(f"Not here yet: {', '.join(missing)}. Get them with: python -m distill_core assets")
+    if not report["hub"]["reachable"]:
+        advice.append(
+            "The Hub does not answer: @hub and @sst2 models and sst2, imdb, ag_news work only from the cache."
+        )
+    if report["memory_free_gib"] < 4:
+        advice.append("Less than 4 GiB of memory is free: compare large models one at a time.")
+    if report["disk_free_mib"] < settings().min_free_disk_mib:
+        advice.append("The disk is nearly full: new runs are refused. Delete old runs or set DISTILL_RUNS_DIR.")
+    if not os.access(_existing(settings().runs_dir), os.W_OK):
+        advice.append(f"{settings().runs_dir} cannot be written. Set DISTILL_RUNS_DIR to another folder.")
+    return advice or ["Everything is here."]

@@ -1,0 +1,91 @@
+"""Reads the command line, runs one command, prints its result, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from distill_core.cli import commands, output
+from distill_core.cli.flags import Parser, add_spec_flags
+from distill_core.errors import DistillError
+
+_JOBS = {
+    "compare": "Measure models side by side: size, speed, memory, accuracy.",
+    "finetune": "Fine-tune a pre-trained model on labeled texts, beside reference arms.",
+    "distill": "Teach a student network with a teacher's soft labels.",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code: 0 done, 1 the job failed, 2 wrong usage, 130 stopped."""
+    as_json = "--json" in arguments
+    try:
+        parsed = build_parser().parse_args(arguments)
+        document = parsed.run(parsed)
+    except commands.JobFailed as error:
+        output.print_error(error, as_json)
+        return error.exit_code
+    except DistillError as error:
+        output.print_error(error, as_json)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    if as_json:
+        output.print_json(document)
+    else:
+        _print_for_people(document)
+    return 0
+
+
+def build_parser() -> Parser:
+    parser = Parser(prog="python -m distill_core", description="Distill Lab: transfer learning with your own hands.")
+    subparsers = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
+    for kind, text in _JOBS.items():
+        job = _command(subparsers, kind, text, commands.start_job)
+        add_spec_flags(job, kind)
+        job.add_argument("--detach", action="store_true", help="queue the run and print its id")
+    recipe = _command(subparsers, "run", "Run a spec.json again.", commands.run_recipe)
+    recipe.add_argument("recipe", metavar="SPEC.json")
+    recipe.add_argument("--detach", action="store_true", help="queue the run and print its id")
+    table = _command(subparsers, "families", "The ten families, counted on the meta device.", commands.list_families)
+    table.add_argument("--write", action="store_true", help="renew data/parameters.csv")
+    _command(subparsers, "doctor", "What this machine has and what that means.", commands.examine)
+    fetch = _command(subparsers, "assets", "Fetch the offline model and data sets.", commands.fetch_assets)
+    fetch.add_argument("names", nargs="*", help="assets to fetch (default: all)")
+    say = _command(subparsers, "predict", "Classify one text.", commands.predict)
+    say.add_argument("--model", required=True)
+    say.add_argument("--text", required=True)
+    say.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps", "xpu"))
+    runs = _command(subparsers, "runs", "List and steer runs.", commands.manage_runs)
+    runs.add_argument("action", choices=("list", "show", "stop", "resume", "remove", "export"))
+    runs.add_argument("ids", nargs="*", metavar="ID")
+    runs.add_argument("--detach", action="store_true", help="resume in the queue instead of here")
+    about = _command(subparsers, "settings", "The settings of this installation.", commands.show_settings)
+    about.add_argument("--write", action="store_true", help="renew docs/settings.md")
+    return parser
+
+
+def _command(
+    subparsers: Any, name: str, text: str, run: Callable[[argparse.Namespace], dict[str, Any]]
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = subparsers.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _print_for_people(document: dict[str, Any]) -> None:
+    for key, value in document.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            print(f"{key}:")
+            output.print_table([{k: v for k, v in row.items() if not isinstance(v, dict | list)} for row in value])
+        elif isinstance(value, dict):
+            print(f"{key}:")
+            for name, item in value.items():
+                print(f"  {name}: {output.shown(item)}")
+        elif isinstance(value, list):
+            for item in value:
+                print(f"- {item}")
+        else:
+            print(f"{key}: {output.shown(value)}")

@@ -1,0 +1,82 @@
+"""Accuracy of a model on a data set, where the model knows its classes; else a sentence that says why there is none."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+
+import torch
+
+from distill_core import datasets, evaluate
+from distill_core.datasets import Dataset
+from distill_core.device import Device
+from distill_core.errors import DataError
+from distill_core.models import LoadedModel
+from distill_core.results import Accuracy
+
+EVAL_LENGTH = 128  # tokens: longer than nearly every text of the offline data sets
+
+
+def check_dataset(name: str) -> None:
+    """Raises DataError or SpecError early for a data set that does not exist; "none" is allowed."""
+    if name != "none":
+        datasets.info(name)
+
+
+def test_texts(dataset: Dataset, limit: int) -> tuple[list[str], torch.Tensor]:
+    """Texts and labels of the test split; with `limit` a fixed sample that is the same for every model."""
+    frame = dataset.split("test")
+    if 0 < limit < len(frame):
+        frame = frame.sample(limit, random_state=0).sort_index()
+    if frame.empty:
+        raise DataError(f"{dataset.name} has no test texts.", "Give more rows: one in ten is kept for the test.")
+    return frame["text"].tolist(), torch.tensor(frame["label"].to_numpy(copy=True))
+
+
+def of_model(loaded: LoadedModel, dataset_name: str, limit: int, device: Device) -> tuple[Accuracy | None, str]:
+    """The accuracy on the test split, or None and the reason."""
+    if dataset_name == "none":
+        return None, "No data set was chosen."
+    if loaded.weights == "random":
+        return None, "Random weights: size and speed are real, accuracy is not claimed."
+    if loaded.label_names is None:
+        return None, "No classification head: fine-tune it first."
+    dataset = datasets.load(dataset_name)
+    columns = class_columns(loaded, dataset)
+    if columns is None:
+        return None, f"It tells other classes apart: {', '.join(loaded.label_names)}."
+    texts, labels = test_texts(dataset, limit)
+    length = min(EVAL_LENGTH, loaded.family.max_positions or EVAL_LENGTH)
+    logits = evaluate.predict(loaded.model, loaded.encode(texts, length), device)
+    return evaluate.accuracy(logits[:, columns], labels), f"Test split of {dataset_name}."
+
+
+def class_columns(loaded: LoadedModel, dataset: Dataset) -> list[int] | None:
+    """For each class of the data set the model's column; None when their classes differ."""
+    names = loaded.label_names or ()
+    if len(names) != len(dataset.label_names):
+        return None
+    order = {name.casefold(): column for column, name in enumerate(names)}
+    wanted = [name.casefold() for name in dataset.label_names]
+    return [order[name] for name in wanted] if set(wanted) == set(order) else None
+
+
+def sample_texts(dataset_name: str) -> list[str]:
+    """Some texts to time the tokenizer with; none without a data set."""
+    if dataset_name == "none":
+        return []
+    return datasets.load(dataset_name).split("test")["text"].tolist()[:2000]
+
+
+def tokenize_ms(loaded: LoadedModel, texts: Sequence[str], batch_size: int, seq_len: int) -> float | None:
+    """Median milliseconds to tokenize one batch of real texts; None without a tokenizer or without texts."""
+    if loaded.tokenizer is None or not texts:
+        return None
+    batch = [texts[index % len(texts)] for index in range(batch_size)]
+    seconds = []
+    for _ in range(20):
+        start = time.perf_counter()
+        loaded.encode(batch, seq_len)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds) * 1000

@@ -1,0 +1,121 @@
+"""Compare: each model alone in its process: build → measure → evaluate. A row is written as soon as it is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from distill_core import benchmark, device, environment, models, parameters
+from distill_core.control import JobContext
+from distill_core.device import Device
+from distill_core.errors import DistillError
+from distill_core.isolation import run_isolated
+from distill_core.jobs import accuracy
+from distill_core.jobs.reporting import Reporter
+from distill_core.model_ref import Ref
+from distill_core.results import BenchmarkRow, CompareResult, ErrorInfo
+from distill_core.runs import RunStore
+from distill_core.specs import CompareSpec
+
+
+def run(spec: CompareSpec, context: JobContext) -> CompareResult:
+    """Measure all models of the spec; rows that an interrupted try has finished are kept."""
+    here = device.resolve(spec.device, spec.dtype, spec.threads)
+    context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
+    accuracy.check_dataset(spec.dataset)
+    rows = _finished_rows(context)
+    done = {row.model for row in rows}
+    reporter = Reporter(context, len(spec.models), len(done))
+    for ref in spec.models:
+        if str(ref) in done:
+            continue
+        reporter.say(f"Measuring {ref}")
+        for row in _measure_isolated(ref, spec, context):
+            rows = [old for old in rows if _cell(old) != _cell(row)] + [row]
+            context.set_result(_result(spec, rows))
+        reporter.arm_done()
+    return _result(spec, rows)
+
+
+def _measure_isolated(ref: Ref, spec: CompareSpec, context: JobContext) -> Iterator[BenchmarkRow]:
+    """The rows of one model; its failure becomes a row with an error."""
+    cells = list(benchmark.cells(spec.batch_sizes, spec.seq_lens))
+    finished = set()
+    try:
+        for row in run_isolated(measure_model, ref, spec, context.store.root, check=context.check):
+            finished.add((row.batch_size, row.seq_len))
+            yield row
+    except DistillError as error:
+        context.log(f"{ref}: {error}")
+        for batch_size, seq_len in cells:
+            if (batch_size, seq_len) not in finished:
+                yield _failed_row(ref, batch_size, seq_len, error)
+
+
+def measure_model(ref: Ref, spec: CompareSpec, runs_dir: Path) -> Iterator[BenchmarkRow]:
+    """What the child process does: rows with speed first, then the same rows with accuracy."""
+    here = device.resolve(spec.device, spec.dtype, spec.threads)
+    device.seed_everything(spec.seed)
+    start = time.perf_counter()
+    loaded = models.load(ref, RunStore(runs_dir))
+    loaded.model.eval().to(here.torch_device)
+    known: dict[str, Any] = _facts(loaded, here) | {"load_s": time.perf_counter() - start}
+    texts = accuracy.sample_texts(spec.dataset)
+    rows = []
+    for batch_size, seq_len in benchmark.cells(spec.batch_sizes, spec.seq_lens):
+        try:
+            timing = benchmark.measure(loaded, batch_size, seq_len, spec.min_time_s, here)
+        except DistillError as error:
+            yield _failed_row(ref, batch_size, seq_len, error)
+            continue
+        tokenize_ms = accuracy.tokenize_ms(loaded, texts, batch_size, seq_len)
+        row = BenchmarkRow(
+            **known, batch_size=batch_size, seq_len=seq_len, tokenize_ms=tokenize_ms, **asdict(timing)
+        )  # fmt: skip
+        rows.append(row)
+        yield row
+    found, note = accuracy.of_model(loaded, spec.dataset, spec.eval_examples, here)
+    numbers = found.model_dump() if found else {}
+    for row in rows:
+        yield row.model_copy(update={**numbers, "accuracy_note": note})
+
+
+def _facts(loaded: models.LoadedModel, here: Device) -> dict[str, Any]:
+    return {
+        "model": str(loaded.ref), "title": loaded.title, "family": loaded.family.key, "weights": loaded.weights,
+        "params": parameters.count(loaded.model), "params_by_part": parameters.count_by_part(loaded.model),
+        "device": here.type, "dtype": here.dtype, "threads": here.threads, "commit": loaded.commit,
+    }  # fmt: skip
+
+
+def _failed_row(ref: Ref, batch_size: int, seq_len: int, error: DistillError) -> BenchmarkRow:
+    family = ref.family
+    return BenchmarkRow(
+        model=str(ref), title=family.title if family and ref.source == "structure" else str(ref),
+        family=family.key if family else "", batch_size=batch_size, seq_len=seq_len,
+        error=ErrorInfo(**error.as_json()),
+    )  # fmt: skip
+
+
+def _finished_rows(context: JobContext) -> list[BenchmarkRow]:
+    """Rows of an earlier try whose model was measured to its end; an error is tried again."""
+    result = context.run.result()
+    if not isinstance(result, CompareResult):
+        return []
+    broken = {
+        row.model for row in result.rows if row.error is not None or (not row.accuracy_note and row.accuracy is None)
+    }
+    return [row for row in result.rows if row.model not in broken]
+
+
+def _cell(row: BenchmarkRow) -> tuple[str, int, int]:
+    return row.model, row.batch_size, row.seq_len
+
+
+def _result(spec: CompareSpec, rows: list[BenchmarkRow]) -> CompareResult:
+    order = {str(ref): place for place, ref in enumerate(spec.models)}
+    ordered = sorted(rows, key=lambda row: (order[row.model], row.batch_size, row.seq_len))
+    return CompareResult(baseline=str(spec.baseline or spec.models[0]), dataset=spec.dataset, rows=tuple(ordered))

@@ -1,0 +1,50 @@
+"""Frozen features: the mean-pooled last hidden states of a network that does not learn, computed once a text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from distill_core import parameters
+from distill_core.device import Device
+from distill_core.models import LoadedModel
+from distill_core.tokens import sorted_batches
+
+BATCH = 64
+
+
+class FrozenFeatures:
+    """Features of texts by one bare model; a text that was seen before costs nothing."""
+
+    def __init__(self, loaded: LoadedModel, max_length: int, here: Device, check: Callable[[], None]) -> None:
+        loaded.model.eval().to(here.torch_device)
+        self._loaded, self._max_length, self._here, self._check = loaded, max_length, here, check
+        self._rows: dict[str, Tensor] = {}
+
+    @property
+    def params(self) -> int:
+        return parameters.count(self._loaded.model)
+
+    def of(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
+        """Shape: (texts, width)."""
+        self._compute([text for text in dict.fromkeys(texts) if text not in self._rows])
+        return torch.stack([self._rows[text] for text in texts]).numpy()
+
+    def _compute(self, texts: list[str]) -> None:
+        if not texts:
+            return
+        encoded = self._loaded.encode(texts, self._max_length)
+        model = getattr(self._loaded.model, "base_model", self._loaded.model)
+        with torch.inference_mode():
+            for indices in sorted_batches(encoded.lengths, BATCH):
+                self._check()
+                batch = encoded.batch(indices, self._here.torch_device)
+                extra = {"decoder_input_ids": batch["input_ids"]} if model.config.is_encoder_decoder else {}
+                hidden = model(**batch, **extra).last_hidden_state.float()  # (batch, seq, width)
+                mask = batch["attention_mask"].unsqueeze(-1)  # (batch, seq, 1)
+                pooled = ((hidden * mask).sum(1) / mask.sum(1)).cpu().clone()
+                self._rows.update(zip([texts[index] for index in indices], pooled, strict=True))

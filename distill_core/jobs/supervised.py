@@ -1,0 +1,68 @@
+"""What every job that learns from labeled texts shares: the step, the live accuracy, the settings, saving a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from distill_core import evaluate, losses
+from distill_core.control import JobContext
+from distill_core.datasets import Dataset
+from distill_core.device import Device
+from distill_core.models import LoadedModel
+from distill_core.specs import DistillSpec, FinetuneSpec
+from distill_core.tokens import Encoded
+from distill_core.training import Loss, Step, TrainSettings
+
+VALIDATION_TEXTS = 300  # for the live curve; the reported accuracy is the test split's
+
+
+def labels_of(frame: pd.DataFrame) -> Tensor:
+    """The labels of these rows. Shape: (rows,)."""
+    return torch.tensor(frame["label"].to_numpy(copy=True))
+
+
+class LiveAccuracy:
+    """Accuracy on a part of the validation split, for the curve that moves while a model trains."""
+
+    def __init__(self, loaded: LoadedModel, dataset: Dataset, max_length: int, here: Device) -> None:
+        frame = dataset.split("validation").head(VALIDATION_TEXTS)
+        self._encoded = loaded.encode(frame["text"].tolist(), max_length) if len(frame) else None
+        self._labels = labels_of(frame)
+        self._here = here
+
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        if self._encoded is None:
+            return {}
+        logits = evaluate.predict(model, self._encoded, self._here)
+        return {"accuracy": evaluate.accuracy(logits, self._labels).accuracy}
+
+
+def supervised_step(encoded: Encoded, labels: Tensor, here: Device) -> Step:
+    """Cross-entropy with the true labels."""
+
+    def step(model: nn.Module, indices: Sequence[int]) -> Loss:
+        logits = model(**encoded.batch(indices, here.torch_device)).logits
+        loss = losses.hard_label_loss(logits, labels[list(indices)].to(here.torch_device))
+        return Loss(loss, {})
+
+    return step
+
+
+def train_settings(spec: FinetuneSpec | DistillSpec, seed: int) -> TrainSettings:
+    return TrainSettings(
+        epochs=spec.epochs, batch_size=spec.batch_size, learning_rate=spec.learning_rate,
+        warmup_fraction=spec.warmup_fraction, weight_decay=spec.weight_decay, max_grad_norm=spec.max_grad_norm,
+        seed=seed, checkpoint_every_s=spec.checkpoint_every_s,
+    )  # fmt: skip
+
+
+def save_model(loaded: LoadedModel, context: JobContext) -> None:
+    """save_pretrained with safetensors and tokenizer, moved into place when whole."""
+    hidden = context.run.path / ".new-model"
+    loaded.model.save_pretrained(hidden)
+    loaded.tokenizer.save_pretrained(hidden)
+    hidden.rename(context.run.model_dir)

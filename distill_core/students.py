@@ -1,0 +1,110 @@
+"""Students and probes: a network that keeps some of its teacher's layers, and a network with its weights held still."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Sequence
+
+from torch import nn
+from transformers import PretrainedConfig, PreTrainedModel
+
+from distill_core.errors import SpecError
+from distill_core.families import Family
+from distill_core.models import build_classifier, family_of
+
+# "bert.encoder.layer.3.output…" → stack "bert.encoder.layer.", number 3, rest. T5 and BART have two stacks.
+_LAYER = re.compile(r"^(.*?\b(?:layer|h|block|layers)\.)(\d+)(\..*)$")
+
+
+def n_layers(config: PretrainedConfig) -> int:
+    """Layers of a model; of each of its two stacks for T5 and BART."""
+    return int(getattr(config, family_of(config).layer_fields[0]))
+
+
+def spread_layers(teacher_layers: int, student_layers: int) -> tuple[int, ...]:
+    """Evenly spread teacher layers, first and last among them: 12 → 6 gives DistilBERT's 0, 2, 4, 7, 9, 11."""
+    if student_layers == 1:
+        return (0,)
+    return tuple(round(i * (teacher_layers - 1) / (student_layers - 1)) for i in range(student_layers))
+
+
+def choose_layers(config: PretrainedConfig, student_layers: int, layers: Sequence[int] | None) -> tuple[int, ...]:
+    """The teacher layers that become the student's, checked against the teacher.
+
+    Raises:
+        SpecError: the student would be deeper than its teacher, or a layer is not there.
+    """
+    there = n_layers(config)
+    if student_layers > there:
+        raise SpecError(
+            f"The student has {student_layers} layers, its teacher only {there}.", f"Choose 1 to {there} layers."
+        )
+    chosen = tuple(layers) if layers is not None else spread_layers(there, student_layers)
+    for layer in chosen:
+        if layer >= there:
+            raise SpecError(f"The teacher has no layer {layer}.", f"Its layers are 0 to {there - 1}.")
+    return chosen
+
+
+def shallow_config(config: PretrainedConfig, student_layers: int) -> PretrainedConfig:
+    """The teacher's config with fewer layers."""
+    student = copy.deepcopy(config)
+    for field in family_of(config).layer_fields:
+        setattr(student, field, student_layers)
+    return student
+
+
+def shallow_student(teacher: PreTrainedModel, layers: Sequence[int], *, copy_weights: bool) -> PreTrainedModel:
+    """A classifier of the teacher's shape with `len(layers)` layers (of each stack).
+
+    With `copy_weights` it starts from the teacher's embeddings, head and these layers, else from random weights. ALBERT
+    has one layer that is used many times: it is copied whatever the list says.
+    """
+    config = shallow_config(teacher.config, len(layers))
+    names = tuple(config.id2label[index] for index in range(config.num_labels))
+    student = build_classifier(config, names)
+    if copy_weights:
+        _copy_layers(teacher, student, layers)
+    return student
+
+
+def _copy_layers(teacher: nn.Module, student: nn.Module, layers: Sequence[int]) -> None:
+    source = teacher.state_dict()
+    target = {}
+    for name in student.state_dict():
+        match = _LAYER.match(name)
+        wanted = name
+        if match is not None:
+            stack, number, rest = match.groups()
+            wanted = f"{stack}{layers[int(number)]}{rest}"
+            if wanted not in source:  # T5 keeps the relative position biases of a whole stack in block 0
+                wanted = f"{stack}0{rest}"
+        target[name] = source[wanted]
+    student.load_state_dict(target)
+
+
+def freeze_backbone(model: PreTrainedModel) -> None:
+    """Hold everything still but the classification head."""
+    for parameter in model.base_model.parameters():
+        parameter.requires_grad_(False)
+
+
+def trainable(model: nn.Module) -> int:
+    """How many parameters an optimizer would change."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def same_vocabulary(first: object, second: object) -> bool:
+    """Whether two tokenizers split every text alike: a token-level loss needs that."""
+    if first is None or second is None:
+        return False
+    return bool(first.get_vocab() == second.get_vocab())  # type: ignore[attr-defined]
+
+
+def check_token_level(family: Family, other: Family) -> None:
+    """Raises SpecError when hidden states of the two cannot be aligned token by token."""
+    if family.padding_side != other.padding_side:
+        raise SpecError(
+            f"{family.title} and {other.title} place their tokens differently.", "Set cosine to 0 for this pair."
+        )
