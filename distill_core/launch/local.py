@@ -36,7 +36,8 @@ class LocalLauncher(Launcher):
         self.slots = slots or settings().slots
         self._command = command
         self._grace_s = grace_s
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        # A resumed run may have two for a moment: the old one says its last word before it has ended.
+        self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._stopping: dict[str, float] = {}
 
     def submit(self, spec: AnySpec, token: str | None = None) -> Run:
@@ -123,7 +124,7 @@ class LocalLauncher(Launcher):
             _end(run, "failed", f"The run's process cannot be started: {error.strerror}.", "Try again later.")
             return 0
         if process is not None:
-            self._children[run.id] = process
+            self._children.append((run.id, process))
         return 1
 
     def _insist_on_stop(self, run: Run) -> None:
@@ -132,9 +133,7 @@ class LocalLauncher(Launcher):
             self._stopping.pop(run.id, None)
             return
         waited_s = time.monotonic() - self._stopping.setdefault(run.id, time.monotonic())
-        pid = run.state().pid
-        if run.id in self._children:
-            pid = self._children[run.id].pid
+        pid = run.state().pid or next((child.pid for run_id, child in self._children if run_id == run.id), None)
         if pid is None or waited_s < self._grace_s:
             return
         own_group = run.launch_info().get("launcher") == "local"
@@ -143,9 +142,9 @@ class LocalLauncher(Launcher):
     def _reap(self) -> dict[str, int]:
         """Exit codes of this launcher's children that have ended since the last tick."""
         ended = {}
-        for run_id, process in list(self._children.items()):
+        for run_id, process in list(self._children):
             if processes.has_ended(process):
-                del self._children[run_id]
+                self._children.remove((run_id, process))
                 self._stopping.pop(run_id, None)
                 ended[run_id] = process.returncode
         return ended
