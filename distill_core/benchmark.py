@@ -62,12 +62,22 @@ def random_inputs(family: Family, config: Any, batch_size: int, seq_len: int, se
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 
-def measure(loaded: LoadedModel, batch_size: int, seq_len: int, min_time_s: float, device: Device) -> Timing:
-    """Time one cell. Raises ModelError when the model has too few positions or the device too little memory."""
+def measure(
+    loaded: LoadedModel,
+    batch_size: int,
+    seq_len: int,
+    min_time_s: float,
+    device: Device,
+    peak: PeakMemory | None = None,
+) -> Timing:
+    """Time one cell. `peak` was made before the model was loaded, so that its weights count.
+
+    Raises ModelError when the model has too few positions or the device too little memory.
+    """
     call = _caller(loaded, batch_size, seq_len, device)
     try:
         with torch.inference_mode(), _autocast(device):
-            return _measure(call, batch_size, min_time_s, device)
+            return _measure(call, batch_size, min_time_s, device, peak)
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
@@ -88,10 +98,11 @@ def _autocast(device: Device) -> torch.autocast:
     return torch.autocast(device.type, dtype=device.torch_dtype, enabled=device.dtype != "float32")
 
 
-def _measure(call: Callable[[], object], batch_size: int, min_time_s: float, device: Device) -> Timing:
-    peak = PeakMemory(device)
+def _measure(
+    call: Callable[[], object], batch_size: int, min_time_s: float, device: Device, peak: PeakMemory | None
+) -> Timing:
     first = time_calls(call, device, 1)[0]
-    peak_mib = _peak_of(call, peak)
+    peak_mib = _peak_of(call, peak) if peak is not None else None
     _warm_up(call, device)
     load = OtherLoad()
     seconds = sorted(_sample(call, min_time_s, device))

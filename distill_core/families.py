@@ -150,6 +150,11 @@ def get(key: str) -> Family:
     return BY_KEY[key]
 
 
+def by_model_type(model_type: str) -> Family | None:
+    """The family of a transformers model type; None for an architecture that is not one of the ten."""
+    return BY_KEY.get("gpt" if model_type == "openai-gpt" else model_type)
+
+
 @lru_cache(maxsize=1)
 def _facts_by_title() -> dict[str, dict[str, str]]:
     with (DATA / "families.csv").open(encoding="utf-8", newline="") as file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +27,10 @@ from distill_core.runs import RunStore
 from distill_core.settings import DATA
 from distill_core.tokens import Encoded, encode
 
+transformers.logging.set_verbosity_error()  # a fresh head is expected; tables of missing weights would alarm
+transformers.logging.disable_progress_bar()
+
 Weights = Literal["random", "pretrained", "fine-tuned"]
-_BY_MODEL_TYPE = {"openai-gpt": "gpt", **{key: key for key in families.BY_KEY}}
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,12 @@ def build_classifier(config: PretrainedConfig, label_names: tuple[str, ...]) -> 
 
 def family_of(config: PretrainedConfig) -> Family:
     """The family of a config. Raises ModelError for an architecture that is not one of the ten."""
-    key = _BY_MODEL_TYPE.get(config.model_type)
-    if key is None:
+    family = families.by_model_type(config.model_type)
+    if family is None:
         raise ModelError(
-            f"{config.model_type!r} is not one of the ten families.", f"Known: {', '.join(_BY_MODEL_TYPE)}."
+            f"{config.model_type!r} is not one of the ten families.", f"Known: {', '.join(families.BY_KEY)}."
         )
-    return families.get(key)
+    return family
 
 
 def load(ref: Ref, store: RunStore, *, label_names: tuple[str, ...] | None = None) -> LoadedModel:
@@ -223,9 +224,6 @@ def _read_config(path: Path) -> PretrainedConfig:
 
 
 def _read_weights(auto: Any, path: Path, config: PretrainedConfig, *, resized: bool = False) -> Any:
-    quiet = logging.getLogger("transformers.modeling_utils")
-    level = quiet.level
-    quiet.setLevel(logging.ERROR)  # a new head is expected; the table of missing weights would alarm
     try:
         return auto.from_pretrained(
             path, config=config, use_safetensors=True, local_files_only=True, trust_remote_code=False,
@@ -237,8 +235,6 @@ def _read_weights(auto: Any, path: Path, config: PretrainedConfig, *, resized: b
         raise ModelError(
             f"The weights in {path.name} do not load: {_first_line(error)}.", "Delete the folder and fetch it again."
         ) from error
-    finally:
-        quiet.setLevel(level)
 
 
 def _first_line(error: BaseException) -> str:

@@ -48,6 +48,8 @@ class _Spec(BaseModel):
     device: DeviceName = _field("auto", "Where to compute; auto takes the fastest device that is there.")
     dtype: DTypeName = _field("auto", "Number format; auto takes float32 on a CPU.")
     threads: int | None = _field(None, "CPU threads; empty means all physical cores.", ge=1, le=1024)
+    text_column: str = _field("text", "Column with the text, for an own CSV file.", max_length=200)
+    label_column: str = _field("label", "Column with the label, for an own CSV file.", max_length=200)
     seed: int = _field(0, "Seed of every random choice; the same seed gives the same run.", ge=0, le=2**31 - 1)
 
 
@@ -89,8 +91,6 @@ class _TrainSpec(_Spec):
     max_length: int = _field(64, "Longer texts are cut at this many tokens.", unit="tokens", ge=4, le=4096)
     eval_examples: int = _field(0, "Test texts for the accuracy at most; 0 means all.", unit="texts", ge=0, le=10**6)
     checkpoint_every_s: float = _field(30.0, "Seconds between two checkpoints.", unit="s", ge=0, le=3600)
-    text_column: str = _field("text", "Column with the text, for an own CSV file.", max_length=200)
-    label_column: str = _field("label", "Column with the label, for an own CSV file.", max_length=200)
 
 
 class FinetuneSpec(_TrainSpec):

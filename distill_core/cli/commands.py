@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from distill_core import environment, families, launch, specs
+from distill_core import environment, families, launch, preflight, specs
 from distill_core.cli import doctor as doctor_module
 from distill_core.cli.flags import spec_values
 from distill_core.cli.output import Bar
@@ -33,8 +33,7 @@ def store() -> RunStore:
 
 def start_job(arguments: argparse.Namespace) -> dict[str, Any]:
     """compare, finetune, distill: run in the foreground with a bar, or queue with --detach."""
-    spec = specs.parse(spec_values(arguments, arguments.command))
-    return _start(spec, arguments.detach)
+    return _start(specs.parse(spec_values(arguments, arguments.command)), arguments.detach)
 
 
 def run_recipe(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -51,6 +50,7 @@ def run_recipe(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _start(spec: launch.AnySpec, detach: bool) -> dict[str, Any]:
+    preflight.check(spec, store())
     if detach:
         return {"run": launch.get_launcher(store()).submit(spec).id}
     environment.prepare_process(spec.threads)
@@ -169,10 +169,11 @@ def manage_runs(arguments: argparse.Namespace) -> dict[str, Any]:
 def _summary(run: Run) -> dict[str, Any]:
     state = run.state()
     try:
-        kind, title = run.spec().kind, run.spec().title
+        spec = run.spec()
+        about = {"kind": spec.kind, "title": spec.title}
     except RunError:
-        kind, title = "", ""
-    return {"id": run.id, "kind": kind, "title": title, "state": state.state, "progress": state.progress,
+        about = {"kind": "", "title": ""}
+    return {"id": run.id, **about, "state": state.state, "progress": state.progress,
             "created_at": state.created_at, "message": state.message}  # fmt: skip
 
 

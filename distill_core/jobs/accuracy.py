@@ -14,14 +14,16 @@ from distill_core.device import Device
 from distill_core.errors import DataError
 from distill_core.models import LoadedModel
 from distill_core.results import Accuracy
+from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec
 
 EVAL_LENGTH = 128  # tokens: longer than nearly every text of the offline data sets
 
 
-def check_dataset(name: str) -> None:
-    """Raises DataError or SpecError early for a data set that does not exist; "none" is allowed."""
-    if name != "none":
-        datasets.info(name)
+def load_dataset(spec: CompareSpec | FinetuneSpec | DistillSpec) -> Dataset | None:
+    """The data set of a spec; None for "none". Raises DataError, AssetError."""
+    if spec.dataset == "none":
+        return None
+    return datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
 
 
 def test_texts(dataset: Dataset, limit: int) -> tuple[list[str], torch.Tensor]:
@@ -34,22 +36,21 @@ def test_texts(dataset: Dataset, limit: int) -> tuple[list[str], torch.Tensor]:
     return frame["text"].tolist(), torch.tensor(frame["label"].to_numpy(copy=True))
 
 
-def of_model(loaded: LoadedModel, dataset_name: str, limit: int, device: Device) -> tuple[Accuracy | None, str]:
+def of_model(loaded: LoadedModel, dataset: Dataset | None, limit: int, device: Device) -> tuple[Accuracy | None, str]:
     """The accuracy on the test split, or None and the reason."""
-    if dataset_name == "none":
+    if dataset is None:
         return None, "No data set was chosen."
     if loaded.weights == "random":
         return None, "Random weights: size and speed are real, accuracy is not claimed."
     if loaded.label_names is None:
         return None, "No classification head: fine-tune it first."
-    dataset = datasets.load(dataset_name)
     columns = class_columns(loaded, dataset)
     if columns is None:
         return None, f"It tells other classes apart: {', '.join(loaded.label_names)}."
     texts, labels = test_texts(dataset, limit)
     length = min(EVAL_LENGTH, loaded.family.max_positions or EVAL_LENGTH)
     logits = evaluate.predict(loaded.model, loaded.encode(texts, length), device)
-    return evaluate.accuracy(logits[:, columns], labels), f"Test split of {dataset_name}."
+    return evaluate.accuracy(logits[:, columns], labels), f"Test split of {dataset.title}."
 
 
 def class_columns(loaded: LoadedModel, dataset: Dataset) -> list[int] | None:
@@ -62,11 +63,9 @@ def class_columns(loaded: LoadedModel, dataset: Dataset) -> list[int] | None:
     return [order[name] for name in wanted] if set(wanted) == set(order) else None
 
 
-def sample_texts(dataset_name: str) -> list[str]:
+def sample_texts(dataset: Dataset | None) -> list[str]:
     """Some texts to time the tokenizer with; none without a data set."""
-    if dataset_name == "none":
-        return []
-    return datasets.load(dataset_name).split("test")["text"].tolist()[:2000]
+    return [] if dataset is None else [str(text) for text in dataset.split("test")["text"].head(2000)]
 
 
 def tokenize_ms(loaded: LoadedModel, texts: Sequence[str], batch_size: int, seq_len: int) -> float | None:

@@ -15,6 +15,7 @@ from distill_core.errors import DistillError
 from distill_core.isolation import run_isolated
 from distill_core.jobs import accuracy
 from distill_core.jobs.reporting import Reporter
+from distill_core.memory import PeakMemory
 from distill_core.model_ref import Ref
 from distill_core.results import BenchmarkRow, CompareResult, ErrorInfo
 from distill_core.runs import RunStore
@@ -25,7 +26,6 @@ def run(spec: CompareSpec, context: JobContext) -> CompareResult:
     """Measure all models of the spec; rows that an interrupted try has finished are kept."""
     here = device.resolve(spec.device, spec.dtype, spec.threads)
     context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
-    accuracy.check_dataset(spec.dataset)
     rows = _finished_rows(context)
     done = {row.model for row in rows}
     reporter = Reporter(context, len(spec.models), len(done))
@@ -59,15 +59,17 @@ def measure_model(ref: Ref, spec: CompareSpec, runs_dir: Path) -> Iterator[Bench
     """What the child process does: rows with speed first, then the same rows with accuracy."""
     here = device.resolve(spec.device, spec.dtype, spec.threads)
     device.seed_everything(spec.seed)
+    peak = PeakMemory(here)
     start = time.perf_counter()
     loaded = models.load(ref, RunStore(runs_dir))
     loaded.model.eval().to(here.torch_device)
     known: dict[str, Any] = _facts(loaded, here) | {"load_s": time.perf_counter() - start}
-    texts = accuracy.sample_texts(spec.dataset)
+    dataset = accuracy.load_dataset(spec)
+    texts = accuracy.sample_texts(dataset)
     rows = []
     for batch_size, seq_len in benchmark.cells(spec.batch_sizes, spec.seq_lens):
         try:
-            timing = benchmark.measure(loaded, batch_size, seq_len, spec.min_time_s, here)
+            timing = benchmark.measure(loaded, batch_size, seq_len, spec.min_time_s, here, peak)
         except DistillError as error:
             yield _failed_row(ref, batch_size, seq_len, error)
             continue
@@ -77,7 +79,7 @@ def measure_model(ref: Ref, spec: CompareSpec, runs_dir: Path) -> Iterator[Bench
         )  # fmt: skip
         rows.append(row)
         yield row
-    found, note = accuracy.of_model(loaded, spec.dataset, spec.eval_examples, here)
+    found, note = accuracy.of_model(loaded, dataset, spec.eval_examples, here)
     numbers = found.model_dump() if found else {}
     for row in rows:
         yield row.model_copy(update={**numbers, "accuracy_note": note})

@@ -54,7 +54,7 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     for arm in spec.arms:
         if arm not in {student.arm for student in done}:
             done.append(job.run_arm(arm))
-            result = result.model_copy(update={"students": tuple(done)})
+            result = result.model_copy(update={"teacher": job.teacher_report, "students": tuple(done)})
             context.set_result(result)
         reporter.arm_done()
     return result

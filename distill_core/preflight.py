@@ -1,0 +1,126 @@
+"""Checks of a spec against this machine, before a run is made: unknown data, missing models, lengths, layers.
+
+Quick and without torch, so that pages and the command line answer at once. What only the loaded model can tell, the
+job checks itself, with the same sentences.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from distill_core import assets, datasets, families
+from distill_core.errors import ModelError, RunError, SpecError
+from distill_core.families import Family
+from distill_core.json_files import read_json
+from distill_core.model_ref import Ref
+from distill_core.runs import RunStore
+from distill_core.settings import DATA
+from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec
+
+
+def check(spec: CompareSpec | FinetuneSpec | DistillSpec, store: RunStore) -> None:
+    """Raises DistillError with the first thing that would make the run fail."""
+    if isinstance(spec, CompareSpec):
+        _check_compare(spec, store)
+    elif isinstance(spec, FinetuneSpec):
+        _check_finetune(spec, store)
+    else:
+        _check_distill(spec, store)
+    if spec.dataset == "none":
+        if not isinstance(spec, CompareSpec):
+            raise SpecError("There is nothing to learn from without a data set.", "Choose one, for instance movies.")
+    elif spec.dataset.startswith(datasets.FILE_PREFIX):
+        datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
+    else:
+        datasets.info(spec.dataset)
+
+
+def _check_compare(spec: CompareSpec, store: RunStore) -> None:
+    limits = [_positions(_family(ref, store)) for ref in spec.models]
+    shortest = min(spec.seq_lens)
+    if all(limit is not None and limit < shortest for limit in limits):
+        most = max(limit for limit in limits if limit is not None)
+        raise SpecError(
+            f"A length of {shortest:,} tokens is more than any of these models can read.", f"Choose at most {most:,}."
+        )
+    for ref in spec.models:
+        _local_config(ref, store)
+
+
+def _check_finetune(spec: FinetuneSpec, store: RunStore) -> None:
+    if spec.arms != ("bow",):
+        _check_trainable(spec.model, spec.max_length, store)
+
+
+def _check_distill(spec: DistillSpec, store: RunStore) -> None:
+    _check_trainable(spec.teacher, spec.max_length, store)
+    config = _local_config(spec.teacher, store)
+    if config is None:
+        return
+    if not any("SequenceClassification" in name for name in config.get("architectures") or []):
+        raise ModelError(
+            f"{spec.teacher} has no classification head, so it cannot teach.", "Fine-tune it first, then name run:ID."
+        )
+    family = families.by_model_type(str(config.get("model_type")))
+    if family is not None and spec.student is None:
+        _check_layers(spec, int(config.get(family.layer_fields[0]) or 0))
+    if spec.student is not None:
+        _check_trainable(spec.student, spec.max_length, store)
+
+
+def _check_layers(spec: DistillSpec, there: int) -> None:
+    if there and spec.student_layers > there:
+        raise SpecError(
+            f"The student has {spec.student_layers} layers, its teacher only {there}.", f"Choose 1 to {there} layers."
+        )
+    for layer in spec.layers or ():
+        if layer >= there:
+            raise SpecError(f"The teacher has no layer {layer}.", f"Its layers are 0 to {there - 1}.")
+
+
+def _check_trainable(ref: Ref, max_length: int, store: RunStore) -> None:
+    if ref.source == "structure":
+        raise ModelError(
+            f"{ref} has random weights and no tokenizer.", "Choose minilm, a run, or a checkpoint of the Hub."
+        )
+    family = _family(ref, store)
+    limit = _positions(family)
+    if family is not None and limit is not None and max_length > limit:
+        raise SpecError(
+            f"{family.title} has {limit} positions, got a length of {max_length:,}.", f"Choose at most {limit} tokens."
+        )
+
+
+def _family(ref: Ref, store: RunStore) -> Family | None:
+    if ref.family is not None:
+        return ref.family
+    config = _local_config(ref, store)
+    return families.by_model_type(str(config.get("model_type"))) if config else None
+
+
+def _positions(family: Family | None) -> int | None:
+    return family.max_positions if family is not None else None
+
+
+def _local_config(ref: Ref, store: RunStore) -> dict[str, Any] | None:
+    """config.json of a model that should be on this disk; None where it has to be fetched first."""
+    if ref.source == "run":
+        run = store.get(ref.name)
+        config = read_json(run.model_dir / "config.json")
+        if config is None:
+            raise RunError(
+                f"The run {ref.name} has saved no model (state: {run.state().state}).",
+                "Choose a finished training run.",
+            )
+        return config
+    if ref.source in ("path", "mini"):
+        path = Path(ref.name) if ref.source == "path" else DATA / "minis" / ref.name
+        config = read_json(path / "config.json")
+        if config is None:
+            raise ModelError(f"There is no model for {ref}.", "Use minilm, a run, or a folder of save_pretrained.")
+        return config
+    if ref.source == "minilm":
+        row = next(row for row in assets.status() if row.name == "minilm")
+        return read_json(row.folder / "config.json") if row.present else None
+    return None
