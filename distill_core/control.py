@@ -40,6 +40,7 @@ class Control:
         self._command: Command | None = None
         self._seq = 0
         self._stepped = 0
+        self._paused = False
         self._signalled = False
         self._handlers: dict[int, Any] = {}
 
@@ -59,6 +60,9 @@ class Control:
         self._look()
         if not self._may_pass():
             self._wait()
+        if self._paused and self._command != "step":
+            self._paused = False
+            self._run.set_state(state="running")
 
     def _look(self) -> None:
         """Notice a new command."""
@@ -86,7 +90,8 @@ class Control:
 
     def _wait(self) -> None:
         began = time.monotonic()
-        if self._run.state().state != "paused":
+        if not self._paused:
+            self._paused = True
             self._run.set_state(state="paused", eta_s=None)
         try:
             while not self._may_pass():
@@ -94,8 +99,6 @@ class Control:
                 self._look()
         finally:
             self.paused_s += time.monotonic() - began
-        if self._command != "step":
-            self._run.set_state(state="running")
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._signalled and number == signal.SIGINT:

@@ -88,6 +88,17 @@ def test_a_step_asked_of_a_running_job_pauses_it_after_one(run):
     assert run.state().state == "paused"
 
 
+def test_a_resume_that_comes_while_a_step_is_at_work_is_shown(run):
+    control = Control(run)
+    run.command("pause")
+    threading.Timer(0.2, run.command, ["step"]).start()
+    control.check()
+    assert run.state().state == "paused"
+    run.command("resume")
+    control.check()
+    assert run.state().state == "running"
+
+
 def test_a_removed_run_stops(run):
     control = Control(run)
     control.check()
