@@ -1,0 +1,75 @@
+"""One reader of a run's curves, shared by everybody who looks at it: it reads only what is new, and keeps few points.
+
+Thirty browsers that watch one run cost one reading of its new lines, not thirty of the whole file.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from distill_core.results import Metric
+from distill_core.runs import Run
+
+MAX_POINTS = 200
+COLUMNS = ("arm", "split", "name", "step", "epoch", "examples", "elapsed_s", "value")
+
+
+@dataclass
+class Line:
+    """One curve, thinned while it grows: every `stride`-th point, and always the newest one."""
+
+    points: list[Metric] = field(default_factory=list)
+    newest: Metric | None = None
+    stride: int = 1
+    seen: int = 0
+
+    def add(self, metric: Metric) -> None:
+        """Take a point. A resumed run repeats the steps after its checkpoint: the repeated ones replace the old."""
+        if self.newest is not None and metric.step <= self.newest.step:
+            while self.points and self.points[-1].step >= metric.step:
+                self.points.pop()
+            self.seen = len(self.points) * self.stride
+        if self.seen % self.stride == 0:
+            self.points.append(metric)
+        self.seen += 1
+        self.newest = metric
+        if len(self.points) >= MAX_POINTS:
+            self.points = self.points[::2]
+            self.stride *= 2
+            self.seen = len(self.points) * self.stride
+
+    def thinned(self) -> list[Metric]:
+        """At most MAX_POINTS points, the newest among them."""
+        if self.newest is None or (self.points and self.points[-1] is self.newest):
+            return self.points
+        return [*self.points, self.newest]
+
+
+class Tail:
+    """The curves of one run so far. Safe to share between threads."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._lock = threading.Lock()
+        self._offset = 0
+        self._lines: dict[tuple[str, str, str], Line] = {}
+        self._frame = pd.DataFrame(columns=list(COLUMNS))
+
+    def frame(self) -> pd.DataFrame:
+        """One row a point (COLUMNS), in the order in which the curves began. Do not change it: others look at it."""
+        with self._lock:
+            new, self._offset = self._run.read_metrics(self._offset)
+            for metric in new:
+                key = (metric.arm, metric.split, metric.name)
+                self._lines.setdefault(key, Line()).add(metric)
+            if new:
+                self._frame = _frame(self._lines)
+            return self._frame
+
+
+def _frame(lines: dict[tuple[str, str, str], Line]) -> pd.DataFrame:
+    records = [[getattr(point, name) for name in COLUMNS] for line in lines.values() for point in line.thinned()]
+    return pd.DataFrame(records, columns=list(COLUMNS))
