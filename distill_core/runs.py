@@ -23,6 +23,7 @@ import secrets
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -94,17 +95,19 @@ class Run:
             raise RunError(f"The run {self.id} is damaged: {error.message}", "Delete it and run again.") from error
 
     def state(self) -> State:
-        data = read_json(self.path / "state.json")
+        """Where the run stands. The file is read again only when it has changed: lists of runs ask all the time."""
+        path = self.path / "state.json"
         try:
-            return State.model_validate(data)
-        except ValidationError:
-            return State(state="damaged", message="state.json cannot be read.", hint="Delete this run.")
+            stat = path.stat()
+        except OSError:
+            return _DAMAGED
+        return _cached_state(path, (stat.st_mtime_ns, stat.st_size, stat.st_ino))
 
     def set_state(self, **changes: Any) -> State:
         """Change some fields of state.json; the rest stays."""
-        state = self.state().model_copy(update=changes)
-        state = State.model_validate(state.model_dump())
-        write_json(self.path / "state.json", state.model_dump())
+        path = self.path / "state.json"
+        state = State.model_validate({**_read_state(path).model_dump(), **changes})
+        write_json(path, state.model_dump())
         return state
 
     def environment(self) -> Environment | None:
@@ -186,6 +189,21 @@ class Run:
                 return file.read().decode("utf-8", "replace").replace("\0", "")
         except OSError:
             return ""
+
+
+_DAMAGED = State(state="damaged", message="state.json cannot be read.", hint="Delete this run.")
+
+
+def _read_state(path: Path) -> State:
+    try:
+        return State.model_validate(read_json(path))
+    except ValidationError:
+        return _DAMAGED
+
+
+@lru_cache(maxsize=4096)
+def _cached_state(path: Path, version: tuple[int, int, int]) -> State:
+    return _read_state(path)
 
 
 class RunStore:
