@@ -1,0 +1,67 @@
+"""How deep and wide a model is, without loading it: for the limits of forms and for estimates of cost."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distill_core import families
+from distill_core.families import Family
+from distill_core.json_files import read_json
+from distill_core.model_ref import Ref
+from distill_core.runs import RunStore
+from distill_core.settings import DATA
+
+_WIDTHS = ("hidden_size", "d_model", "n_embd", "dim")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Layers (of each stack, for T5 and BART) and the size of a hidden state."""
+
+    layers: int
+    width: int
+
+
+MINILM = Shape(6, 384)
+
+
+def shape_of(ref: Ref, store: RunStore) -> Shape | None:
+    """The shape that the reference promises; None where only loading can tell."""
+    if ref.source == "minilm":
+        return MINILM
+    if ref.source in ("structure", "hub", "sst2") and ref.family is not None:
+        return _official(ref.family)
+    if ref.source == "mini":
+        return _of_config(read_json(DATA / "minis" / ref.name / "config.json"))
+    if ref.source == "run":
+        return _of_config(read_json(store.root / ref.name / "model" / "config.json"))
+    if ref.source == "path":
+        return _of_config(read_json(Path(ref.name) / "config.json"))
+    return None
+
+
+def _official(family: Family) -> Shape:
+    """From data/families.csv: `12 encoder + 12 decoder` is 12 of each."""
+    numbers = [re.search(r"\d+", family.facts[name]) for name in ("layers", "hidden_size")]
+    layers, width = (int(number.group()) if number else 0 for number in numbers)
+    return Shape(layers, width)
+
+
+def _of_config(config: dict[str, Any] | None) -> Shape | None:
+    """From a transformers config.json; None where it is missing or of another architecture."""
+    family = families.by_model_type(str(config.get("model_type"))) if config else None
+    if config is None or family is None:
+        return None
+    layers = config.get(family.layer_fields[0])
+    width = next((config[name] for name in _WIDTHS if name in config), None)
+    return Shape(layers, width) if isinstance(layers, int) and isinstance(width, int) else None
+
+
+def spread_layers(teacher_layers: int, student_layers: int) -> tuple[int, ...]:
+    """The teacher layers that a student takes when none are named: evenly spread, first and last among them."""
+    if student_layers <= 1:
+        return (0,)
+    return tuple(round(i * (teacher_layers - 1) / (student_layers - 1)) for i in range(student_layers))

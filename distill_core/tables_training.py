@@ -1,0 +1,162 @@
+"""Training runs → DataFrames: arms of a fine-tuning, teacher and students of a distillation, and published claims.
+
+Units stand in the column names, fractions are 0–1, what is missing is NA. Every number that is computed from others is
+computed here; figures and pages only show it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from distill_core import families, tables
+from distill_core.results import DistillResult, FinetuneResult, ModelReport, StudentReport
+from distill_core.runs import Run
+
+ARM_TITLES = {
+    "pretrained": "Fine-tuned",
+    "frozen": "Frozen, linear probe",
+    "scratch": "From scratch",
+    "bow": "Bag of words",
+    "distilled": "Distilled",
+    "init-only": "Copied layers, labels alone",
+    "scratch-distilled": "From scratch, distilled",
+    "teacher": "Teacher",
+}
+ARM_SENTENCES = {
+    "pretrained": "All weights go on learning from the pre-trained ones.",
+    "frozen": "The pre-trained network stands still; one linear layer learns on top of it.",
+    "scratch": "The same network begins with random weights and sees the labels alone.",
+    "bow": "No network: word counts and a logistic regression.",
+    "distilled": "The student learns from the teacher's soft targets and from the labels.",
+    "init-only": "The student begins with the teacher's layers and sees the labels alone.",
+    "scratch-distilled": "The student begins with random weights and learns from the teacher.",
+}
+_FINETUNE_COUNTS = ("train_examples", "seed", "n_eval", "params", "params_trained")
+_FINETUNE_MEASURES = ("accuracy", "ci_low", "ci_high", "train_s")
+FINETUNE_COLUMNS = ("arm", "title", *_FINETUNE_COUNTS, *_FINETUNE_MEASURES, "error", "error_hint", "source")
+_STUDENT_COUNTS = ("seed", "layers", "params", "n_eval", "inherited_errors", "new_errors", "repaired_errors")
+_STUDENT_MEASURES = (
+    "params_saved", "accuracy", "ci_low", "ci_high", "retained", "retained_low", "retained_high", "speedup",
+    "latency_ms_p50", "latency_ms_p95", "agreement", "kl_to_teacher", "train_s",
+)  # fmt: skip
+STUDENT_COLUMNS = ("arm", "title", *_STUDENT_COUNTS, *_STUDENT_MEASURES, "source")
+CLAIM_COLUMNS = ("key", "title", "measured", "low", "high", "published", "claim", "published_source", "source")
+
+
+def finetune_frame(run: Run) -> pd.DataFrame:
+    """One row an arm, training size and seed of a fine-tuning so far (FINETUNE_COLUMNS); empty while there is none."""
+    result = run.result()
+    arms = result.arms if isinstance(result, FinetuneResult) else ()
+    records = [
+        {
+            **arm.model_dump(exclude={"error"}),
+            "title": ARM_TITLES.get(arm.arm, arm.arm),
+            "error": arm.error.message if arm.error else None,
+            "error_hint": arm.error.hint if arm.error else None,
+            "source": tables.source_text(run),
+        }
+        for arm in arms
+    ]
+    return _typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, _FINETUNE_MEASURES)
+
+
+def students_frame(run: Run) -> pd.DataFrame:
+    """The teacher's row, then one row a student (STUDENT_COLUMNS); empty while the teacher is not measured yet."""
+    result = run.result()
+    if not isinstance(result, DistillResult) or result.teacher is None:
+        return _typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+    source = tables.source_text(run)
+    records = [{**_report(result.teacher), "arm": "teacher", "title": ARM_TITLES["teacher"], "source": source}]
+    for student in result.students:
+        low, high = tables.ratio_interval(_interval(student), _interval(result.teacher))
+        records.append(
+            {
+                **_report(student), "title": ARM_TITLES.get(student.arm, student.arm), "source": source,
+                "retained_low": low, "retained_high": high,
+            }
+        )  # fmt: skip
+    return _typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+
+
+def _report(report: ModelReport) -> dict[str, Any]:
+    return report.model_dump(exclude={"params_by_part"})
+
+
+def _interval(report: ModelReport | StudentReport) -> tuple[float, float, float]:
+    return report.accuracy, report.ci_low, report.ci_high
+
+
+def _typed(
+    records: list[dict[str, Any]], columns: tuple[str, ...], counts: tuple[str, ...], measures: tuple[str, ...]
+) -> pd.DataFrame:
+    kinds = {**dict.fromkeys(counts, "Int64"), **dict.fromkeys(measures, "Float64")}
+    frame = pd.DataFrame(records, columns=list(columns))
+    return frame.astype({name: kinds.get(name, "string") for name in columns})
+
+
+def students(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `students_frame` without the teacher's."""
+    return frame[frame["arm"] != "teacher"].reset_index(drop=True)
+
+
+def teacher_accuracy(frame: pd.DataFrame) -> float | None:
+    """The teacher's share of right answers on the test texts; None while it is not measured."""
+    found = frame.loc[frame["arm"] == "teacher", "accuracy"].dropna()
+    return float(found.iloc[0]) if len(found) else None
+
+
+# ── DistilBERT's published claims ────────────────────────────────────────────────────────────────────────────────
+
+_PAPER = "arXiv:1910.01108v4"
+
+
+def claims_frame(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
+    """Three claims of the DistilBERT paper beside what one student of `students_frame` reached (CLAIM_COLUMNS).
+
+    `measured` and `published` are a share saved, a ratio of speeds and a share kept. The published numbers are computed
+    from the paper's own tables in data/published.csv: 66/110 M parameters, 668/410 s, 77.0/79.5 GLUE points.
+    """
+    row = frame[frame["arm"] == arm]
+    if row.empty or arm == "teacher":
+        return _typed([], CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
+    student = row.iloc[0]
+    small, large = _paper("DistilBERT", "params"), _paper("BERT", "params")
+    fast, slow = _paper("DistilBERT", "inference speed"), _paper("BERT", "inference speed")
+    kept, full = _paper("DistilBERT", "GLUE avg"), _paper("BERT", "GLUE avg")
+    records = [
+        {"key": "size", "title": "fewer parameters", "measured": student["params_saved"],
+         "published": 1 - small / large, "claim": "40 % fewer parameters", "published_source": f"{_PAPER}, Table 3"},
+        {"key": "speed", "title": "times the teacher's speed", "measured": student["speedup"],
+         "published": slow / fast, "claim": "60 % faster", "published_source": f"{_PAPER}, Table 3"},
+        {"key": "accuracy", "title": "of the accuracy kept", "measured": student["retained"],
+         "low": student["retained_low"], "high": student["retained_high"], "published": kept / full,
+         "claim": "97 % of the performance kept", "published_source": f"{_PAPER}, Table 1"},
+    ]  # fmt: skip
+    for record in records:
+        record["source"] = student["source"]
+    return _typed(records, CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
+
+
+def _paper(title: str, metric: str) -> float:
+    """A number of the DistilBERT paper, from data/published.csv."""
+    key = {"DistilBERT": "distilbert", "BERT": "bert"}[title]
+    frame = tables.published_frame(families.get(key))
+    found = frame[
+        frame["source"].str.startswith(_PAPER) & (frame["metric"] == metric) & (frame["variant"] == f"{title}-base")
+    ]
+    return float(found["value"].to_numpy(dtype=float)[0])
+
+
+# ── soft targets ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def softened(share: float, temperature: float) -> float:
+    """What a distribution over two classes with `share` (0–1) for one of them becomes at this temperature.
+
+    softmax(z / τ) of the logits z = log p (Hinton et al., arXiv:1503.02531 §2): p^(1/τ) / (p^(1/τ) + (1 − p)^(1/τ)).
+    """
+    first, second = math.pow(share, 1 / temperature), math.pow(1 - share, 1 / temperature)
+    return first / (first + second)
