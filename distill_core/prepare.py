@@ -23,7 +23,7 @@ from distill_core.datasets import Dataset, DatasetInfo
 from distill_core.errors import DataError
 from distill_core.settings import settings
 
-VERSION = 1  # raise it when this module prepares something differently: older cached frames are then left alone
+VERSION = 2  # raise it when this module prepares something differently: older cached frames are then left alone
 NEUTRAL = 0.5
 
 
@@ -86,8 +86,7 @@ def _rated(info: DatasetInfo, folder: Path, commit: str) -> Dataset:
     frame = pd.DataFrame(rows, columns=["id", "mean", "text"])
     frame["mean"] = frame["mean"].astype(float)
     raw = frame["text"]
-    # twice: some entities are escaped twice (&amp;quot;)
-    frame["text"] = [html.unescape(html.unescape(text)).strip() for text in raw]
+    frame["text"] = [_plain(text) for text in raw]
     unescaped = int((frame["text"] != raw.str.strip()).sum())
     kept = frame[(frame["mean"].abs() > NEUTRAL) & (frame["text"] != "")].reset_index(drop=True)
     kept["label"] = (kept["mean"] > 0).astype("int64")
@@ -109,14 +108,23 @@ def _topics(info: DatasetInfo, folder: Path, commit: str) -> Dataset:
     rows = []
     for label, topic in enumerate(info.label_names):
         for path in sorted((folder / topic).glob("*.txt")):
-            rows.append((f"{topic}/{path.stem}", _decode(path.read_bytes()).strip(), label))
+            rows.append((f"{topic}/{path.stem}", _plain(_decode(path.read_bytes())), label))
     frame = pd.DataFrame(rows, columns=["id", "text", "label"])
     keys = pd.Series(splits.group_keys(list(frame["text"])))
     kept = frame[~keys.duplicated()].reset_index(drop=True)
-    kept["split"] = splits.by_hash(splits.group_keys(list(kept["text"])))
-    notes = [f"{len(frame) - len(kept):,} of {len(frame):,} articles were dropped because they stand there twice.",
-             "The texts are for research and stay on this machine."]  # fmt: skip
+    bodies = [splits.normalize(text.partition("\n")[2]) or text for text in kept["text"]]
+    kept["split"] = splits.by_hash(splits.group_keys(list(kept["text"]), bodies))
+    notes = [
+        f"{len(frame) - len(kept):,} of {len(frame):,} articles were dropped because they stand there twice.",
+        f"{len(kept) - len(set(bodies)):,} more differ in the title alone; articles with one body stand in one split.",
+        "The texts are for research and stay on this machine.",
+    ]
     return _dataset(info, kept, notes, commit)
+
+
+def _plain(text: str) -> str:
+    """Entities decoded, twice: some are escaped twice (&amp;quot;)."""
+    return html.unescape(html.unescape(text)).strip()
 
 
 def _decode(raw: bytes) -> str:

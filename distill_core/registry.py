@@ -48,7 +48,8 @@ class _Complaints(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
         if text.startswith(("Could not fetch URL", "Skipping page")):
-            self.lines.append(re.sub(r"<[^>]*>(: )?", "", text)[:400])
+            text = re.sub(r"<[^>]*>(: )?", "", text).removesuffix(" - skipping")
+            self.lines.append(re.sub(r"HTTPS?ConnectionPool.*\(Caused by (.*)\)", r"\1", text)[:400])
 
 
 def open_pip(package: str) -> tuple[Any, Any]:
