@@ -207,3 +207,22 @@ def published_frame(family: families.Family) -> pd.DataFrame:
     frame = _published()
     columns = ["variant", "metric", "split", "value", "unit", "source", "note", "confidence"]
     return frame.loc[frame["family"] == family.title, columns].reset_index(drop=True)
+
+
+def family_facts(family: families.Family) -> dict[str, str]:
+    """The facts of data/families.csv in reading order, under the names that a page shows."""
+    facts = family.facts
+    shown = {
+        "Paper": f"{facts['paper_title']} ({facts['year']})",
+        "Authors": facts["authors_org"],
+        "Learned by": facts["pretraining_objective"],
+        "Learned from": f"{facts['pretraining_corpus']}: {facts['corpus_size']}",
+        "Tokenizer": f"{facts['tokenizer_kind']}, vocabulary {facts['vocab_size']}",
+        "Shape": f"{facts['layers']} layers × {facts['hidden_size']} wide, {facts['heads']} heads, "
+        f"feed-forward {facts['ffn_size']}",
+        "Positions": facts["position_encoding"],
+        "Shared weights": facts["weight_sharing"],
+        "Size in the paper": facts["params_paper"],
+        "Checkpoint": f"{family.hub_id} (license: {facts['hub_license']})",
+    }
+    return {name: text for name, text in shown.items() if text.strip()}

@@ -9,8 +9,8 @@ MISSING = "n/a"
 
 
 def is_missing(value: object) -> bool:
-    """True for None, NaN and pandas' NA."""
-    return value is None or value != value or str(value) == "<NA>"
+    """True for None, NaN and pandas' NA, which must not be compared: `NA != NA` is NA."""
+    return value is None or str(value) in {"nan", "<NA>", "NaT"}
 
 
 def significant(value: float | None, digits: int = 3) -> str:
@@ -50,8 +50,10 @@ def percent(fraction: float | None, digits: int = 2) -> str:
 
 
 def times(ratio: float | None) -> str:
-    """`1.894 → 1.9 ×`."""
-    return MISSING if ratio is None or is_missing(ratio) else f"{significant(ratio, 2)} ×"
+    """`1.894 → 1.9 ×`, `2 → 2.0 ×`, `0.107 → 0.11 ×`: a rounded ratio keeps its zero."""
+    if ratio is None or is_missing(ratio):
+        return MISSING
+    return f"{ratio:.1f} ×" if 0.95 <= ratio < 9.95 else f"{significant(ratio, 2)} ×"
 
 
 def duration(seconds: float | None) -> str:

@@ -11,7 +11,7 @@ from distill_core import families
 from distill_core.figures import theme
 from distill_core.units import MISSING, is_missing
 
-ROW_PX = 34
+ROW_PX = 30
 _ROOM_FOR_TEXT = 1.3  # the value axis is this much longer than the longest bar
 
 
@@ -93,7 +93,7 @@ def _gap(upper: float, lower: float) -> float:
 
 def height(frame: pd.DataFrame) -> int:
     """Pixels for this many rows, with the title and the axis."""
-    return 112 + ROW_PX * len(frame)
+    return 88 + ROW_PX * len(frame)
 
 
 def share_text(value: float | None, text: str) -> str:

@@ -23,6 +23,7 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
     return theme.figure(
         bars.traces(models, panel, dark),
         title(models),
+        dark=dark,
         xaxis=theme.axis(panel.title, range=[0, panel.limit]),
         yaxis=theme.names_axis(),
         height=bars.height(models),
@@ -34,7 +35,7 @@ def milliseconds_panel(models: pd.DataFrame) -> bars.Panel:
     values = models["latency_ms_p50"]
     texts = [units.milliseconds(value) for value in values]
     return bars.Panel(
-        values, texts, sentences(models), "ms a batch: p50, whisker to p95", values, models["latency_ms_p95"]
+        values, texts, sentences(models), "latency p50 (ms), whisker to p95", values, models["latency_ms_p95"]
     )
 
 

@@ -35,7 +35,9 @@ def draw(sizes: pd.DataFrame, speeds: pd.DataFrame | None = None, *, dark: bool 
             "xaxis2": theme.axis(right.title, range=[0, right.limit], domain=[0.53, 1]),
         }
         data = [*bars.traces(models, left, dark), *bars.traces(times, right, dark, axis="x2")]
-    return theme.figure(data, title(models, times), yaxis=theme.names_axis(), height=bars.height(models), **axes)
+    return theme.figure(
+        data, title(models, times), dark=dark, yaxis=theme.names_axis(), height=bars.height(models), **axes
+    )
 
 
 def _matched(models: pd.DataFrame, speeds: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -56,4 +58,4 @@ def title(models: pd.DataFrame, times: pd.DataFrame | None) -> str:
     if times is None or not {"bert", "distilbert"} <= set(times["family"]):
         return saved
     speed = times.set_index("family")["latency_ms_p50"]
-    return f"{saved}, {units.times(speed['bert'] / speed['distilbert'])} faster here"
+    return f"{saved}, {units.times(speed['bert'] / speed['distilbert'])} faster"

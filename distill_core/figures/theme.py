@@ -17,6 +17,7 @@ from distill_core import families
 GRID = "rgba(128,140,152,0.22)"
 QUIET = "rgba(128,140,152,0.95)"
 UNKNOWN = "#7A8793"
+INK, INK_DARK = "#1E2A35", "#E4EAF0"
 ACCENT = "#2F6DA8"
 ACCENT_DARK = "#7FB4E6"
 # One color a part of a network, safe for color-blind eyes (Paul Tol, muted), apart from the family colors' hues.
@@ -37,8 +38,14 @@ _TEMPLATE: dict[str, Any] = {
 }
 
 
-def figure(data: list[dict[str, Any]], title: str, **layout: Any) -> go.Figure:
-    """A figure in the house style. Keyword arguments are layout entries."""
+def figure(data: list[dict[str, Any]], title: str, *, dark: bool | None = None, **layout: Any) -> go.Figure:
+    """A figure in the house style. Keyword arguments are layout entries.
+
+    With `dark` the text gets the full ink of that theme, to be read from the back of a room; without it the page's
+    own theme colors the text.
+    """
+    if dark is not None:
+        layout = _inked(layout, INK_DARK if dark else INK)
     return go.Figure(
         data=data,
         layout={
@@ -52,6 +59,20 @@ def figure(data: list[dict[str, Any]], title: str, **layout: Any) -> go.Figure:
             **layout,
         },
     )
+
+
+def _inked(layout: dict[str, Any], ink: str) -> dict[str, Any]:
+    """The layout with this color for its text and, since a page's theme colors those apart, for its axes."""
+    inked = {**layout, "font": {"color": ink, **layout.get("font", {})}}
+    for name, value in layout.items():
+        if name.startswith(("xaxis", "yaxis")):
+            title = value.get("title", {})
+            inked[name] = {
+                **value,
+                "tickfont": {"color": ink, **value.get("tickfont", {})},
+                "title": {**title, "font": {"color": ink, **title.get("font", {})}},
+            }
+    return inked
 
 
 def axis(title: str = "", **more: Any) -> dict[str, Any]:

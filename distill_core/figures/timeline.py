@@ -39,6 +39,7 @@ def draw(frame: pd.DataFrame, *, chosen: str | None = None, dark: bool = False) 
     return theme.figure(
         [trace],
         title(frame, chosen),
+        dark=dark,
         xaxis=theme.axis("paper", tickvals=years, ticktext=[str(year) for year in years], range=list(scales[0].ends)),
         yaxis=theme.axis("parameters (millions)", range=list(scales[1].ends)),
         annotations=notes,

@@ -34,6 +34,7 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
     return theme.figure(
         [_frontier(xs, ys, on, scales, dark), _points(models, xs, ys, sizes, dark)],
         title,
+        dark=dark,
         xaxis=theme.axis(axis_titles[0], **scales[0].axis()),
         yaxis=theme.axis(axis_titles[1], **scales[1].axis()),
         annotations=name_points([str(name) for name in models["label"]], xs, ys, sizes, scales),

@@ -1,0 +1,58 @@
+"""Distill Lab: the router. Each page is a script in pages/; nothing else happens here.
+
+`streamlit run app.py` imports this file once as the server's application, then runs it as a script for each session.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+from streamlit.runtime.pages_manager import PagesManager
+
+from distill_core.headers import SecurityHeaders
+
+FOLDER = Path(__file__).resolve().parent / "pages"
+# file, title, icon, address, what the page is for
+PAGES = {
+    "": [("start", "Start", "home", "start", "What Distill Lab is, and a first comparison in one click.")],
+    "Explore": [
+        ("model_zoo", "Model zoo", "category", "model-zoo", "The ten classic families: ideas, sizes, history, traps."),
+        ("compare", "Compare", "compare_arrows", "compare", "Models side by side: size, speed, accuracy."),
+    ],
+    "Train": [
+        ("finetune", "Fine-tune", "tune", "finetune", "Teach a pre-trained model a task, and see what that saves."),
+        ("distil", "Distill", "school", "distill", "Teach a small student network with a large teacher."),
+    ],
+    "Look back": [("runs_page", "Runs", "history", "runs", "Every run on this machine: progress, results, logs.")],
+}
+
+
+def page(file: str, title: str, icon: str, url: str, purpose: str) -> st.Page:
+    """One entry of the navigation."""
+    return st.Page(
+        FOLDER / f"{file}.py",
+        title=title,
+        icon=f":material/{icon}:",
+        url_path=url,
+        default=file == "start",
+        help=purpose,
+    )
+
+
+def navigation() -> st.Page:
+    """The page that the visitor asks for, among those whose file exists."""
+    sections = {
+        section: [page(*entry) for entry in entries if (FOLDER / f"{entry[0]}.py").exists()]
+        for section, entries in PAGES.items()
+    }
+    return st.navigation({section: pages for section, pages in sections.items() if pages})
+
+
+if __name__ == "__main__":
+    st.set_page_config(page_title="Distill Lab", page_icon=":material/experiment:", layout="wide")
+    navigation().run()
+else:
+    # st.navigation switches the old listing of pages/ by file name off, but only when a session has run it: a first
+    # visitor at /compare would still get that listing. So it is off before the first visitor.
+    PagesManager.uses_pages_directory = False
+    app = st.App(__file__, middleware=[Middleware(SecurityHeaders)])

@@ -1,0 +1,81 @@
+"""Model zoo: what are the ten classic families, and in what do they differ?"""
+
+import streamlit as st
+
+from distill_core import families, tables
+from distill_core.figures import timeline, treemap
+from pages.parts import family_card, page, provenance
+
+CHOSEN = "zoo_family"
+SEEN = (
+    "Circles are encoders, triangles decoders, squares encoder–decoders; the hollow one is distilled. "
+    "Sizes are counted from the architecture of the official base model, shared weights once, without a head. "
+    "Fewer parameters do not mean less work: ALBERT runs one layer twelve times."
+)
+
+page.header("Model zoo", "What are the ten classic families, and in what do they differ?")
+sizes = tables.families_frame()
+title = st.pills(
+    "Family",
+    [row.title for row in families.FAMILIES],
+    key=CHOSEN,
+    bind="query-params",
+    label_visibility="collapsed",
+    wrap=True,
+)
+family = next((row for row in families.FAMILIES if row.title == title), None)
+
+
+def all_ten() -> None:
+    """Ten cards and their place in time."""
+    with st.grid(5, min_column_width=170, gap="small") as grid:
+        for row, params in zip(families.FAMILIES, sizes["params"], strict=True):
+            with grid.cell():
+                family_card.card(row, int(params), CHOSEN)
+    page.chart(timeline.draw(sizes, dark=page.is_dark()), "zoo_timeline")
+    provenance.caption(provenance.EXACT, "months from the papers' arXiv numbers")
+
+
+def in_depth(row: families.Family) -> None:
+    """One family: where its parameters sit, its place in time, facts, traps, published figures."""
+    parts = families.exact_parameters()[row.key]
+    family_card.heading(row, sum(parts.values()), "1.6rem")
+    st.markdown(page.plain(row.facts["one_line_key_idea"]))
+    left, right = st.columns(2, gap="large")
+    with left:
+        page.chart(treemap.draw(row.title, parts, dark=page.is_dark()), "zoo_treemap")
+    with right:
+        page.chart(timeline.draw(sizes, chosen=row.key, dark=page.is_dark()), "zoo_timeline")
+    provenance.caption(provenance.EXACT, "months from the papers' arXiv numbers")
+    st.warning(page.plain(row.facts["known_trap"]), title="Traps", icon=":material/warning:")
+    st.markdown("##### Facts")
+    st.table({name: page.plain(text) for name, text in tables.family_facts(row).items()}, border="horizontal")
+    provenance.caption(f"Sources: {page.plain(row.facts['sources'])}")
+    if row.facts["recalled_cells"].strip():
+        provenance.caption(f"Not read again in a source: {page.plain(row.facts['recalled_cells'])}")
+    published(row)
+    page.next_step(
+        "pages/compare.py",
+        f"Measure {row.title} beside BERT on this machine",
+        {"cmp_models": ["BERT", row.title] if row.key != "bert" else ["BERT", "DistilBERT"]},
+    )
+
+
+def published(row: families.Family) -> None:
+    """What others have published about it, apart from everything measured here."""
+    st.markdown("##### Published figures")
+    provenance.caption(provenance.PUBLISHED)
+    st.dataframe(
+        tables.published_frame(row),
+        hide_index=True,
+        placeholder="n/a",
+        key="zoo_published",
+        alt=f"Published figures of {row.title} with their sources",
+    )
+
+
+if family is None:
+    all_ten()
+else:
+    in_depth(family)
+page.explanation(SEEN)

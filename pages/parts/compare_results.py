@@ -1,0 +1,99 @@
+"""The results of one comparison: pickers, figures, table, downloads. Rows appear while the run is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from distill_core import tables
+from distill_core.figures import accuracy, latency, memory_use, parameters, tradeoff
+from distill_core.results import LIVE, CompareResult
+from distill_core.runs import Run
+from pages.parts import compare_table, downloads, page, provenance, stored_runs
+
+REFRESH_S = 2.0
+SEEN = (
+    "Each mark is a model: left is faster, low is smaller. With a data set, high is more accurate and a larger mark "
+    "has more parameters. No other model beats the ones on the dotted line in both at once. "
+    "Circles are encoders, triangles decoders, squares encoder–decoders; hollow marks are distilled."
+)
+FORMULA = r"\text{speedup} = \frac{\text{p50 of the baseline}}{\text{p50 of the model}} \qquad" + (
+    r"\text{retained} = \frac{\text{accuracy of the model}}{\text{accuracy of the baseline}}"
+)
+CODE = "frame = tables.relative_to(tables.compare_frame(run), baseline)\nfrontier = tables.pareto(frame, …)"
+
+
+@dataclass(frozen=True)
+class View:
+    """What the pickers say: the rows of one batch size and length with their relative columns, and how to show them."""
+
+    rows: pd.DataFrame
+    relative: bool
+    dark: bool
+
+
+def show(run: Run, top: DeltaGenerator, below: DeltaGenerator) -> None:
+    """Draw into two places of the page; again every two seconds while the run is live."""
+    live = run.state().state in LIVE
+    st.fragment(_draw, run_every=REFRESH_S if live else None)(run, top, below, live)
+
+
+def _draw(run: Run, top: DeltaGenerator, below: DeltaGenerator, was_live: bool) -> None:
+    if was_live and run.state().state not in LIVE:
+        st.rerun()  # ends the refreshing
+    frame = tables.compare_frame(run)
+    with top:
+        view = _pickers(run, frame)
+        page.chart(tradeoff.draw(view.rows, relative=view.relative, dark=view.dark), "cmp_tradeoff")
+        provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), f"sizes {provenance.EXACT}")
+    with below:
+        _failures(frame)
+        _bars(view)
+        if not frame.empty:
+            compare_table.show(tables.relative_to(frame, _baseline_ref(frame)))
+            downloads.show(run, view.rows, _figures(view))
+        page.explanation(SEEN, FORMULA, CODE)
+
+
+def _pickers(run: Run, frame: pd.DataFrame) -> View:
+    result = run.result()
+    first = result.baseline if isinstance(result, CompareResult) else ""
+    names = list(frame.loc[frame["error"].isna(), "label"].unique())
+    labels = {row.model: row.label for row in frame.itertuples()}
+    places = {f"{batch} × {length}": (batch, length) for batch, length in tables.cells(frame)}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        start = names.index(labels[first]) if labels.get(first) in names else 0
+        st.selectbox("Baseline", names, index=start if names else None, key="cmp_baseline", bind="query-params")
+        place = st.selectbox("Texts × tokens", list(places), key="cmp_cell", bind="query-params")
+        relative = st.toggle("Relative to baseline", key="cmp_relative", bind="query-params")
+    rows = tables.at_cell(frame, places[place]) if place in places else frame
+    return View(tables.relative_to(rows, _baseline_ref(frame)), relative, page.is_dark())
+
+
+def _baseline_ref(frame: pd.DataFrame) -> str:
+    chosen = st.session_state.get("cmp_baseline")
+    found = frame.loc[frame["label"] == chosen, "model"]
+    return str(found.iloc[0]) if len(found) else ""
+
+
+def _failures(frame: pd.DataFrame) -> None:
+    for name, message, hint in tables.failures(frame):
+        st.warning(f"{page.plain(message)} {page.plain(hint)}", title=f"{page.plain(name)} could not be measured")
+
+
+def _figures(view: View) -> list[Callable[[], object]]:
+    drawn = (tradeoff.draw, parameters.draw, latency.draw, memory_use.draw, accuracy.draw)
+    return [lambda draw=draw: draw(view.rows, relative=view.relative) for draw in drawn]
+
+
+def _bars(view: View) -> None:
+    shown = [("cmp_size", parameters.draw), ("cmp_latency", latency.draw), ("cmp_memory", memory_use.draw)]
+    shown.append(("cmp_accuracy", accuracy.draw))
+    grid = st.grid(2, min_column_width=360, gap="medium")
+    for key, draw in shown:
+        with grid.cell():
+            page.chart(draw(view.rows, relative=view.relative, dark=view.dark), key)

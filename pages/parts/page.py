@@ -1,0 +1,78 @@
+"""The anatomy that every page shares: title and question, figures with their titles, problems, the next step."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from distill_core.errors import DistillError
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+CHART_CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "showSendToCloud": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:-])")
+
+
+def header(title: str, question: str) -> None:
+    """The page's title and the question that it answers."""
+    st.title(title, anchor=False)
+    st.markdown(question)
+
+
+def is_dark() -> bool:
+    """Whether the browser shows the dark theme; figures need it for the family colors."""
+    return st.context.theme.type == "dark"
+
+
+def plain(text: object) -> str:
+    """Text from outside for a Markdown field: nothing in it is markup, and no half character breaks the page."""
+    clean = str(text).encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+    return _MARKDOWN.sub(r"\\\1", clean)
+
+
+def chart(figure: Figure, key: str) -> None:
+    """A figure with its title above it as text: that wraps on a phone, and a screen reader finds it."""
+    title = html.unescape(figure.layout.title.text or "")
+    st.markdown(f"##### {plain(title)}")
+    figure.layout.title = None
+    figure.layout.margin.t = 24 if figure.layout.annotations else 8
+    st.plotly_chart(figure, key=key, config=CHART_CONFIG, alt=title)
+
+
+def problem(error: DistillError) -> None:
+    """A problem in the user's terms, with the next step."""
+    st.error(plain(error.hint) or "Nothing else on this page is affected.", title=plain(error.message))
+
+
+@contextmanager
+def problems_shown() -> Iterator[None]:
+    """Show a DistillError of this part of the page; the rest of the page lives."""
+    try:
+        yield
+    except DistillError as error:
+        problem(error)
+
+
+def explanation(sentences: str, formula: str = "", code: str = "") -> None:
+    """What you see, folded; with the formula and its code where there is one."""
+    with st.expander("What you see", icon=":material/help:"):
+        st.markdown(sentences)
+        if formula:
+            st.latex(formula)
+        if code:
+            st.code(code, language="python")
+
+
+def next_step(path: str, label: str, query: dict[str, Any] | None = None) -> None:
+    """One link to the next page, with the state that it needs."""
+    st.page_link(path, label=label, icon=":material/arrow_forward:", query_params=query)

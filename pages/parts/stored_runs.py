@@ -1,0 +1,75 @@
+"""The runs that a page can show: this installation's own, and the recorded ones that ship with the product."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from distill_core import tables
+from distill_core.errors import RunError
+from distill_core.runs import Run, RunStore
+from distill_core.settings import DATA, settings
+
+RECORDED = RunStore(DATA / "recorded")
+SHOWN = 50  # the newest runs that a list offers; the Runs page has them all
+
+
+def own() -> RunStore:
+    """The runs of this installation."""
+    return RunStore(settings().runs_dir.absolute())
+
+
+def find(run_id: str) -> Run:
+    """An own or a recorded run. Raises RunError for an id that is neither."""
+    try:
+        return own().get(run_id)
+    except RunError:
+        if run_id in {run.id for run in RECORDED.list()}:
+            return RECORDED.get(run_id)
+        raise
+
+
+def is_recorded(run: Run) -> bool:
+    """Whether the run ships with the product."""
+    return run.path.parent == RECORDED.root
+
+
+def kind(run: Run) -> str:
+    """What the run does; empty for a damaged one. A spec never changes, so it is read once."""
+    return _kind(str(run.path))
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _kind(path: str) -> str:
+    try:
+        return Run(Path(path)).spec().kind
+    except RunError:
+        return ""
+
+
+def recorded_of(wanted: str) -> list[Run]:
+    """Recorded runs of one kind."""
+    return [run for run in RECORDED.list() if kind(run) == wanted]
+
+
+def own_of(*wanted: str) -> list[Run]:
+    """The newest own runs of these kinds, newest first."""
+    return [run for run in reversed(own().list()) if kind(run) in wanted][:SHOWN]
+
+
+def measured_here() -> pd.DataFrame | None:
+    """What the newest finished comparison measured on this machine: the ground of cost estimates."""
+    for run in own_of("compare")[:5]:
+        if run.state().state == "done":
+            return tables.compare_frame(run)
+    return None
+
+
+def first_comparison() -> Run | None:
+    """The comparison that Start shows: the recorded one, else the newest that has been finished here."""
+    recorded = recorded_of("compare")
+    if recorded:
+        return recorded[0]
+    return next((run for run in own_of("compare") if run.state().state == "done"), None)

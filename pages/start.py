@@ -1,0 +1,53 @@
+"""Start: what Distill Lab is, what this machine is, and a first comparison in one click."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from distill_core import specs, tables
+from distill_core.figures import overview
+from pages.parts import compare_form, device_badge, model_picker, page, provenance, stored_runs
+
+SEEN = (
+    "Each bar is one family. Its size is exact: every parameter of the official base model, shared ones once. "
+    "Its time is that of one forward pass over one text of 128 tokens. "
+    "DistilBERT has half of BERT's layers; ALBERT stores one layer and runs it twelve times."
+)
+ROOMS = (
+    ("model_zoo", "Model zoo", "The ten families: ideas, sizes, history, traps."),
+    ("compare", "Compare", "Measure models side by side on this machine."),
+    ("finetune", "Fine-tune", "Teach a pre-trained model a task with few labels."),
+    ("distil", "Distill", "Shrink a model and see what the student keeps."),
+)
+
+page.header(
+    "Distill Lab",
+    "What do transfer learning and distillation do to a language model: how big, how fast, how accurate?",
+)
+with st.container(horizontal=True, vertical_alignment="center"):
+    button = st.container(width="content")
+    with st.container():
+        device_badge.show()
+
+first = specs.CompareSpec(models=tuple(model_picker.ten()), title="Ten families")
+with button:
+    started = compare_form.measure_button(first, "Measure all ten here", "start_measure")
+if started:
+    st.switch_page("pages/compare.py", query_params={"cmp_run": started})
+
+run = stored_runs.first_comparison()
+speeds = tables.compare_frame(run) if run else None
+if speeds is not None and not speeds.empty:
+    speeds = tables.at_cell(speeds, tables.cells(speeds)[0])
+page.chart(overview.draw(tables.families_frame(), speeds, dark=page.is_dark()), "start_overview")
+lines = [f"sizes {provenance.EXACT}"]
+lines.append(f"times {provenance.measured(run, stored_runs.is_recorded(run))}" if run else "no times measured yet")
+provenance.caption(*lines)
+
+with st.grid(4, min_column_width=200, gap="small") as grid:
+    for file, name, sentence in ROOMS:
+        if (Path(__file__).parent / f"{file}.py").exists():
+            with grid.cell(), st.container(border=True, height="stretch", gap="xsmall"):
+                st.page_link(f"pages/{file}.py", label=f"**{name}**")
+                st.caption(sentence)
+page.explanation(SEEN)
