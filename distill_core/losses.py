@@ -58,3 +58,92 @@ def cosine_hidden_loss(student_hidden: Tensor, teacher_hidden: Tensor, attention
     mask = attention_mask.to(student_hidden.dtype)
     similarity = F.cosine_similarity(student_hidden, teacher_hidden, dim=-1)  # (batch, seq)
     return ((1 - similarity) * mask).sum() / torch.clamp(mask.sum(), min=1)
+
+
+def standardized_soft_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """Soft-target loss on logits that were standardized text by text (Sun et al., arXiv:2403.01427 §4, eq. 10).
+
+        z(x) = (x − mean(x)) / std(x),  L = τ² · KL( softmax(z(teacher) / τ) ‖ softmax(z(student) / τ) )
+
+    The student copies the teacher's order and relative gaps, not the range of its logits. Shapes as soft_target_loss.
+    With two classes every standardized pair is (+c, −c): then only the order is left.
+    """
+    if student_logits.shape[-1] < 2:
+        raise SpecError("Standardizing needs at least two classes.", "Use the plain soft-target loss.")
+    return soft_target_loss(_standardize(student_logits), _standardize(teacher_logits), temperature)
+
+
+def _standardize(logits: Tensor) -> Tensor:
+    center = logits.mean(-1, keepdim=True)
+    # population standard deviation, as in the paper's code; the small term keeps constant logits finite
+    scale = torch.sqrt(logits.var(-1, keepdim=True, unbiased=False) + 1e-14)
+    return (logits - center) / (scale + 1e-7)
+
+
+def hidden_mse_loss(student_hidden: Tensor, teacher_hidden: Tensor, attention_mask: Tensor) -> Tensor:
+    """Mean squared error of hidden states at each real token (TinyBERT, arXiv:1909.10351 eq. 8).
+
+        L = mean over real tokens and widths of (W · h_student − h_teacher)²
+
+    A narrower student is projected by a learned W before it comes here (`Projections`). Shapes: two
+    (batch, seq, width), mask (batch, seq) → scalar.
+    """
+    if student_hidden.shape != teacher_hidden.shape:
+        raise SpecError(
+            f"Hidden states do not match: teacher {tuple(teacher_hidden.shape[1:])}, student "
+            f"{tuple(student_hidden.shape[1:])}.",
+            "Use a student with the teacher's vocabulary, or set hidden to 0.",
+        )
+    mask = attention_mask.to(student_hidden.dtype).unsqueeze(-1)  # (batch, seq, 1)
+    squared = (student_hidden - teacher_hidden) ** 2 * mask
+    return squared.sum() / (torch.clamp(mask.sum(), min=1) * student_hidden.shape[-1])
+
+
+def attention_mse_loss(student_attention: Tensor, teacher_attention: Tensor, attention_mask: Tensor) -> Tensor:
+    """Mean squared error of attention probabilities (TinyBERT, arXiv:1909.10351 eq. 7).
+
+    The paper compares the scores before softmax; transformers gives probabilities, so these are compared: a departure
+    that makes the loss smaller. Models with different numbers of heads are compared by their mean over heads.
+    Shapes: (batch, heads, seq, seq) each, mask (batch, seq) → scalar.
+    """
+    if student_attention.shape[1] != teacher_attention.shape[1]:
+        student_attention = student_attention.mean(1, keepdim=True)
+        teacher_attention = teacher_attention.mean(1, keepdim=True)
+    pairs = _pair_mask(attention_mask, student_attention)  # (batch, 1, seq, seq)
+    squared = (student_attention - teacher_attention) ** 2 * pairs
+    return squared.sum() / torch.clamp(pairs.sum() * student_attention.shape[1], min=1)
+
+
+def relation_loss(student_vectors: Tensor, teacher_vectors: Tensor, attention_mask: Tensor, heads: int) -> Tensor:
+    """How tokens relate to each other: KL of scaled dot-product relations (MiniLMv2, arXiv:2012.15828 §3.1, eq. 3).
+
+        R = softmax(A · Aᵀ / √d) for each relation head,  L = mean over heads and tokens of KL(R_teacher ‖ R_student)
+
+    `A` are queries, keys or values, cut into `heads` relation heads, so that widths may differ. Shapes: vectors
+    (batch, seq, width), mask (batch, seq) → scalar, nats.
+
+    Raises:
+        SpecError: a width is no multiple of `heads`.
+    """
+    mask = attention_mask.bool()
+    log_student = _relations(student_vectors, mask, heads)
+    log_teacher = _relations(teacher_vectors, mask, heads)
+    kl = (log_teacher.exp() * (log_teacher - log_student)).masked_fill(~mask[:, None, None, :], 0.0).sum(-1)
+    tokens = mask[:, None, :].to(kl.dtype)  # (batch, 1, seq)
+    return (kl * tokens).sum() / torch.clamp(tokens.sum() * heads, min=1)
+
+
+def _relations(vectors: Tensor, mask: Tensor, heads: int) -> Tensor:
+    """Log relations, shape (batch, heads, seq, seq); padded columns are −inf-like and padded rows meaningless."""
+    batch, length, width = vectors.shape
+    if width % heads:
+        raise SpecError(f"A width of {width} cannot be cut into {heads} relation heads.", "Choose a divisor of it.")
+    split = vectors.view(batch, length, heads, width // heads).transpose(1, 2)  # (batch, heads, seq, width / heads)
+    scores = split @ split.transpose(-1, -2) / (width // heads) ** 0.5
+    relations: Tensor = scores.masked_fill(~mask[:, None, None, :], -1e9).log_softmax(-1)
+    return relations
+
+
+def _pair_mask(attention_mask: Tensor, like: Tensor) -> Tensor:
+    mask = attention_mask.to(like.dtype)
+    return (mask[:, :, None] * mask[:, None, :]).unsqueeze(1)

@@ -41,7 +41,7 @@ class PeakMemory:
             return float(torch.accelerator.max_memory_allocated(self._device.torch_device)) / _MIB
         if self._device.type == "mps":
             return float(torch.mps.driver_allocated_memory()) / _MIB
-        return max(0.0, (_peak_rss() - self._base) / _MIB)
+        return float(max(0, _peak_rss() - self._base)) / _MIB
 
 
 def _peak_rss() -> int:

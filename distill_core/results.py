@@ -162,8 +162,11 @@ class ModelReport(Record):
 
 
 class StudentReport(ModelReport):
-    """A student beside its teacher. `retained` = student accuracy / teacher accuracy; `speedup` = teacher p50 /
-    student p50; `agreement` = share of test texts on which both say the same; `kl_to_teacher` in nats."""
+    """A student beside its teacher.
+
+    `retained` = student accuracy / teacher accuracy; `speedup` = teacher p50 / student p50; `agreement` = share of test
+    texts on which both say the same; `kl_to_teacher` in nats; `ingredients` are the settings in which arms may differ.
+    """
 
     arm: str
     seed: int = 0
@@ -176,6 +179,7 @@ class StudentReport(ModelReport):
     new_errors: int = 0
     repaired_errors: int = 0
     train_s: float = 0.0
+    ingredients: dict[str, str | float | int | None] = {}
 
 
 class DistillResult(Record):
@@ -185,6 +189,8 @@ class DistillResult(Record):
     label_names: tuple[str, ...] = ()
     teacher: ModelReport | None = None
     teacher_pass_s: float | None = None
+    sample_texts: tuple[str, ...] = ()
+    teacher_probabilities: tuple[tuple[float, ...], ...] = ()
     students: tuple[StudentReport, ...] = ()
 
 

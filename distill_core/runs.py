@@ -103,6 +103,10 @@ class Run:
             return _DAMAGED
         return _cached_state(path, (stat.st_mtime_ns, stat.st_size, stat.st_ino))
 
+    def fresh_state(self) -> State:
+        """As `state`, always read from the file: for decisions that cannot be taken back."""
+        return _read_state(self.path / "state.json")
+
     def set_state(self, **changes: Any) -> State:
         """Change some fields of state.json; the rest stays."""
         path = self.path / "state.json"

@@ -122,10 +122,36 @@ class DistillSpec(_TrainSpec):
     layers: Annotated[tuple[Annotated[int, Field(ge=0, le=99)], ...] | None, Many] = _field(
         None, "Teacher layers to copy, counted from 0; empty: evenly spread.", max_length=100
     )
+    layer_map: Literal["spread", "first", "last"] = _field(
+        "spread", "Which teacher layers to copy when none are listed: evenly spread, the first k, or the last k."
+    )
+    student_width: int | None = _field(
+        None, "Hidden width of the student; empty: the teacher's. A narrower one starts at random.",
+        typical="half of the teacher's", ge=8, le=8192,
+    )  # fmt: skip
     temperature: float = _field(2.0, "Softens teacher and student distributions.", typical="1–10", gt=0, le=1000)
     soft: float = _field(0.5, "Weight of the soft-target loss.", typical="0.5", ge=0, le=1000)
     hard: float = _field(0.5, "Weight of the cross-entropy with the true labels.", typical="0.5", ge=0, le=1000)
     cosine: float = _field(0.0, "Weight of the cosine loss on hidden states.", typical="0–1", ge=0, le=1000)
+    standardize: bool = _field(False, "Standardize logits before the soft-target loss (arXiv:2403.01427).")
+    hidden: float = _field(0.0, "Weight of the squared error of hidden states (TinyBERT).", ge=0, le=1000)
+    attention: float = _field(0.0, "Weight of the squared error of attention (TinyBERT).", ge=0, le=1000)
+    relations: float = _field(0.0, "Weight of the self-attention relations (MiniLMv2).", ge=0, le=1000)
+    labeled_examples: int = _field(
+        0, "How many of the texts keep their label; the others are learned from the teacher alone. 0 means all.",
+        unit="texts", ge=0, le=10**7,
+    )  # fmt: skip
+    seeds: int = _field(1, "How many seeds.", ge=1, le=20)
+    ablation: bool = _field(False, "Leave out one ingredient at a time, as in the DistilBERT paper's table.")
+    sweep_temperatures: Annotated[tuple[Annotated[float, Field(gt=0, le=1000)], ...], Many] = _field(
+        (), "Temperatures to try, each with every soft weight of the sweep.", max_length=10
+    )
+    sweep_soft: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Many] = _field(
+        (), "Soft weights to try; the hard weight is 1 − soft.", max_length=10
+    )
+    sweep_layers: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Many] = _field(
+        (), "Student depths to try.", unit="layers", max_length=24
+    )
     train_examples: int = _field(0, "Texts to learn from; 0 means all.", unit="texts", ge=0, le=10**7)
     epochs: int = _field(3, "Passes over the training texts.", typical="2–5", ge=1, le=200)
     arms: Annotated[tuple[DistillArm, ...], Many] = _field(
@@ -136,12 +162,21 @@ class DistillSpec(_TrainSpec):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.soft + self.hard + self.cosine == 0:
+        if not any((self.soft, self.hard, self.cosine, self.hidden, self.attention, self.relations)):
             raise SpecError("All loss weights are 0, so nothing would be learned.", "Raise soft, hard or cosine.")
         if self.layers is not None and len(self.layers) != self.student_layers:
             raise SpecError(
                 f"{len(self.layers)} teacher layers are listed for a student of {self.student_layers} layers.",
                 "List one teacher layer for each student layer.",
+            )
+        if self.student_width is not None and self.cosine:
+            raise SpecError(
+                "The cosine loss needs a student as wide as its teacher.", "Use hidden: it has a projection."
+            )
+        if self.student is not None and (self.cosine or self.hidden or self.attention or self.relations):
+            raise SpecError(
+                f"{self.student} may split texts into other tokens than the teacher, so only logits can be compared.",
+                "Set cosine, hidden, attention and relations to 0 for a student of another kind.",
             )
         return self
 

@@ -10,8 +10,8 @@ from torch import nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 from distill_core.errors import SpecError
-from distill_core.families import Family
 from distill_core.models import build_classifier, family_of
+from distill_core.specs import DistillSpec
 
 # "bert.encoder.layer.3.output…" → stack "bert.encoder.layer.", number 3, rest. T5 and BART have two stacks.
 _LAYER = re.compile(r"^(.*?\b(?:layer|h|block|layers)\.)(\d+)(\..*)$")
@@ -19,7 +19,17 @@ _LAYER = re.compile(r"^(.*?\b(?:layer|h|block|layers)\.)(\d+)(\..*)$")
 
 def n_layers(config: PretrainedConfig) -> int:
     """Layers of a model; of each of its two stacks for T5 and BART."""
-    return int(getattr(config, family_of(config).layer_fields[0]))
+    return int(getattr(config, family_of(config).shape.layers[0]))
+
+
+def width(config: PretrainedConfig) -> int:
+    """Hidden width of a model."""
+    return int(getattr(config, family_of(config).shape.width[0]))
+
+
+def n_heads(config: PretrainedConfig) -> int:
+    """Attention heads of a layer."""
+    return int(getattr(config, family_of(config).shape.heads[0]))
 
 
 def spread_layers(teacher_layers: int, student_layers: int) -> tuple[int, ...]:
@@ -29,18 +39,18 @@ def spread_layers(teacher_layers: int, student_layers: int) -> tuple[int, ...]:
     return tuple(round(i * (teacher_layers - 1) / (student_layers - 1)) for i in range(student_layers))
 
 
-def choose_layers(config: PretrainedConfig, student_layers: int, layers: Sequence[int] | None) -> tuple[int, ...]:
+def choose_layers(config: PretrainedConfig, spec: DistillSpec) -> tuple[int, ...]:
     """The teacher layers that become the student's, checked against the teacher.
 
     Raises:
         SpecError: the student would be deeper than its teacher, or a layer is not there.
     """
-    there = n_layers(config)
-    if student_layers > there:
-        raise SpecError(
-            f"The student has {student_layers} layers, its teacher only {there}.", f"Choose 1 to {there} layers."
-        )
-    chosen = tuple(layers) if layers is not None else spread_layers(there, student_layers)
+    there, wanted = n_layers(config), spec.student_layers
+    if wanted > there:
+        raise SpecError(f"The student has {wanted} layers, its teacher only {there}.", f"Choose 1 to {there} layers.")
+    maps = {"spread": spread_layers(there, wanted), "first": tuple(range(wanted)),
+            "last": tuple(range(there - wanted, there))}  # fmt: skip
+    chosen = tuple(spec.layers) if spec.layers is not None else maps[spec.layer_map]
     for layer in chosen:
         if layer >= there:
             raise SpecError(f"The teacher has no layer {layer}.", f"Its layers are 0 to {there - 1}.")
@@ -50,18 +60,45 @@ def choose_layers(config: PretrainedConfig, student_layers: int, layers: Sequenc
 def shallow_config(config: PretrainedConfig, student_layers: int) -> PretrainedConfig:
     """The teacher's config with fewer layers."""
     student = copy.deepcopy(config)
-    for field in family_of(config).layer_fields:
+    for field in family_of(config).shape.layers:
         setattr(student, field, student_layers)
     return student
 
 
-def shallow_student(teacher: PreTrainedModel, layers: Sequence[int], *, copy_weights: bool) -> PreTrainedModel:
-    """A classifier of the teacher's shape with `len(layers)` layers (of each stack).
+def narrow_config(config: PretrainedConfig, student_width: int) -> PretrainedConfig:
+    """The config at another width; feed-forward width and heads shrink in proportion.
+
+    Raises SpecError when heads of the teacher's size do not fit into the width.
+    """
+    family, student = family_of(config), copy.deepcopy(config)
+    old, heads = width(config), n_heads(config)
+    per_head = old // heads
+    if student_width > old or student_width % per_head:
+        raise SpecError(
+            f"The student's width must be a multiple of {per_head} (one attention head) up to {old}, "
+            f"got {student_width}.",
+            f"For instance {max(per_head, old // 2 // per_head * per_head)}.",
+        )
+    for field in family.shape.ffn:
+        setattr(student, field, getattr(config, field) * student_width // old)
+    for field in family.shape.heads:
+        setattr(student, field, student_width // per_head)
+    for field in family.shape.width:
+        setattr(student, field, student_width)
+    return student
+
+
+def shallow_student(
+    teacher: PreTrainedModel, layers: Sequence[int], *, copy_weights: bool, student_width: int | None = None
+) -> PreTrainedModel:
+    """A classifier of the teacher's shape with `len(layers)` layers (of each stack), narrower where asked for.
 
     With `copy_weights` it starts from the teacher's embeddings, head and these layers, else from random weights. ALBERT
     has one layer that is used many times: it is copied whatever the list says.
     """
     config = shallow_config(teacher.config, len(layers))
+    if student_width is not None and student_width != width(config):
+        config, copy_weights = narrow_config(config, student_width), False
     names = tuple(config.id2label[index] for index in range(config.num_labels))
     student = build_classifier(config, names)
     if copy_weights:
@@ -100,11 +137,3 @@ def same_vocabulary(first: object, second: object) -> bool:
     if first is None or second is None:
         return False
     return bool(first.get_vocab() == second.get_vocab())  # type: ignore[attr-defined]
-
-
-def check_token_level(family: Family, other: Family) -> None:
-    """Raises SpecError when hidden states of the two cannot be aligned token by token."""
-    if family.padding_side != other.padding_side:
-        raise SpecError(
-            f"{family.title} and {other.title} place their tokens differently.", "Set cosine to 0 for this pair."
-        )

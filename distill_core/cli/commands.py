@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from distill_core import environment, families, launch, preflight, specs
+from distill_core import environment, families, launch, specs
 from distill_core.cli import doctor as doctor_module
 from distill_core.cli.flags import spec_values
 from distill_core.cli.output import Bar
@@ -50,7 +50,6 @@ def run_recipe(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _start(spec: launch.AnySpec, detach: bool) -> dict[str, Any]:
-    preflight.check(spec, store())
     if detach:
         return {"run": launch.get_launcher(store()).submit(spec).id}
     environment.prepare_process(spec.threads)

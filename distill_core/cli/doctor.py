@@ -19,8 +19,11 @@ def examine() -> dict[str, Any]:
     here = device.resolve()
     described = environment.describe(here.type, here.name, here.dtype, here.threads)
     memory = psutil.virtual_memory()
-    rows = [{"name": row.name, "present": row.present, "size_mib": round(row.download_bytes / 2**20, 1), "purpose": row.purpose}
-            for row in assets.status()]  # fmt: skip
+    rows = [
+        {"name": row.name, "present": row.present, "size_mib": round(row.download_bytes / 2**20, 1),
+         "purpose": row.purpose}
+        for row in assets.status()
+    ]  # fmt: skip
     problem = hub.available()
     free_mib = psutil.disk_usage(str(_existing(settings().runs_dir))).free // 2**20
     report = {

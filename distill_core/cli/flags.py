@@ -28,6 +28,9 @@ def add_spec_flags(parser: argparse.ArgumentParser, kind: str) -> None:
         required = field.default is PydanticUndefined
         default = "required" if required else f"default: {_shown(field.default)}"
         help_text = f"{field.description}{unit} ({default})".replace("%", "%%")
+        if field.annotation is bool:
+            parser.add_argument(f"--{name.replace('_', '-')}", dest=name, nargs="?", const="true", help=help_text)
+            continue
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="…", required=required, help=help_text)
 
 

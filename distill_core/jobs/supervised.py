@@ -34,11 +34,16 @@ class LiveAccuracy:
         self._labels = labels_of(frame)
         self._here = here
 
+    def logits(self, model: nn.Module) -> Tensor:
+        """Shape: (texts, classes); empty without validation texts."""
+        return torch.empty(0, 0) if self._encoded is None else evaluate.predict(model, self._encoded, self._here)
+
+    def of(self, logits: Tensor) -> dict[str, float]:
+        """The accuracy of these logits; nothing without validation texts."""
+        return {"accuracy": evaluate.accuracy(logits, self._labels).accuracy} if len(logits) else {}
+
     def __call__(self, model: nn.Module) -> dict[str, float]:
-        if self._encoded is None:
-            return {}
-        logits = evaluate.predict(model, self._encoded, self._here)
-        return {"accuracy": evaluate.accuracy(logits, self._labels).accuracy}
+        return self.of(self.logits(model))
 
 
 def supervised_step(encoded: Encoded, labels: Tensor, here: Device) -> Step:

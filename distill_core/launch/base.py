@@ -22,7 +22,8 @@ class Launcher(ABC):
     def submit(self, spec: AnySpec, token: str | None = None) -> Run:
         """Queue a run. The same token gives the same run, however often it comes (a double click, a reload).
 
-        Raises LaunchError when the queue or the disk is full, RunError when the folder cannot be written.
+        Raises DistillError when the request cannot be run here, LaunchError when the queue or the disk is full,
+        RunError when the folder cannot be written.
         """
 
     @abstractmethod

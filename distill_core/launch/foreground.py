@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from distill_core import locks
+from distill_core import locks, preflight
 from distill_core.errors import LaunchError
 from distill_core.launch import queue
 from distill_core.launch.base import AnySpec, resumable
@@ -17,11 +17,12 @@ OnProgress = Callable[[State], None]
 
 
 def run_foreground(spec: AnySpec, store: RunStore | None = None, on_progress: OnProgress | None = None) -> Run:
-    """Do the spec here, now, to its end: the returned run is done, failed or stopped. Raises LaunchError, RunError.
+    """Do the spec here, now, to its end: the returned run is done, failed or stopped. Raises DistillError.
 
     Ctrl-C stops the run at its next step, a second one at once. `on_progress` gets the state at each report.
     """
     store = store or RunStore(settings().runs_dir)
+    preflight.check(spec, store)
     with queue.locked(store):  # under this lock no tick starts anything
         queue.check_disk(store)
         run = store.create(spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from distill_core import preflight
 from distill_core.launch import queue
 from distill_core.launch.base import AnySpec, Launcher, resumable
 from distill_core.runs import Run
@@ -12,6 +13,7 @@ class InlineLauncher(Launcher):
     """No queue: each run is done where it is submitted."""
 
     def submit(self, spec: AnySpec, token: str | None = None) -> Run:
+        preflight.check(spec, self.store)
         with queue.locked(self.store):
             known = queue.with_token(self.store, token) if token else None
             if known is not None:

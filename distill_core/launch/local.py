@@ -11,6 +11,7 @@ import subprocess
 import time
 from typing import Any
 
+from distill_core import preflight
 from distill_core.errors import DistillError
 from distill_core.launch import processes, queue
 from distill_core.launch.base import AnySpec, Launcher, resumable
@@ -41,6 +42,7 @@ class LocalLauncher(Launcher):
         self._stopping: dict[str, float] = {}
 
     def submit(self, spec: AnySpec, token: str | None = None) -> Run:
+        preflight.check(spec, self.store)
         with queue.locked(self.store):
             known = queue.with_token(self.store, token) if token else None
             if known is None:
@@ -92,9 +94,11 @@ class LocalLauncher(Launcher):
                 if run.is_alive():
                     free -= 1
                     self._insist_on_stop(run)
-                elif run.state().state == "queued":
+                    continue
+                state = run.fresh_state().state  # it may have said its last word between the two looks
+                if state == "queued":
                     waiting.append(run)
-                else:
+                elif state in LIVE:
                     _bury(run, ended.get(run.id))
         for run in waiting:
             with contextlib.suppress(DistillError, OSError):

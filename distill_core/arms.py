@@ -1,0 +1,86 @@
+"""The arms of a distillation: one spec becomes a list of students that differ in known ingredients.
+
+Arms share the data order, the seed and the teacher's outputs, so that a difference comes from the ingredient alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from distill_core.specs import DistillSpec
+
+_INGREDIENTS = ("soft", "hard", "cosine", "hidden", "attention", "relations")
+_LABELS_ALONE = {**dict.fromkeys(_INGREDIENTS, 0.0), "hard": 1.0}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One student: its name, its seed, and the spec with the arm's own ingredients."""
+
+    name: str
+    seed: int
+    spec: DistillSpec
+
+    @property
+    def key(self) -> str:
+        """A name for files and curves; the seed is part of it where there are several."""
+        return f"{self.name}-{self.seed}" if self.spec.seeds > 1 else self.name
+
+    @property
+    def ingredients(self) -> dict[str, Any]:
+        """What may differ between arms, for tables."""
+        names = (*_INGREDIENTS, "temperature", "student_layers", "init")
+        return {name: getattr(self.spec, name) for name in names}
+
+
+def plan(spec: DistillSpec) -> list[Arm]:
+    """All arms of a spec, seed by seed, so that every arm has a first result early."""
+    variants = _sweep(spec) or (_ablation(spec) if spec.ablation else _plain(spec))
+    return [
+        Arm(name, seed, spec.model_copy(update=changes))
+        for seed in range(spec.seed, spec.seed + spec.seeds)
+        for name, changes in variants
+    ]
+
+
+def _plain(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:
+    changes: dict[str, dict[str, Any]] = {
+        "distilled": {},
+        "init-only": {**_LABELS_ALONE, "init": "teacher-layers"},
+        "scratch": {**_LABELS_ALONE, "init": "random"},
+        "scratch-distilled": {"init": "random"},
+    }
+    return [(arm, changes[arm]) for arm in spec.arms]
+
+
+def _ablation(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:
+    """Leave out one ingredient at a time (DistilBERT, arXiv:1910.01108 Table 4)."""
+    used = [name for name in _INGREDIENTS if getattr(spec, name) > 0]
+    without = [(f"no {name}", {name: 0.0}) for name in used] if len(used) > 1 else []
+    initial = [("random init", {"init": "random"})] if spec.init == "teacher-layers" else []
+    return [("all", {}), *without, *initial]
+
+
+def _sweep(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:
+    """Temperature × weight, or depths; both when both are listed."""
+    if not (spec.sweep_temperatures or spec.sweep_soft or spec.sweep_layers):
+        return []
+    variants = []
+    for layers in spec.sweep_layers or (None,):
+        for temperature in spec.sweep_temperatures or (None,):
+            for soft in spec.sweep_soft or (None,):
+                changes: dict[str, Any] = {}
+                if layers is not None:
+                    changes |= {"student_layers": layers, "layers": None}
+                if temperature is not None:
+                    changes["temperature"] = temperature
+                if soft is not None:
+                    changes |= {"soft": soft, "hard": 1 - soft}
+                variants.append((_name(changes), changes))
+    return variants
+
+
+def _name(changes: dict[str, Any]) -> str:
+    words = {"student_layers": "layers", "temperature": "temperature", "soft": "soft"}
+    return ", ".join(f"{words[name]} {value:g}" for name, value in changes.items() if name in words)

@@ -1,0 +1,182 @@
+"""One distillation step: which outputs of teacher and student meet in which loss.
+
+Logits and last hidden states of the teacher come from the cache. Losses that need more (all layers, attention,
+queries, keys and values) run the teacher beside the student, which costs its forward pass at every step.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from distill_core import losses, students, teacher_cache
+from distill_core.device import Device
+from distill_core.errors import SpecError
+from distill_core.models import LoadedModel
+from distill_core.specs import DistillSpec
+from distill_core.teacher_cache import TeacherOutputs
+from distill_core.tokens import Encoded
+from distill_core.training import Loss
+
+_VECTORS = re.compile(r"(?:^|\.)(query|key|value|q_lin|k_lin|v_lin|q_proj|k_proj|v_proj|q|k|v|c_attn)$")
+_CROSS = ("EncDecAttention", "encoder_attn")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the student learns from: texts, labels, which of them it may see, and the teacher's cached outputs."""
+
+    encoded: Encoded
+    labels: Tensor
+    labeled: Tensor
+    taught: TeacherOutputs
+
+
+def needs_live_teacher(spec: DistillSpec) -> bool:
+    """Whether a loss needs more of the teacher than the cache keeps."""
+    return bool(spec.hidden or spec.attention or spec.relations)
+
+
+class DistillStep:
+    """soft · L_soft + hard · L_hard + cosine · L_cos + hidden · L_hid + attention · L_att + relations · L_rel.
+
+    `layers` are the teacher layers that student layers 0, 1, … learn from.
+    """
+
+    def __init__(
+        self, spec: DistillSpec, lesson: Lesson, student: LoadedModel, teacher: LoadedModel, layers: Sequence[int],
+        here: Device,
+    ) -> None:  # fmt: skip
+        self.spec, self.lesson, self.here, self.layers = spec, lesson, here, tuple(layers)
+        self.teacher = teacher.model.eval() if needs_live_teacher(spec) else None
+        self.vectors: tuple[LastVectors, LastVectors] | None = None
+        if spec.attention:
+            for model in (student.model, teacher.model):
+                model.set_attn_implementation("eager")  # the fast kernels do not give their probabilities
+        if spec.relations:
+            self.vectors = (LastVectors(student.model), LastVectors(teacher.model))
+            self.relation_heads = students.n_heads(student.model.config)
+        self.projection = _projection(spec, student.model, teacher.model)
+
+    def __call__(self, model: nn.Module, indices: Sequence[int]) -> Loss:
+        rows = list(indices)
+        spec = self.spec
+        batch = self.lesson.encoded.batch(rows, self.here.torch_device)
+        out = model(
+            **batch, output_hidden_states=bool(spec.cosine or spec.hidden), output_attentions=spec.attention > 0
+        )  # fmt: skip
+        parts = self._logit_losses(out.logits, rows)
+        if spec.cosine:
+            length = batch["input_ids"].shape[1]
+            hidden = self.lesson.taught.padded_hidden(rows, length, self.lesson.encoded.padding_side)
+            parts["cosine"] = losses.cosine_hidden_loss(
+                teacher_cache.last_hidden(out), hidden.to(self.here.torch_device), batch["attention_mask"]
+            )  # fmt: skip
+        if self.teacher is not None:
+            parts |= self._inner_losses(self.teacher, out, batch)
+        total = torch.stack([getattr(spec, name) * value for name, value in parts.items()]).sum()
+        return Loss(total, parts)
+
+    def _logit_losses(self, logits: Tensor, rows: list[int]) -> dict[str, Tensor]:
+        parts = {}
+        if self.spec.soft:
+            soft_loss = losses.standardized_soft_loss if self.spec.standardize else losses.soft_target_loss
+            teacher_logits = self.lesson.taught.logits[rows].to(self.here.torch_device)
+            parts["soft"] = soft_loss(logits, teacher_logits, self.spec.temperature)
+        if self.spec.hard:
+            seen = self.lesson.labeled[rows]
+            labels = self.lesson.labels[rows][seen].to(self.here.torch_device)
+            # a batch without a label teaches nothing here, yet keeps the graph whole
+            parts["hard"] = losses.hard_label_loss(logits[seen], labels) if len(labels) else logits.sum() * 0
+        return parts
+
+    def _inner_losses(self, teacher: nn.Module, out: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Losses on what happens inside; the teacher runs on the same batch."""
+        spec, mask = self.spec, batch["attention_mask"]
+        with torch.no_grad():
+            taught = teacher(**batch, output_hidden_states=spec.hidden > 0, output_attentions=spec.attention > 0)
+        parts = {}
+        if spec.hidden:
+            mine, theirs = all_hidden(out), all_hidden(taught)
+            pairs = [(0, 0), *((i + 1, layer + 1) for i, layer in enumerate(self.layers))]
+            terms = [losses.hidden_mse_loss(self._project(mine[i]), theirs[j], mask) for i, j in pairs]
+            parts["hidden"] = torch.stack(terms).mean()
+        if spec.attention:
+            mine, theirs = all_attentions(out), all_attentions(taught)
+            terms = [losses.attention_mse_loss(mine[i], theirs[j], mask) for i, j in enumerate(self.layers)]
+            parts["attention"] = torch.stack(terms).mean()
+        if self.vectors is not None:
+            pairs_of = zip(self.vectors[0].take(), self.vectors[1].take(), strict=True)
+            terms = [losses.relation_loss(a, b.detach(), mask, self.relation_heads) for a, b in pairs_of]
+            parts["relations"] = torch.stack(terms).mean()
+        return parts
+
+    def _project(self, hidden: Tensor) -> Tensor:
+        return hidden if self.projection is None else self.projection(hidden)
+
+    def close(self, student: nn.Module) -> None:
+        """Take off what was added for training: the student is saved without it."""
+        for hooks in self.vectors or ():
+            hooks.close()
+        if hasattr(student, "distill_projection"):
+            del student.distill_projection
+
+
+def _projection(spec: DistillSpec, student: Any, teacher: Any) -> nn.Linear | None:
+    """A learned map to the teacher's width, trained and checkpointed with the student (TinyBERT's W_h)."""
+    narrow, wide = students.width(student.config), students.width(teacher.config)
+    if not spec.hidden or narrow == wide:
+        return None
+    student.distill_projection = nn.Linear(narrow, wide, bias=False)
+    projection: nn.Linear = student.distill_projection
+    return projection
+
+
+def all_hidden(output: Any) -> tuple[Tensor, ...]:
+    """Hidden states of embeddings and every layer; the decoder's where there are two stacks."""
+    states: tuple[Tensor, ...] = getattr(output, "hidden_states", None) or output.decoder_hidden_states
+    return states
+
+
+def all_attentions(output: Any) -> tuple[Tensor, ...]:
+    """Attention probabilities of every layer; the decoder's self-attention where there are two stacks."""
+    attentions: tuple[Tensor, ...] = getattr(output, "attentions", None) or output.decoder_attentions
+    return attentions
+
+
+class LastVectors:
+    """Queries, keys and values of the last self-attention, caught as they are computed.
+
+    Raises SpecError for XLNet, whose projections are plain tensors.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        found = [
+            (name, module) for name, module in model.named_modules()
+            if _VECTORS.search(name) and not any(word in name for word in _CROSS)
+        ]  # fmt: skip
+        if not found:
+            raise SpecError("This family gives no queries, keys and values.", "Set relations to 0.")
+        last = found[-1][0].rpartition(".")[0]
+        chosen = [module for name, module in found if name.rpartition(".")[0] == last]
+        self._caught: dict[int, Tensor] = {}
+        self._n = len(chosen)
+        self._handles = [
+            module.register_forward_hook(lambda _m, _i, out, place=place: self._caught.update({place: out}))
+            for place, module in enumerate(chosen)
+        ]
+
+    def take(self) -> list[Tensor]:
+        """Three tensors (batch, seq, width) of the last forward pass."""
+        caught = [self._caught[place] for place in range(self._n)]
+        self._caught.clear()
+        return list(caught[0].chunk(3, dim=-1)) if len(caught) == 1 else caught  # GPT computes all three at once
+
+    def close(self) -> None:
+        for handle in self._handles:
+            handle.remove()
