@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pandas as pd
 import torch
@@ -28,7 +27,7 @@ from distill_core.distillation import DistillStep, Lesson
 from distill_core.errors import SpecError
 from distill_core.jobs import accuracy
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import LiveAccuracy, labels_of, save_model, train_settings
+from distill_core.jobs.supervised import LiveAccuracy, Predictions, labels_of, save_model, train_settings
 from distill_core.models import LoadedModel
 from distill_core.results import DistillResult, ModelReport, StudentReport
 from distill_core.specs import DistillSpec
@@ -61,7 +60,6 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
             result = classroom.result(done)
             context.set_result(result)
         reporter.arm_done()
-    classroom.save_predictions()
     return result
 
 
@@ -97,9 +95,22 @@ def _prepare(
         params=parameters.count(teacher.model), params_by_part=parameters.count_by_part(teacher.model),
         layers=students.n_layers(teacher.model.config), **evaluate.accuracy(logits, labels).model_dump(),
     )  # fmt: skip
-    predictions = {"text": texts, "label": labels.tolist(), **_probability_columns("teacher", logits)}
+    predictions = Predictions(context, texts, labels)
+    predictions.add("teacher", logits)
     return Classroom(
-        spec, context, here, dataset, teacher, reporter, train, encoded, taught, logits, report, predictions
+        spec,
+        context,
+        here,
+        dataset,
+        teacher,
+        reporter,
+        train,
+        encoded,
+        taught,
+        logits,
+        report,
+        predictions,
+        texts,
     )
 
 
@@ -118,14 +129,15 @@ class Classroom:
     taught: TeacherOutputs
     teacher_test_logits: Tensor
     teacher_report: ModelReport
-    predictions: dict[str, list[Any]]
+    predictions: Predictions
+    test_texts: list[str]
 
     def result(self, done: list[StudentReport]) -> DistillResult:
         """The result so far."""
         return DistillResult(
             dataset=self.spec.dataset, teacher_ref=str(self.spec.teacher), label_names=self.dataset.label_names,
             teacher=self.teacher_report, teacher_pass_s=self.taught.seconds, students=tuple(done),
-            sample_texts=tuple(self.predictions["text"][:SAMPLE_TEXTS]),
+            sample_texts=tuple(self.test_texts[:SAMPLE_TEXTS]),
             teacher_probabilities=tuple(map(tuple, self.teacher_test_logits[:SAMPLE_TEXTS].softmax(-1).tolist())),
         )  # fmt: skip
 
@@ -181,7 +193,7 @@ class Classroom:
         texts, labels = accuracy.test_texts(self.dataset, self.spec.eval_examples)
         encoded = student.encode(texts, self.spec.max_length)
         logits = evaluate.predict(student.model, encoded, self.here, check=self.context.check)
-        self.predictions |= _probability_columns(arm.key, logits)
+        self.predictions.add(arm.key, logits)
         found = evaluate.accuracy(logits, labels)
         agreed = evaluate.compare_with_teacher(logits, self.teacher_test_logits, labels)
         length = min(self.spec.max_length, 128)
@@ -197,14 +209,6 @@ class Classroom:
             **found.model_dump(), **vars(agreed), **_latency(student_time),
         )  # fmt: skip
 
-    def save_predictions(self) -> None:
-        """Test texts with the probabilities of teacher and students: one Parquet file a run."""
-        file = self.context.run.predictions_file
-        before = pd.read_parquet(file) if file.is_file() else pd.DataFrame()
-        frame = pd.DataFrame(self.predictions)
-        kept = before[[name for name in before.columns if name not in frame.columns]]
-        pd.concat([frame, kept], axis=1).to_parquet(file, index=False)
-
 
 _INNER = ("hidden", "attention", "relations")
 
@@ -216,7 +220,7 @@ class _LiveStudent:
         self._accuracy = LiveAccuracy(student, classroom.dataset, classroom.spec.max_length, classroom.here)
         teacher = LiveAccuracy(classroom.teacher, classroom.dataset, classroom.spec.max_length, classroom.here)
         self._teacher_says = teacher.logits(classroom.teacher.model).argmax(-1)
-        self._samples = student.encode(classroom.predictions["text"][:SAMPLE_TEXTS], classroom.spec.max_length)
+        self._samples = student.encode(classroom.test_texts[:SAMPLE_TEXTS], classroom.spec.max_length)
         self._here = classroom.here
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
@@ -232,8 +236,3 @@ class _LiveStudent:
 
 def _latency(timing: Timing) -> dict[str, float]:
     return {"latency_ms_p50": timing.latency_ms_p50, "latency_ms_p95": timing.latency_ms_p95}
-
-
-def _probability_columns(who: str, logits: Tensor) -> dict[str, list[Any]]:
-    """One column a class: logits, from which a page computes any temperature."""
-    return {f"{who}: logit {label}": logits[:, label].tolist() for label in range(logits.shape[-1])}

@@ -22,7 +22,14 @@ from distill_core.device import Device
 from distill_core.jobs import accuracy
 from distill_core.jobs.features import FrozenFeatures
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import LiveAccuracy, labels_of, save_model, supervised_step, train_settings
+from distill_core.jobs.supervised import (
+    LiveAccuracy,
+    Predictions,
+    labels_of,
+    save_model,
+    supervised_step,
+    train_settings,
+)
 from distill_core.models import LoadedModel
 from distill_core.results import Accuracy, FinetuneArmResult, FinetuneResult
 from distill_core.specs import FinetuneSpec
@@ -87,7 +94,7 @@ class _Job:
         step = supervised_step(encoded, labels, self.here)
         report = fit(loaded.model, encoded.lengths, step, settings, self.here, hooks)
         self.reporter.say(f"{arm}: testing", 0.97)
-        found = self._test(loaded)
+        found = self._test(loaded, name)
         if arm == "pretrained" and not (self.context.run.model_dir / "config.json").is_file():
             save_model(loaded, self.context)
         return _arm_result(
@@ -104,12 +111,12 @@ class _Job:
             )  # fmt: skip
         return loaded
 
-    def _test(self, loaded: LoadedModel) -> Accuracy:
+    def _test(self, loaded: LoadedModel, name: str) -> Accuracy:
         texts, labels = accuracy.test_texts(self.dataset, self.spec.eval_examples)
         encoded = loaded.encode(texts, self.spec.max_length)
-        return evaluate.accuracy(
-            evaluate.predict(loaded.model, encoded, self.here, check=self.context.check), labels
-        )  # fmt: skip
+        logits = evaluate.predict(loaded.model, encoded, self.here, check=self.context.check)
+        Predictions(self.context, texts, labels).add(name, logits)
+        return evaluate.accuracy(logits, labels)
 
     def _bag_of_words(self, train: pd.DataFrame, n: int, seed: int) -> FinetuneArmResult:
         texts, labels = accuracy.test_texts(self.dataset, self.spec.eval_examples)

@@ -46,6 +46,27 @@ class LiveAccuracy:
         return self.of(self.logits(model))
 
 
+class Predictions:
+    """Test texts with the logits of each arm, in predictions.parquet: one column a class, from which a page computes
+    any temperature, slice or disagreement. Columns: text, label, "<arm>: logit 0", "<arm>: logit 1", …
+    """
+
+    def __init__(self, context: JobContext, texts: list[str], labels: Tensor) -> None:
+        self._file = context.run.predictions_file
+        self._frame = pd.DataFrame({"text": texts, "label": labels.tolist()})
+        if self._file.is_file():  # an earlier try of this run
+            before = pd.read_parquet(self._file)
+            self._frame = before if before["text"].tolist() == texts else self._frame
+
+    def add(self, arm: str, logits: Tensor) -> None:
+        """Write the logits (texts, classes) of one arm."""
+        for label in range(logits.shape[-1]):
+            self._frame[f"{arm}: logit {label}"] = logits[:, label].numpy()
+        hidden = self._file.with_name(f".{self._file.name}")
+        self._frame.to_parquet(hidden, index=False)
+        hidden.replace(self._file)
+
+
 def supervised_step(encoded: Encoded, labels: Tensor, here: Device) -> Step:
     """Cross-entropy with the true labels."""
 
