@@ -55,13 +55,23 @@ def _of_config(config: dict[str, Any] | None) -> Shape | None:
     family = families.by_model_type(str(config.get("model_type"))) if config else None
     if config is None or family is None:
         return None
-    layers = config.get(family.layer_fields[0])
+    layers = config.get(family.shape.layers[0])
     width = next((config[name] for name in _WIDTHS if name in config), None)
     return Shape(layers, width) if isinstance(layers, int) and isinstance(width, int) else None
 
 
+def copied_layers(teacher_layers: int, student_layers: int, layer_map: str) -> tuple[int, ...]:
+    """The teacher layers that a student takes when none are listed; empty when the teacher has too few."""
+    if student_layers > teacher_layers:
+        return ()
+    if layer_map == "spread":
+        return spread_layers(teacher_layers, student_layers)
+    first = 0 if layer_map == "first" else teacher_layers - student_layers
+    return tuple(range(first, first + student_layers))
+
+
 def spread_layers(teacher_layers: int, student_layers: int) -> tuple[int, ...]:
-    """The teacher layers that a student takes when none are named: evenly spread, first and last among them."""
+    """Evenly spread teacher layers, first and last among them: 12 → 6 gives DistilBERT's 0, 2, 4, 7, 9, 11."""
     if student_layers <= 1:
         return (0,)
     return tuple(round(i * (teacher_layers - 1) / (student_layers - 1)) for i in range(student_layers))

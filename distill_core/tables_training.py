@@ -17,12 +17,12 @@ from distill_core.runs import Run
 
 ARM_TITLES = {
     "pretrained": "Fine-tuned",
-    "frozen": "Frozen, linear probe",
+    "frozen": "Frozen",
     "scratch": "From scratch",
     "bow": "Bag of words",
     "distilled": "Distilled",
-    "init-only": "Copied layers, labels alone",
-    "scratch-distilled": "From scratch, distilled",
+    "init-only": "Copied layers",
+    "scratch-distilled": "Scratch, distilled",
     "teacher": "Teacher",
 }
 ARM_SENTENCES = {
@@ -42,7 +42,7 @@ _STUDENT_MEASURES = (
     "params_saved", "accuracy", "ci_low", "ci_high", "retained", "retained_low", "retained_high", "speedup",
     "latency_ms_p50", "latency_ms_p95", "agreement", "kl_to_teacher", "train_s",
 )  # fmt: skip
-STUDENT_COLUMNS = ("arm", "title", *_STUDENT_COUNTS, *_STUDENT_MEASURES, "source")
+STUDENT_COLUMNS = ("arm", "title", "label", *_STUDENT_COUNTS, *_STUDENT_MEASURES, "source")
 CLAIM_COLUMNS = ("key", "title", "measured", "low", "high", "published", "claim", "published_source", "source")
 
 
@@ -53,7 +53,7 @@ def finetune_frame(run: Run) -> pd.DataFrame:
     records = [
         {
             **arm.model_dump(exclude={"error"}),
-            "title": ARM_TITLES.get(arm.arm, arm.arm),
+            "title": arm_title(arm.arm),
             "error": arm.error.message if arm.error else None,
             "error_hint": arm.error.hint if arm.error else None,
             "source": tables.source_text(run),
@@ -69,16 +69,24 @@ def students_frame(run: Run) -> pd.DataFrame:
     if not isinstance(result, DistillResult) or result.teacher is None:
         return _typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
     source = tables.source_text(run)
-    records = [{**_report(result.teacher), "arm": "teacher", "title": ARM_TITLES["teacher"], "source": source}]
+    name = ARM_TITLES["teacher"]
+    records = [{**_report(result.teacher), "arm": "teacher", "title": name, "label": name, "source": source}]
+    several = len({student.seed for student in result.students}) > 1
     for student in result.students:
         low, high = tables.ratio_interval(_interval(student), _interval(result.teacher))
+        title = arm_title(student.arm)
         records.append(
             {
-                **_report(student), "title": ARM_TITLES.get(student.arm, student.arm), "source": source,
-                "retained_low": low, "retained_high": high,
+                **_report(student), "title": title, "label": f"{title}, seed {student.seed}" if several else title,
+                "retained_low": low, "retained_high": high, "source": source,
             }
         )  # fmt: skip
     return _typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+
+
+def arm_title(arm: str) -> str:
+    """The arm in words; an arm of an ablation or a sweep is its own name."""
+    return ARM_TITLES.get(arm, arm[:1].upper() + arm[1:])
 
 
 def _report(report: ModelReport) -> dict[str, Any]:
@@ -113,14 +121,14 @@ def teacher_accuracy(frame: pd.DataFrame) -> float | None:
 _PAPER = "arXiv:1910.01108v4"
 
 
-def claims_frame(frame: pd.DataFrame, arm: str) -> pd.DataFrame:
+def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
     """Three claims of the DistilBERT paper beside what one student of `students_frame` reached (CLAIM_COLUMNS).
 
     `measured` and `published` are a share saved, a ratio of speeds and a share kept. The published numbers are computed
     from the paper's own tables in data/published.csv: 66/110 M parameters, 668/410 s, 77.0/79.5 GLUE points.
     """
-    row = frame[frame["arm"] == arm]
-    if row.empty or arm == "teacher":
+    row = students(frame)[lambda rows: rows["label"] == label]
+    if row.empty:
         return _typed([], CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
     student = row.iloc[0]
     small, large = _paper("DistilBERT", "params"), _paper("BERT", "params")

@@ -7,7 +7,7 @@ without one, from a measurement on two cores of a server processor.
 
 from __future__ import annotations
 
-from distill_core import datasets, run_list
+from distill_core import arms, datasets, run_list
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
 from distill_core.runs import Run, RunStore
@@ -59,13 +59,17 @@ def _finetune(spec: FinetuneSpec, store: RunStore) -> float:
 def _distill(spec: DistillSpec, store: RunStore) -> float:
     shape = shape_of(spec.teacher, store) or BASE
     teacher = _weighted_layers(spec.teacher, store)
-    if spec.student is not None:
-        student = _weighted_layers(spec.student, store)
-    else:
-        student = teacher * spec.student_layers / shape.layers
     n = spec.train_examples or _rows(spec.dataset) * (1 - 2 * _TEST_SHARE)
     test = _test_texts(spec)
-    return teacher * (n + test) + student * (_training_texts(n, spec) + test) * len(spec.arms)
+    total = teacher * (n + test)
+    for arm in arms.plan(spec):
+        student = teacher * arm.spec.student_layers / shape.layers
+        if arm.spec.student is not None:
+            student = _weighted_layers(arm.spec.student, store)
+        inside = arm.spec.hidden + arm.spec.attention + arm.spec.relations > 0
+        live_teacher = teacher * n * spec.epochs if inside else 0.0
+        total += student * (_training_texts(n, spec) + test) + live_teacher
+    return total
 
 
 def _training_texts(n: float, spec: FinetuneSpec | DistillSpec) -> float:
@@ -85,3 +89,9 @@ def _test_texts(spec: FinetuneSpec | DistillSpec) -> float:
 
 def _rows(dataset: str) -> float:
     return datasets.info(dataset).rows if dataset in datasets.names() else _OWN_FILE_ROWS
+
+
+def offered_sizes(dataset: str) -> tuple[int, ...]:
+    """Numbers of labeled texts that a form offers: those that the training split can give."""
+    most = _rows(dataset) * (1 - 2 * _TEST_SHARE)
+    return tuple(size for size in (50, 100, 200, 500, 1000, 2000, 4000, 8000, 16000) if size <= most)

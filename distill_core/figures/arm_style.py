@@ -1,0 +1,44 @@
+"""The colors of arms, the same in every figure and safe for color-blind eyes (Paul Tol), apart from the families' use.
+
+Color is never the only sign: every line and bar carries its arm's name.
+"""
+
+from __future__ import annotations
+
+from distill_core.figures import theme
+
+# light theme, dark theme
+_COLORS = {
+    "pretrained": ("#2F6DA8", "#7FB4E6"),
+    "frozen": ("#AA4499", "#CC77BB"),
+    "bow": ("#B8860B", "#DDAA33"),
+    "distilled": ("#CC3311", "#EE6644"),
+    "init-only": ("#B8860B", "#DDAA33"),
+    "scratch-distilled": ("#AA4499", "#CC77BB"),
+    "scratch": ("#5F6B76", "#A9B2BA"),
+}
+# the terms of the distillation loss
+_TERMS = {
+    "loss": ("#1E2A35", "#E4EAF0"),
+    "soft": ("#CC3311", "#EE6644"),
+    "hard": ("#2F6DA8", "#7FB4E6"),
+    "cosine": ("#009988", "#22BBAA"),
+    "hidden": ("#AA4499", "#CC77BB"),
+    "attention": ("#B8860B", "#DDAA33"),
+    "relations": ("#5F6B76", "#A9B2BA"),
+}
+
+
+def color(arm: str, dark: bool) -> str:
+    """The color of an arm; gray for one without a color of its own."""
+    return _COLORS.get(arm, (theme.UNKNOWN, theme.UNKNOWN))[dark]
+
+
+def term_color(name: str, dark: bool) -> str:
+    """The color of a loss term."""
+    return _TERMS.get(name, (theme.UNKNOWN, theme.UNKNOWN))[dark]
+
+
+def on_color(dark: bool) -> str:
+    """Text on a bar: the light theme's colors are dark, the dark theme's are light."""
+    return "#11171D" if dark else "#FFFFFF"

@@ -1,0 +1,121 @@
+"""Typed extraction for the curves: the frame of a run's points → one line an arm, size and seed, and their means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from distill_core.figures import theme
+from distill_core.tables_training import ARM_TITLES, arm_title
+
+XAxis = Literal["examples", "elapsed_s"]
+X_TITLES: dict[XAxis, str] = {"examples": "texts learned from", "elapsed_s": "seconds of training"}
+LABEL_PX = 112
+_LABEL_LINES_PX = 36
+_NUMBERED = re.compile(r"(?P<arm>.+?)(?:-(?P<n>\d+))?-(?P<seed>\d+)")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What the name of a curve says: `pretrained-2000-1` is the second seed with 2,000 texts."""
+
+    key: str
+    train_examples: int | None = None
+    seed: int | None = None
+
+    @property
+    def title(self) -> str:
+        title = arm_title(self.key)
+        return title if self.train_examples is None else f"{title}, {self.train_examples:,} texts"
+
+
+def arm_of(name: str) -> Arm:
+    """The arm behind the name of a curve."""
+    if name in ARM_TITLES:
+        return Arm(name)
+    match = _NUMBERED.fullmatch(name)
+    if match is None:
+        return Arm(name)
+    n = match["n"]
+    return Arm(match["arm"], int(n) if n else None, int(match["seed"]))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve of one arm: a single seed, or the mean over its seeds."""
+
+    arm: Arm
+    xs: list[float]
+    ys: list[float]
+    is_mean: bool = False
+
+    @property
+    def last(self) -> float:
+        return self.ys[-1]
+
+
+def lines(frame: pd.DataFrame, name: str, split: str, x: XAxis = "examples") -> list[Line]:
+    """The lines of one quantity, in the order in which the arms began."""
+    rows = frame[(frame["name"] == name) & (frame["split"] == split)].dropna(subset=["value"])
+    return [
+        Line(arm_of(str(arm)), [float(v) for v in part[x]], [float(v) for v in part["value"]])
+        for arm, part in rows.groupby("arm", sort=False)
+    ]
+
+
+def means(found: list[Line]) -> list[Line]:
+    """For each arm and size the mean over its seeds, as far as all of them have come; one seed is its own mean."""
+    groups: dict[tuple[str, int | None], list[Line]] = {}
+    for line in found:
+        groups.setdefault((line.arm.key, line.arm.train_examples), []).append(line)
+    return [_mean(group) for group in groups.values()]
+
+
+def _mean(group: list[Line]) -> Line:
+    arm = Arm(group[0].arm.key, group[0].arm.train_examples)
+    length = min(len(line.xs) for line in group)
+    columns = list(zip(*(line.ys[:length] for line in group), strict=True))
+    xs = list(zip(*(line.xs[:length] for line in group), strict=True))
+    return Line(arm, [sum(x) / len(x) for x in xs], [sum(y) / len(y) for y in columns], is_mean=True)
+
+
+def trace(line: Line, color: str, hovers: list[str], *, thin: bool = False, marks: bool = False) -> dict[str, Any]:
+    """One line as a plotly trace; a single point is a mark, since a line needs two."""
+    with_marks = marks or len(line.xs) == 1
+    return {
+        "type": "scatter", "mode": "lines+markers" if with_marks else "lines", "x": line.xs, "y": line.ys,
+        "line": {"color": color, "width": 1 if thin else 2.5}, "opacity": 0.45 if thin else 1,
+        "marker": {"size": 6, "color": color}, "hoverinfo": "skip" if thin else "text", "hovertext": hovers,
+        "cliponaxis": False,
+    }  # fmt: skip
+
+
+def end_labels(ends: list[tuple[float, str, str]], limits: tuple[float, float], plot_px: float) -> list[dict[str, Any]]:
+    """Names right of the plot, each beside the end of its line and moved apart where they would lie on each other.
+
+    `ends`: (y, text of two lines, color). `limits`: the y axis in data units, drawn over `plot_px` pixels.
+    """
+    gap = _LABEL_LINES_PX * (limits[1] - limits[0]) / plot_px
+    ordered = sorted(ends, key=lambda end: end[0])
+    places = [y for y, _, _ in ordered]
+    for index in range(1, len(places)):
+        places[index] = max(places[index], places[index - 1] + gap)
+    ceiling = limits[1] - gap / 4
+    for index in reversed(range(len(places))):
+        places[index] = min(places[index], ceiling)
+        ceiling = places[index] - gap
+    return [
+        {
+            "x": 1, "xref": "paper", "xanchor": "left", "xshift": 8, "y": at, "yanchor": "middle", "text": text,
+            "showarrow": False, "font": {"color": color, "size": 13}, "align": "left",
+        }
+        for at, (_, text, color) in zip(places, ordered, strict=True)
+    ]  # fmt: skip
+
+
+def end_text(name: str, value: str) -> str:
+    """The label of a line: its name, and below it where it stands."""
+    return f"{theme.safe(name)}<br><b>{value}</b>"
