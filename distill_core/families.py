@@ -170,7 +170,7 @@ BY_KEY: MappingProxyType[str, Family] = MappingProxyType({row.key: row for row i
 def get(key: str) -> Family:
     """The family of this key. Raises SpecError that lists the ten."""
     if key not in BY_KEY:
-        raise SpecError(f"Unknown family {key!r}.", f"Choose one of: {', '.join(BY_KEY)}.")
+        raise SpecError(f"Unknown family {key[:100]!r}.", f"Choose one of: {', '.join(BY_KEY)}.")
     return BY_KEY[key]
 
 

@@ -58,7 +58,7 @@ def parse(text: str) -> Ref:
     family, at, source = text.partition("@")
     if at:
         if source not in _FAMILY_SOURCES:
-            raise SpecError(f"Unknown model {text!r}: after @ comes one of {', '.join(_FAMILY_SOURCES)}.", _HINT)
+            raise SpecError(f"Unknown model {text[:100]!r}: after @ comes one of {', '.join(_FAMILY_SOURCES)}.", _HINT)
         return Ref(source, families.get(family).key)  # type: ignore[arg-type]
     prefix, _, name = text.partition(":")
     if prefix == "run" and _RUN_ID.fullmatch(name):
