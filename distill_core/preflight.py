@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from distill_core import assets, datasets, families
+from distill_core import assets, datasets, families, uploads
 from distill_core.errors import ModelError, RunError, SpecError
 from distill_core.families import Family
 from distill_core.json_files import read_json
@@ -34,6 +34,20 @@ def check(spec: CompareSpec | FinetuneSpec | DistillSpec, store: RunStore) -> No
         datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
     else:
         datasets.info(spec.dataset)
+
+
+def check_from_page(spec: CompareSpec | FinetuneSpec | DistillSpec, store: RunStore) -> None:
+    """`check` for a request from a browser: it may not name files of the server, except uploads that were kept.
+
+    Raises DistillError.
+    """
+    refs = [value for value in vars(spec).values() if isinstance(value, Ref)]
+    for ref in (*refs, *(spec.models if isinstance(spec, CompareSpec) else ())):
+        if ref.source == "path":
+            raise SpecError(f"{ref} names a folder of the server.", "Use the command line for models in folders.")
+    if spec.dataset.startswith(datasets.FILE_PREFIX) and not uploads.is_kept(spec.dataset):
+        raise SpecError("This file was not uploaded here.", "Upload it on the Fine-tune page.")
+    check(spec, store)
 
 
 def _check_compare(spec: CompareSpec, store: RunStore) -> None:

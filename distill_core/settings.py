@@ -8,8 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from distill_core.errors import SpecError
 
 PROJECT = Path(__file__).resolve().parent.parent
 DATA = PROJECT / "data"
@@ -49,8 +51,16 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once. Raises SpecError for a variable with an impossible value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = f"DISTILL_{'_'.join(map(str, first['loc'])).upper()}"
+        raise SpecError(
+            f"The setting {name} is {first['input']!r}: {first['msg'].lower()}.",
+            "docs/settings.md lists what it can be.",
+        ) from error
 
 
 def settings_table() -> str:

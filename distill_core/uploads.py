@@ -61,6 +61,13 @@ def keep(data: bytes) -> str:
     return f"{FILE_PREFIX}{path}"
 
 
+def is_kept(name: str) -> bool:
+    """Whether `name` is a data set that `keep` has stored: the only files that a browser may name."""
+    path = Path(name.removeprefix(FILE_PREFIX))
+    known = settings().cache_dir / "uploads" / path.name
+    return name.startswith(FILE_PREFIX) and path == known and path.is_file() and not path.is_symlink()
+
+
 def read_csv(source: str | Path | bytes, text_column: str = "text", label_column: str = "label") -> Dataset:
     """The data set in a CSV file (a path or its bytes): UTF-8, UTF-16 or Latin-1; comma, semicolon, tab or bar.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from distill_core.cli import doctor as doctor_module
 from distill_core.cli.flags import spec_values
 from distill_core.cli.output import Bar
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
-from distill_core.results import CompareResult, DistillResult, FinetuneResult
+from distill_core.results import LIVE, CompareResult, DistillResult, FinetuneResult
 from distill_core.runs import Run, RunStore
 from distill_core.settings import PROJECT, settings, settings_table
+
+STOP_DEADLINE_S = 30
 
 
 class JobFailed(DistillError):
@@ -161,8 +164,19 @@ def manage_runs(arguments: argparse.Namespace) -> dict[str, Any]:
             done.append(_full(run))
         else:
             {"stop": launcher.stop, "resume": launcher.resume, "remove": store().remove}[arguments.action](run_id)
-            done.append({"id": run_id})
+            done.append({"id": run_id, "state": _settled(launcher, run)})
     return {"runs": done}
+
+
+def _settled(launcher: launch.Launcher, run: Run) -> str:
+    """The state once a stopped run has ended: ticks go on until then, since they end a run that does not listen."""
+    deadline = time.monotonic() + STOP_DEADLINE_S
+    while run.path.is_dir() and run.control()[0] == "stop" and run.state().state in LIVE:
+        if time.monotonic() > deadline:
+            raise RunError(f"The run {run.id} has not stopped within {STOP_DEADLINE_S} s.", "Look at its log.")
+        launcher.tick()
+        time.sleep(0.1)
+    return run.state().state if run.path.is_dir() else "removed"
 
 
 def _summary(run: Run) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def submit(request: AnySpec | dict[str, Any]) -> str | None:
     """
     with problems_shown():
         spec = specs.parse(request) if isinstance(request, dict) else request
-        preflight.check(spec, stored_runs.own())
+        preflight.check_from_page(spec, stored_runs.own())
         return _submit_once(spec)
     return None
 
