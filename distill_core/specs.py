@@ -188,7 +188,7 @@ _ADAPTER: TypeAdapter[CompareSpec | FinetuneSpec | DistillSpec] = TypeAdapter(Sp
 
 def parse(data: dict[str, Any]) -> CompareSpec | FinetuneSpec | DistillSpec:
     """A spec from untrusted values. Raises SpecError with the first problem in the user's words."""
-    if data.get("kind") not in SPECS:
+    if str(data.get("kind")) not in SPECS:  # str: a list cannot be looked up
         raise SpecError(f"Unknown kind of run {data.get('kind')!r}.", f"Known: {', '.join(SPECS)}.")
     try:
         return _ADAPTER.validate_python(data)
@@ -213,7 +213,8 @@ def _explain(error: ValidationError, spec: type[_Spec]) -> SpecError:
         key, sign = _LIMITS[first["type"]]
         size = " entries" if "too_" in first["type"] else ""
         limit = first.get("ctx", {})[key]
-        return SpecError(f"{name} must be {sign} {limit:,}{size}, got {got}.", typical)
+        shown = f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
+        return SpecError(f"{name} must be {sign} {shown}{size}, got {got}.", typical)
     if first["type"] == "missing":
         return SpecError(f"{name} is missing.", field.description or "" if field else "")
     if first["type"] == "extra_forbidden":

@@ -49,8 +49,9 @@ def encode(tokenizer: object, texts: Sequence[str], max_length: int, family: Fam
     stands inside a text is dropped.
     """
     check_length(max_length, family)
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_length, add_special_tokens=True)  # type: ignore[operator]
-    rows = encoded["input_ids"]
+    rows: list[list[int]] = []
+    if texts:  # transformers fails on an empty list
+        rows = tokenizer(list(texts), truncation=True, max_length=max_length, add_special_tokens=True)["input_ids"]  # type: ignore[operator]
     if family.pooled_token == "eos":
         eos = tokenizer.eos_token_id  # type: ignore[attr-defined]
         rows = [[token for token in row[:-1] if token != eos] + [eos] for row in rows]

@@ -1,0 +1,146 @@
+"""What may be asked: limits, one sentence for each violation, and the same spec from flags, JSON and file."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from distill_core import specs
+from distill_core.errors import SpecError
+from distill_core.model_ref import Ref
+
+COMPARE = {"kind": "compare", "models": "bert@structure"}
+FINETUNE = {"kind": "finetune"}
+DISTILL = {"kind": "distill", "teacher": "run:000001-abcdef"}
+
+
+def refused(data, **changes):
+    with pytest.raises(SpecError) as caught:
+        specs.parse({**data, **changes})
+    text = str(caught.value)
+    assert "\n" not in text
+    assert len(text) < 1000
+    return text
+
+
+def test_flags_json_and_file_give_the_same_spec():
+    flags = specs.parse({**COMPARE, "models": "bert@structure, minilm", "batch_sizes": "1,8", "min_time_s": "0.5"})
+    typed = specs.parse({**COMPARE, "models": ["bert@structure", "minilm"], "batch_sizes": [1, 8], "min_time_s": 0.5})
+    assert flags == typed
+    assert flags.models == (Ref("structure", "bert"), Ref("minilm", "minilm"))
+    assert specs.parse(json.loads(flags.model_dump_json())) == flags
+    assert hash(flags) == hash(typed)
+
+
+def test_one_value_serves_where_many_may_stand():
+    assert specs.parse({**COMPARE, "batch_sizes": 8}).batch_sizes == (8,)
+    assert specs.parse({**COMPARE, "models": Ref("minilm", "minilm")}).models == (Ref("minilm", "minilm"),)
+    assert specs.parse({**FINETUNE, "train_examples": "200"}).train_examples == (200,)
+    assert specs.parse({**DISTILL, "layers": 2, "student_layers": 1}).layers == (2,)
+
+
+@pytest.mark.parametrize("data", [COMPARE, FINETUNE, DISTILL])
+def test_a_spec_is_frozen_and_round_trips(data):
+    spec = specs.parse(data)
+    with pytest.raises(ValueError, match="frozen"):
+        spec.seed = 1
+    assert specs.parse(spec.model_dump(mode="json")) == spec
+    assert spec.kind == data["kind"]
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "value", "limit"),
+    [
+        (COMPARE, "batch_sizes", "0", "≥ 1"),
+        (COMPARE, "batch_sizes", "-1", "≥ 1"),
+        (COMPARE, "batch_sizes", "1000000000", "≤ 1,024"),
+        (COMPARE, "batch_sizes", [], "at least 1 entries"),
+        (COMPARE, "batch_sizes", "1,2,3,4,5,6,7,8,9", "at most 8 entries"),
+        (COMPARE, "seq_lens", "3", "≥ 4"),
+        (COMPARE, "seq_lens", "4097", "≤ 4,096"),
+        (COMPARE, "models", [], "at least 1 entries"),
+        (COMPARE, "min_time_s", "0", "> 0"),
+        (COMPARE, "threads", "0", "≥ 1"),
+        (COMPARE, "seed", "-1", "≥ 0"),
+        (FINETUNE, "epochs", "0", "≥ 1"),
+        (FINETUNE, "batch_size", 10**9, "≤ 1,024"),
+        (FINETUNE, "learning_rate", "-1e-3", "> 0"),
+        (FINETUNE, "warmup_fraction", "1", "< 1"),
+        (FINETUNE, "train_examples", "1", "≥ 2"),
+        (DISTILL, "temperature", "0", "> 0"),
+        (DISTILL, "soft", "-0.1", "≥ 0"),
+        (DISTILL, "student_layers", "0", "≥ 1"),
+    ],
+)
+def test_a_number_out_of_range_names_the_field_the_limit_and_the_value(data, name, value, limit):
+    text = refused(data, **{name: value})
+    assert text.startswith(f"{name} must be {limit}, got ")
+    assert str(value)[:1] in text.partition("got ")[2]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", math.nan, math.inf, "abc", "", None, [], {}, "1e400", "0x10"])
+def test_no_number_is_refused_as_a_number(value):
+    for data, name in ((DISTILL, "temperature"), (FINETUNE, "learning_rate"), (FINETUNE, "epochs")):
+        assert name in refused(data, **{name: value})
+
+
+@pytest.mark.parametrize("value", ["1.5", 1.5, "1e2", "１２a", "9" * 5000])
+def test_a_count_must_be_a_whole_number(value):
+    assert "epochs" in refused(FINETUNE, epochs=value)
+
+
+def test_a_typical_value_is_offered():
+    assert refused(DISTILL, temperature="0") == "temperature must be > 0, got '0'. Typical: 1–10."
+
+
+def test_words_are_told_from_a_list():
+    text = refused(FINETUNE, arms="pretrained,magic")
+    assert "'pretrained', 'frozen', 'scratch' or 'bow'" in text
+    assert "'magic'" in text
+    assert "device must be one of" in refused(COMPARE, device="tpu")
+
+
+def test_missing_and_unknown_fields():
+    assert refused({"kind": "compare"}).startswith("models is missing.")
+    assert refused({"kind": "distill"}).startswith("teacher is missing.")
+    text = refused(COMPARE, batchsize=3)
+    assert text.startswith("batchsize is not a setting of compare.")
+    assert "batch_sizes" in text
+
+
+@pytest.mark.parametrize("kind", [None, "", "train", "COMPARE", 3, ["compare"], {"compare": 1}])
+def test_an_unknown_kind_lists_the_known_ones(kind):
+    assert "compare, finetune, distill" in refused({"kind": kind})
+
+
+def test_compare_wants_distinct_models_and_a_known_baseline():
+    assert "twice" in refused(COMPARE, models="minilm,minilm")
+    assert "not among the models" in refused(COMPARE, baseline="minilm")
+    assert specs.parse({**COMPARE, "baseline": "bert@structure"}).baseline == Ref("structure", "bert")
+
+
+def test_distill_wants_something_to_learn_and_one_layer_for_each():
+    assert "nothing would be learned" in refused(DISTILL, soft=0, hard=0)
+    assert specs.parse({**DISTILL, "soft": 0, "hard": 0, "cosine": 1}).cosine == 1
+    assert "2 teacher layers are listed for a student of 3" in refused(DISTILL, layers="0,1")
+    assert specs.parse({**DISTILL, "layers": "0,1", "student_layers": 2}).layers == (0, 1)
+
+
+def test_an_unknown_model_in_a_list_keeps_its_own_sentence():
+    assert "Unknown family 'gpt9'" in refused(COMPARE, models="bert@structure,gpt9@hub")
+    assert "Unknown model 'x'" in refused(DISTILL, teacher="x")
+
+
+@pytest.mark.parametrize("name", ["title", "dataset", "text_column"])
+def test_long_texts_are_refused_shortly(name):
+    assert name in refused(FINETUNE, **{name: "x" * 10**6})
+
+
+@pytest.mark.parametrize("spec", specs.SPECS.values(), ids=specs.SPECS)
+def test_every_field_says_what_it_is(spec):
+    for name, field in spec.model_fields.items():
+        if name != "kind":
+            assert field.description, name
+            assert field.description.endswith("."), name
