@@ -29,7 +29,7 @@ from distill_core.jobs import accuracy
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import LiveAccuracy, Predictions, labels_of, save_model, train_settings
 from distill_core.models import LoadedModel
-from distill_core.results import DistillResult, ModelReport, StudentReport
+from distill_core.results import DistillResult, Metric, ModelReport, StudentReport
 from distill_core.specs import DistillSpec
 from distill_core.teacher_cache import TeacherOutputs
 from distill_core.tokens import Encoded
@@ -151,6 +151,7 @@ class Classroom:
                 "Set cosine, hidden, attention and relations to 0, or take a student with the teacher's vocabulary.",
             )
         encoded = self.encoded if same_tokens else student.encode(self.train["text"].tolist(), self.spec.max_length)
+        student_time = self._time(arm, student)
         lesson, step = self._lesson(arm, student, encoded)
         hooks = Hooks(
             on_event=partial(self.reporter.on_training, arm.key, arm.key),
@@ -160,10 +161,10 @@ class Classroom:
         settings = train_settings(self.spec, arm.seed)
         report = fit(student.model, lesson.encoded.lengths, step, settings, self.here, hooks)
         step.close(student.model)
-        self.reporter.say(f"{arm.key}: testing and timing", 0.95)
+        self.reporter.say(f"{arm.key}: testing", 0.97)
         if not (self.context.run.model_dir / "config.json").is_file():
             save_model(student, self.context)
-        return self._report(arm, student, report.train_s)
+        return self._report(arm, student, student_time, report.train_s)
 
     def _student(self, arm: Arm) -> LoadedModel:
         device.seed_everything(arm.seed)
@@ -189,24 +190,37 @@ class Classroom:
         layers = () if arm.spec.student else students.choose_layers(self.teacher.model.config, arm.spec)
         return lesson, DistillStep(arm.spec, lesson, student, self.teacher, layers, self.here)
 
-    def _report(self, arm: Arm, student: LoadedModel, train_s: float) -> StudentReport:
+    def _time(self, arm: Arm, student: LoadedModel) -> Timing:
+        """Teacher and student at batch size 1, in turns. Before training, so that a page can already place the student
+        in the plane of accuracy and latency; weights do not change the time."""
+        self.reporter.say(f"{arm.key}: timing")
+        length = min(self.spec.max_length, 128)
+        teacher_time, student_time = interleaved((self.teacher, student), 1, length, self.here)
+        self.teacher_report = self.teacher_report.model_copy(update=_latency(teacher_time))
+        self.context.metrics(
+            [
+                Metric(arm=name, step=0, epoch=0.0, split="test", name="latency_ms_p50", value=timing.latency_ms_p50)
+                for name, timing in (("teacher", teacher_time), (arm.key, student_time))
+            ]
+        )
+        return student_time
+
+    def _report(self, arm: Arm, student: LoadedModel, timing: Timing, train_s: float) -> StudentReport:
         texts, labels = accuracy.test_texts(self.dataset, self.spec.eval_examples)
         encoded = student.encode(texts, self.spec.max_length)
         logits = evaluate.predict(student.model, encoded, self.here, check=self.context.check)
         self.predictions.add(arm.key, logits)
         found = evaluate.accuracy(logits, labels)
         agreed = evaluate.compare_with_teacher(logits, self.teacher_test_logits, labels)
-        length = min(self.spec.max_length, 128)
-        teacher_time, student_time = interleaved((self.teacher, student), 1, length, self.here)
         params = parameters.count(student.model)
-        self.teacher_report = self.teacher_report.model_copy(update=_latency(teacher_time))
+        teacher_ms = self.teacher_report.latency_ms_p50
         return StudentReport(
             arm=arm.name, seed=arm.seed, params=params, params_by_part=parameters.count_by_part(student.model),
             layers=students.n_layers(student.model.config), ingredients=arm.ingredients, train_s=train_s,
             params_saved=1 - params / self.teacher_report.params,
             retained=found.accuracy / self.teacher_report.accuracy,
-            speedup=teacher_time.latency_ms_p50 / student_time.latency_ms_p50,
-            **found.model_dump(), **vars(agreed), **_latency(student_time),
+            speedup=teacher_ms / timing.latency_ms_p50 if teacher_ms else None,
+            **found.model_dump(), **vars(agreed), **_latency(timing),
         )  # fmt: skip
 
 
