@@ -49,7 +49,13 @@ def navigation() -> st.Page:
 
 
 if __name__ == "__main__":
-    st.set_page_config(page_title="Distill Lab", page_icon=":material/experiment:", layout="wide")
+    st.set_page_config(
+        page_title="Distill Lab",
+        page_icon=FOLDER / "parts" / "icon.png",
+        layout="wide",
+        initial_sidebar_state=230,
+    )
+    st.logo(FOLDER / "parts" / "logo.svg", size="large", icon_image=FOLDER / "parts" / "icon.png")
     navigation().run()
 else:
     # st.navigation switches the old listing of pages/ by file name off, but only when a session has run it: a first

@@ -28,10 +28,9 @@ family = next((row for row in families.FAMILIES if row.title == title), None)
 
 def all_ten() -> None:
     """Ten cards and their place in time."""
-    with st.grid(5, min_column_width=170, gap="small") as grid:
+    with st.grid(5, min_column_width=150, gap="small"):
         for row, params in zip(families.FAMILIES, sizes["params"], strict=True):
-            with grid.cell():
-                family_card.card(row, int(params), CHOSEN)
+            family_card.card(row, int(params), CHOSEN)
     page.chart(timeline.draw(sizes, dark=page.is_dark()), "zoo_timeline")
     provenance.caption(provenance.EXACT, "months from the papers' arXiv numbers")
 

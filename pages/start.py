@@ -33,7 +33,8 @@ first = specs.CompareSpec(models=tuple(model_picker.ten()), title="Ten families"
 with button:
     started = compare_form.measure_button(first, "Measure all ten here", "start_measure")
 if started:
-    st.switch_page("pages/compare.py", query_params={"cmp_run": started})
+    compare_form.remember(started)
+    st.switch_page("pages/compare.py")
 
 run = stored_runs.first_comparison()
 speeds = tables.compare_frame(run) if run else None
@@ -41,7 +42,10 @@ if speeds is not None and not speeds.empty:
     speeds = tables.at_cell(speeds, tables.cells(speeds)[0])
 page.chart(overview.draw(tables.families_frame(), speeds, dark=page.is_dark()), "start_overview")
 lines = [f"sizes {provenance.EXACT}"]
-lines.append(f"times {provenance.measured(run, stored_runs.is_recorded(run))}" if run else "no times measured yet")
+if run:
+    lines.append(f"times {provenance.measured(run, stored_runs.is_recorded(run))}, p50 with a whisker to p95")
+else:
+    lines.append("no times measured yet")
 provenance.caption(*lines)
 
 with st.grid(4, min_column_width=200, gap="small") as grid:

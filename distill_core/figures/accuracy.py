@@ -29,14 +29,7 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
         low,
         high,
     )
-    return theme.figure(
-        bars.traces(models, panel, dark),
-        title(models),
-        dark=dark,
-        xaxis=theme.axis(panel.title, range=[0, panel.limit]),
-        yaxis=theme.names_axis(),
-        height=bars.height(models),
-    )
+    return bars.draw(models, panel, title(models), dark)
 
 
 def title(models: pd.DataFrame) -> str:

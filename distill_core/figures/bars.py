@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 
 from distill_core import families
 from distill_core.figures import theme
-from distill_core.units import MISSING, is_missing
+from distill_core.units import is_missing
 
 ROW_PX = 30
 _ROOM_FOR_TEXT = 1.3  # the value axis is this much longer than the longest bar
@@ -36,6 +37,30 @@ class Panel:
     @property
     def limit(self) -> float:
         return (max(self.ends, default=0.0) or 1.0) * _ROOM_FOR_TEXT
+
+
+def draw(models: pd.DataFrame, panel: Panel, title: str, dark: bool) -> go.Figure:
+    """One column of bars; a thin line marks the baseline's value where the frame has a baseline."""
+    base = baseline_index(models)
+    line = {}
+    if base is not None and len(models) > 1:
+        line = theme.baseline_line(float(panel.values.iloc[base]), labels(models)[base], dark)
+    return theme.figure(
+        traces(models, panel, dark),
+        title,
+        dark=dark,
+        xaxis=theme.axis(panel.title, range=[0, panel.limit]),
+        yaxis=theme.names_axis(),
+        height=height(models),
+        **line,
+    )
+
+
+def baseline_index(frame: pd.DataFrame) -> int | None:
+    """Place of the baseline's row; None where there is none."""
+    if "is_baseline" not in frame or not frame["is_baseline"].any():
+        return None
+    return int(frame["is_baseline"].to_numpy().argmax())
 
 
 def labels(frame: pd.DataFrame) -> list[str]:
@@ -94,8 +119,3 @@ def _gap(upper: float, lower: float) -> float:
 def height(frame: pd.DataFrame) -> int:
     """Pixels for this many rows, with the title and the axis."""
     return 88 + ROW_PX * len(frame)
-
-
-def share_text(value: float | None, text: str) -> str:
-    """The text, or "n/a" where there is no value."""
-    return MISSING if is_missing(value) else text

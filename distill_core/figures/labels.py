@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from distill_core.figures import theme
@@ -29,13 +30,15 @@ class Box:
         return width * height if width > 0 and height > 0 else 0.0
 
 
-def place(points: list[tuple[float, float, float]], names: list[str], frame: Box) -> list[tuple[float, float]]:
+def place(
+    points: list[tuple[float, float, float]], names: list[str], frame: Box, walls: Sequence[Box] = ()
+) -> list[tuple[float, float]]:
     """Shifts (dx, dy) in pixels from each point to the middle of its label.
 
-    `points` are (x, y, radius) in pixels. Labels keep off the points, off each other and inside the frame as far as
-    the few places tried allow. The most crowded points choose first.
+    `points` are (x, y, radius) in pixels. Labels keep off the points, off the walls, off each other and inside the
+    frame as far as the few places tried allow. The most crowded points choose first.
     """
-    marks = [Box(x - r, y - r, x + r, y + r) for x, y, r in points]
+    marks = [*(Box(x - r, y - r, x + r, y + r) for x, y, r in points), *walls]
     order = sorted(range(len(points)), key=lambda i: -sum(_near(points[i], other) for other in points))
     taken: list[Box] = []
     shifts = [(0.0, 0.0)] * len(points)
@@ -82,10 +85,10 @@ class Scale:
     log: bool = False
 
     @classmethod
-    def around(cls, values: list[float], pixels: float, pad: float = 0.14) -> Scale:
-        """A scale with room at both ends; logarithmic when the values span more than a factor of ten."""
+    def around(cls, values: list[float], pixels: float, *, may_be_log: bool = False, pad: float = 0.14) -> Scale:
+        """A scale with room at both ends; where it may, logarithmic if the values span more than a factor of ten."""
         low, high = min(values), max(values)
-        log = low > 0 and high / low > 10
+        log = may_be_log and low > 0 and high / low > 10
         if log:
             low, high = math.log10(low), math.log10(high)
         room = (high - low) * pad or max(abs(high) * pad, 0.1)
@@ -111,12 +114,21 @@ class Scale:
 
 
 def name_points(
-    names: list[str], xs: list[float], ys: list[float], sizes: list[float], scales: tuple[Scale, Scale]
+    names: list[str],
+    xs: list[float],
+    ys: list[float],
+    sizes: list[float],
+    scales: tuple[Scale, Scale],
+    steps: Sequence[tuple[float, float]] = (),
 ) -> list[dict[str, Any]]:
-    """Plotly annotations that name the points directly. `sizes`: diameters of the marks in pixels."""
+    """Plotly annotations that name the points directly, off the step line through `steps`.
+
+    `sizes`: diameters of the marks in pixels.
+    """
     x_scale, y_scale = scales
     points = [(x_scale.px(x), y_scale.px(y), size / 2) for x, y, size in zip(xs, ys, sizes, strict=True)]
-    shifts = place(points, names, Box(0, 0, x_scale.pixels, y_scale.pixels))
+    walls = _walls([(x_scale.px(x), y_scale.px(y)) for x, y in steps])
+    shifts = place(points, names, Box(0, 0, x_scale.pixels, y_scale.pixels), walls)
     return [
         {
             "x": x_scale.at(x), "y": y_scale.at(y), "ax": dx, "ay": -dy, "text": theme.safe(name), "showarrow": True,
@@ -125,3 +137,12 @@ def name_points(
         }
         for name, x, y, size, (dx, dy) in zip(names, xs, ys, sizes, shifts, strict=True)
     ]  # fmt: skip
+
+
+def _walls(corners: list[tuple[float, float]]) -> list[Box]:
+    """The pieces of a step line (first across, then up or down) as boxes two pixels thick."""
+    walls = []
+    for (x1, y1), (x2, y2) in pairwise(corners):
+        walls.append(Box(min(x1, x2) - 2, y1 - 2, max(x1, x2) + 2, y1 + 2))
+        walls.append(Box(x2 - 2, min(y1, y2) - 2, x2 + 2, max(y1, y2) + 2))
+    return walls

@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import bars, theme
-from distill_core.figures.parameters import baseline_index
 
 EMPTY = "No latency yet"
 
@@ -20,14 +19,7 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
     if models.empty:
         return theme.empty(EMPTY, "Rows appear as the models are measured.")
     panel = relative_panel(models) if relative and "latency_ratio" in models else milliseconds_panel(models)
-    return theme.figure(
-        bars.traces(models, panel, dark),
-        title(models),
-        dark=dark,
-        xaxis=theme.axis(panel.title, range=[0, panel.limit]),
-        yaxis=theme.names_axis(),
-        height=bars.height(models),
-    )
+    return bars.draw(models, panel, title(models), dark)
 
 
 def milliseconds_panel(models: pd.DataFrame) -> bars.Panel:
@@ -51,7 +43,7 @@ def title(models: pd.DataFrame) -> str:
     times = [float(value) for value in models["latency_ms_p50"]]
     fastest = min(range(len(times)), key=times.__getitem__)
     size = f"{int(models['batch_size'].iloc[0])} × {int(models['seq_len'].iloc[0])} tokens"
-    base = baseline_index(models)
+    base = bars.baseline_index(models)
     if base is None or times[base] <= times[fastest]:
         fastest = fastest if base is None else base
         return f"{names[fastest]} is the fastest: {units.milliseconds(times[fastest])} for {size}"

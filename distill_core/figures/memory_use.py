@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import bars, theme
-from distill_core.figures.parameters import baseline_index
 
 EMPTY = "No memory measured yet"
 
@@ -25,21 +24,14 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
         for name, peak, source in zip(bars.labels(models), models["peak_memory_mib"], models["source"], strict=True)
     ]
     panel = bars.Panel(values, texts, hovers, "peak memory (× baseline)" if ratio else "peak memory (MiB)")
-    return theme.figure(
-        bars.traces(models, panel, dark),
-        title(models),
-        dark=dark,
-        xaxis=theme.axis(panel.title, range=[0, panel.limit]),
-        yaxis=theme.names_axis(),
-        height=bars.height(models),
-    )
+    return bars.draw(models, panel, title(models), dark)
 
 
 def title(models: pd.DataFrame) -> str:
     """Which model needs least, and how much less than the baseline."""
     names, peaks = bars.labels(models), [float(peak) for peak in models["peak_memory_mib"]]
     least = min(range(len(peaks)), key=peaks.__getitem__)
-    base = baseline_index(models)
+    base = bars.baseline_index(models)
     if base is None or peaks[base] <= peaks[least]:
         least = least if base is None else base
         return f"{names[least]} needs least memory: {units.mebibytes(peaks[least])}"

@@ -23,7 +23,7 @@ def draw(sizes: pd.DataFrame, speeds: pd.DataFrame | None = None, *, dark: bool 
     hovers = [
         f"{name}: {int(n):,} parameters, exact" for name, n in zip(models["title"], models["params"], strict=True)
     ]
-    left = bars.Panel(counts, texts, hovers, "parameters (millions)")
+    left = bars.Panel(counts, texts, hovers, "parameters (M)")
     times = _matched(models, speeds)
     if times is None:
         axes = {"xaxis": theme.axis(left.title, range=[0, left.limit])}
@@ -32,7 +32,7 @@ def draw(sizes: pd.DataFrame, speeds: pd.DataFrame | None = None, *, dark: bool 
         right = latency.milliseconds_panel(times)
         axes = {
             "xaxis": theme.axis(left.title, range=[0, left.limit], domain=[0, 0.47]),
-            "xaxis2": theme.axis(right.title, range=[0, right.limit], domain=[0.53, 1]),
+            "xaxis2": theme.axis("latency (ms)", range=[0, right.limit], domain=[0.53, 1]),
         }
         data = [*bars.traces(models, left, dark), *bars.traces(times, right, dark, axis="x2")]
     return theme.figure(

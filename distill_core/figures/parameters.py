@@ -22,14 +22,7 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
         units.times(value) if ratio else units.millions(n) for value, n in zip(values, models["params"], strict=True)
     ]
     panel = bars.Panel(values, texts, _hovers(models), "parameters (× baseline)" if ratio else "parameters (millions)")
-    return theme.figure(
-        bars.traces(models, panel, dark),
-        title(models),
-        dark=dark,
-        xaxis=theme.axis(panel.title, range=[0, panel.limit]),
-        yaxis=theme.names_axis(),
-        height=bars.height(models),
-    )
+    return bars.draw(models, panel, title(models), dark)
 
 
 def title(frame: pd.DataFrame) -> str:
@@ -37,20 +30,13 @@ def title(frame: pd.DataFrame) -> str:
     names = bars.labels(frame)
     sizes = [int(size) for size in frame["params"]]
     smallest = min(range(len(sizes)), key=sizes.__getitem__)
-    base = baseline_index(frame)
+    base = bars.baseline_index(frame)
     if base is None:
         return f"{names[smallest]} is the smallest: {units.millions(sizes[smallest])} parameters"
     if sizes[base] <= sizes[smallest]:
         return f"{names[base]} is the smallest: {units.millions(sizes[base])} parameters"
     saved = 1 - sizes[smallest] / sizes[base]
     return f"{names[smallest]}: {units.percent(saved)} fewer parameters than {names[base]}"
-
-
-def baseline_index(frame: pd.DataFrame) -> int | None:
-    """Place of the baseline's row; None where there is none."""
-    if "is_baseline" not in frame or not frame["is_baseline"].any():
-        return None
-    return int(frame["is_baseline"].to_numpy().argmax())
 
 
 def _hovers(frame: pd.DataFrame) -> list[str]:

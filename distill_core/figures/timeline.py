@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -18,7 +20,7 @@ def draw(frame: pd.DataFrame, *, chosen: str | None = None, dark: bool = False) 
         return theme.empty("No families")
     xs = [float(value) for value in frame["published"]]
     ys = [params / 1e6 for params in frame["params"]]
-    scales = (Scale(min(xs) - 0.15, max(xs) + 0.3, _PLOT_PX[0]), Scale(0, max(ys) * 1.12, _PLOT_PX[1]))
+    scales = (Scale(math.floor(min(xs)), max(xs) + 0.3, _PLOT_PX[0]), Scale(0, max(ys) * 1.12, _PLOT_PX[1]))
     names = [str(title) for title in frame["title"]]
     faded = [chosen is not None and key != chosen for key in frame["family"]]
     notes = name_points(names, xs, ys, [15.0] * len(frame), scales)
@@ -40,7 +42,9 @@ def draw(frame: pd.DataFrame, *, chosen: str | None = None, dark: bool = False) 
         [trace],
         title(frame, chosen),
         dark=dark,
-        xaxis=theme.axis("paper", tickvals=years, ticktext=[str(year) for year in years], range=list(scales[0].ends)),
+        xaxis=theme.axis(
+            "date of the paper", tickvals=years, ticktext=[str(year) for year in years], range=list(scales[0].ends)
+        ),
         yaxis=theme.axis("parameters (millions)", range=list(scales[1].ends)),
         annotations=notes,
         height=400,

@@ -13,8 +13,8 @@ from distill_core.figures import accuracy, bars, latency, theme
 from distill_core.figures.labels import Scale, name_points
 
 EMPTY = "Nothing to weigh up yet"
-HEIGHT = 440
-_PLOT_PX = (620.0, 340.0)  # the space between the axes on a laptop; labels are placed for it
+HEIGHT = 420
+_PLOT_PX = (520.0, 330.0)  # the space between the axes on a laptop; labels are placed for it
 
 
 def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> go.Figure:
@@ -29,15 +29,17 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
     )
     title = accuracy_title(models) if with_accuracy else size_title(models)
     xs, ys, axis_titles = _axes(models, with_accuracy, relative)
-    scales = Scale.around(xs, _PLOT_PX[0]), Scale.around(ys, _PLOT_PX[1])
+    low, high = _interval(models, ys, relative)
+    scales = Scale.around(xs, _PLOT_PX[0], may_be_log=True), Scale.around([*low, *high], _PLOT_PX[1])
     sizes = _diameters(models) if with_accuracy else [15.0] * len(models)
+    steps = _steps(xs, ys, on, scales, with_accuracy)
     return theme.figure(
-        [_frontier(xs, ys, on, scales, dark), _points(models, xs, ys, sizes, dark)],
+        [_whiskers(xs, low, high), _frontier(steps, dark), _points(models, xs, ys, sizes, dark)],
         title,
         dark=dark,
         xaxis=theme.axis(axis_titles[0], **scales[0].axis()),
         yaxis=theme.axis(axis_titles[1], **scales[1].axis()),
-        annotations=name_points([str(name) for name in models["label"]], xs, ys, sizes, scales),
+        annotations=name_points([str(name) for name in models["label"]], xs, ys, sizes, scales, steps),
         height=HEIGHT,
     )
 
@@ -52,7 +54,8 @@ def _axes(models: pd.DataFrame, with_accuracy: bool, relative: bool) -> tuple[li
     x, y, y_title, factor = columns[with_accuracy, relative]
     if x not in models or models[[x, y]].isna().to_numpy().any():
         x, y, y_title, factor = columns[with_accuracy, False]
-    x_title = "latency p50 (ms a batch)" if x == "latency_ms_p50" else "latency p50 (× baseline)"
+    size = f"for {int(models['batch_size'].iloc[0])} × {int(models['seq_len'].iloc[0])} tokens"
+    x_title = f"latency p50 {size} ({'ms' if x == 'latency_ms_p50' else '× baseline'})"
     return [float(v) for v in models[x]], [float(v) * factor for v in models[y]], [x_title, y_title]
 
 
@@ -63,16 +66,29 @@ def _diameters(models: pd.DataFrame) -> list[float]:
     return [max(9.0, 40 * (size / largest) ** 0.5) for size in sizes]
 
 
-def _frontier(
-    xs: list[float], ys: list[float], on: pd.Series[bool], scales: tuple[Scale, Scale], dark: bool
-) -> dict[str, object]:
+def _steps(
+    xs: list[float], ys: list[float], on: pd.Series[bool], scales: tuple[Scale, Scale], high_is_good: bool
+) -> list[tuple[float, float]]:
+    """Corners of the frontier, from the edge of the plot through the models on it to the other edge."""
     points = sorted({(x, y) for x, y, is_on in zip(xs, ys, on, strict=True) if is_on})
-    falling = len(points) > 1 and points[-1][1] < points[0][1]
-    edge = scales[1].ends[1 if falling or len(points) == 1 else 0]
-    path = [(points[0][0], edge), *points, (scales[0].ends[1], points[-1][1])]
+    worst = scales[1].ends[0 if high_is_good else 1]
+    return [(points[0][0], worst), *points, (scales[0].ends[1], points[-1][1])]
+
+
+def _frontier(steps: list[tuple[float, float]], dark: bool) -> dict[str, object]:
     return {
-        "type": "scatter", "mode": "lines", "x": [x for x, _ in path], "y": [y for _, y in path],
+        "type": "scatter", "mode": "lines", "x": [x for x, _ in steps], "y": [y for _, y in steps],
         "line": {"shape": "hv", "color": theme.accent(dark), "width": 1.5, "dash": "dot"}, "hoverinfo": "skip",
+    }  # fmt: skip
+
+
+def _whiskers(xs: list[float], low: list[float], high: list[float]) -> dict[str, object]:
+    """A vertical line an interval, as one trace with gaps; nothing to see where low and high are equal."""
+    x = [value for middle in xs for value in (middle, middle, None)]
+    y = [value for ends in zip(low, high, strict=True) for value in (*ends, None)]
+    return {
+        "type": "scatter", "mode": "lines", "x": x, "y": y, "hoverinfo": "skip",
+        "line": {"color": theme.QUIET, "width": 1.5},
     }  # fmt: skip
 
 
@@ -92,6 +108,25 @@ def _points(
                      "color": [ring if is_own else color for is_own, color in zip(own, colors, strict=True)]},
         },
     }  # fmt: skip
+
+
+def _interval(models: pd.DataFrame, ys: list[float], relative: bool) -> tuple[list[float], list[float]]:
+    """Lower and upper end of each accuracy's 95 % interval in percent; the value itself where there is none."""
+    if models["accuracy"].isna().all():
+        return ys, ys
+    names = ("ratio_low", "ratio_high") if relative and "ratio_low" in models else ("ci_low", "ci_high")
+    low, high = (
+        [y if units.is_missing(end) else float(end) * 100 for end, y in zip(models[name], ys, strict=True)]
+        for name in names
+    )
+    return low, high
+
+
+def left_out(frame: pd.DataFrame) -> list[str]:
+    """Measured models that this figure cannot show, because others have an accuracy and they have none."""
+    if frame["accuracy"].isna().all():
+        return []
+    return list(frame.loc[frame["accuracy"].isna() & frame["latency_ms_p50"].notna(), "label"])
 
 
 def hovers(models: pd.DataFrame) -> list[str]:

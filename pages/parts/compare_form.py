@@ -9,7 +9,7 @@ from distill_core.datasets import TABLE
 from distill_core.errors import DistillError
 from distill_core.specs import CompareSpec
 from pages.parts import model_picker, run_panel, stored_runs
-from pages.parts.page import problem, problems_shown
+from pages.parts.page import problem
 
 BATCH_SIZES = (1, 8, 32)
 SEQ_LENS = (32, 128, 256, 512)
@@ -59,10 +59,31 @@ def cost(spec: CompareSpec) -> str:
     return f"about {units.duration(estimate.compare_seconds(spec, stored_runs.measured_here()))}"
 
 
-def measure_button(spec: CompareSpec | None, label: str, key: str) -> str | None:
+def measure_button(spec: CompareSpec | None, label: str, key: str, *, main: bool = True) -> str | None:
     """The expensive button, with its cost. Returns the id of the run that it has started."""
     text = f"{label} · {cost(spec)}" if spec else label
-    if st.button(text, type="primary", icon=":material/play_arrow:", key=key, disabled=spec is None, width="stretch"):
-        with problems_shown():
-            return run_panel.submit(spec)
+    if st.button(
+        text,
+        type="primary" if main else "secondary",
+        icon=":material/play_arrow:",
+        key=key,
+        disabled=spec is None,
+        wrap=True,
+    ):
+        return run_panel.submit(spec)
     return None
+
+
+_NEXT = "cmp_next_run"
+
+
+def remember(run_id: str) -> None:
+    """Let Compare show this run when it is drawn next. A bound address parameter cannot be set from outside."""
+    st.session_state[_NEXT] = run_id
+
+
+def show_next(started: str | None) -> None:
+    """Point the picker of results at the run just started or remembered. To be called before the picker is drawn."""
+    run_id = started or st.session_state.pop(_NEXT, None)
+    if run_id:
+        st.session_state["cmp_run"] = run_id

@@ -11,11 +11,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from distill_core import tables
 from distill_core.figures import accuracy, latency, memory_use, parameters, tradeoff
-from distill_core.results import LIVE, CompareResult
+from distill_core.results import CompareResult
 from distill_core.runs import Run
-from pages.parts import compare_table, downloads, page, provenance, stored_runs
+from pages.parts import compare_table, downloads, page, provenance, run_panel, stored_runs
 
-REFRESH_S = 2.0
 SEEN = (
     "Each mark is a model: left is faster, low is smaller. With a data set, high is more accurate and a larger mark "
     "has more parameters. No other model beats the ones on the dotted line in both at once. "
@@ -28,6 +27,15 @@ CODE = "frame = tables.relative_to(tables.compare_frame(run), baseline)\nfrontie
 
 
 @dataclass(frozen=True)
+class Places:
+    """Where on the page the parts go: the row of pickers, the main figure, everything below it."""
+
+    pickers: DeltaGenerator
+    main: DeltaGenerator
+    below: DeltaGenerator
+
+
+@dataclass(frozen=True)
 class View:
     """What the pickers say: the rows of one batch size and length with their relative columns, and how to show them."""
 
@@ -36,21 +44,22 @@ class View:
     dark: bool
 
 
-def show(run: Run, top: DeltaGenerator, below: DeltaGenerator) -> None:
-    """Draw into two places of the page; again every two seconds while the run is live."""
-    live = run.state().state in LIVE
-    st.fragment(_draw, run_every=REFRESH_S if live else None)(run, top, below, live)
+def show(run: Run, places: Places) -> None:
+    """State, figures and table of a run, again and again while it is live."""
+    run_panel.live(run.id, lambda live_run: _draw(live_run, places))
 
 
-def _draw(run: Run, top: DeltaGenerator, below: DeltaGenerator, was_live: bool) -> None:
-    if was_live and run.state().state not in LIVE:
-        st.rerun()  # ends the refreshing
+def _draw(run: Run, places: Places) -> None:
     frame = tables.compare_frame(run)
-    with top:
+    with places.pickers:
         view = _pickers(run, frame)
+    with places.main:
         page.chart(tradeoff.draw(view.rows, relative=view.relative, dark=view.dark), "cmp_tradeoff")
+        left_out = tradeoff.left_out(view.rows)
+        if left_out:
+            st.caption(f"Without an accuracy, so not in this figure: {page.plain(', '.join(left_out))}.")
         provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), f"sizes {provenance.EXACT}")
-    with below:
+    with places.below:
         _failures(frame)
         _bars(view)
         if not frame.empty:
@@ -63,14 +72,13 @@ def _pickers(run: Run, frame: pd.DataFrame) -> View:
     result = run.result()
     first = result.baseline if isinstance(result, CompareResult) else ""
     names = list(frame.loc[frame["error"].isna(), "label"].unique())
-    labels = {row.model: row.label for row in frame.itertuples()}
-    places = {f"{batch} × {length}": (batch, length) for batch, length in tables.cells(frame)}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        start = names.index(labels[first]) if labels.get(first) in names else 0
-        st.selectbox("Baseline", names, index=start if names else None, key="cmp_baseline", bind="query-params")
-        place = st.selectbox("Texts × tokens", list(places), key="cmp_cell", bind="query-params")
-        relative = st.toggle("Relative to baseline", key="cmp_relative", bind="query-params")
-    rows = tables.at_cell(frame, places[place]) if place in places else frame
+    labels = dict(zip(frame["model"], frame["label"], strict=True))
+    cells = {f"{batch} × {length}": (batch, length) for batch, length in tables.cells(frame)}
+    start = names.index(labels[first]) if labels.get(first) in names else 0
+    st.selectbox("Baseline", names, index=start if names else None, key="cmp_baseline", bind="query-params")
+    cell = st.selectbox("Texts × tokens", list(cells), key="cmp_cell", bind="query-params")
+    relative = st.toggle("Relative to baseline", key="cmp_relative", bind="query-params")
+    rows = tables.at_cell(frame, cells[cell]) if cell in cells else frame
     return View(tables.relative_to(rows, _baseline_ref(frame)), relative, page.is_dark())
 
 

@@ -34,19 +34,17 @@ class Probe:
                 COMMAND, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.DEVNULL
             )
         except OSError:
-            self.done = True
+            self.close()
 
     def poll(self) -> bool:
         """Whether the answer, or the lack of one, is final."""
-        if self.done or self._process is None:
-            return True
-        if self._process.poll() is None:
-            if time.monotonic() < self._ends:
-                return False
+        if not self.done and (self._process is None or self._process.poll() is not None or self._is_late()):
+            self._read()
             self.close()
-        self._read()
-        self.done = True
-        return True
+        return self.done
+
+    def _is_late(self) -> bool:
+        return time.monotonic() >= self._ends
 
     def _read(self) -> None:
         self._output.seek(0)
@@ -57,7 +55,9 @@ class Probe:
         self.report = report if isinstance(report, dict) and "device" in report else None
 
     def close(self) -> None:
-        """End the process if it is still at work."""
+        """Give everything back, and end the process if it is still at work."""
+        self.done = True
+        self._output.close()
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()

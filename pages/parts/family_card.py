@@ -37,7 +37,7 @@ def card(family: Family, params: int, chosen: str) -> None:
         st.space("stretch")
         st.button(
             f"Open {family.title}", key=f"zoo_open_{family.key}", on_click=_open, args=(chosen, family.title),
-            width="stretch",
+            type="tertiary", icon=":material/arrow_forward:", icon_position="right",
         )  # fmt: skip
 
 

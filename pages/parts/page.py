@@ -44,6 +44,9 @@ def chart(figure: Figure, key: str) -> None:
     """A figure with its title above it as text: that wraps on a phone, and a screen reader finds it."""
     title = html.unescape(figure.layout.title.text or "")
     st.markdown(f"##### {plain(title)}")
+    if not figure.data:
+        st.caption(plain(" ".join(note.text for note in figure.layout.annotations)))
+        return
     figure.layout.title = None
     figure.layout.margin.t = 24 if figure.layout.annotations else 8
     st.plotly_chart(figure, key=key, config=CHART_CONFIG, alt=title)

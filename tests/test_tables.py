@@ -1,0 +1,169 @@
+"""Frames against hand arithmetic, the frontier against brute force, ratios against their limits."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pandas as pd
+import pytest
+import sample_runs
+
+from distill_core import families, tables
+from distill_core.results import ErrorInfo
+from distill_core.runs import RunStore
+from distill_core.settings import settings
+
+
+@pytest.fixture
+def store() -> RunStore:
+    return RunStore(settings().runs_dir)
+
+
+def accuracy(share: float, half: float = 0.02) -> dict[str, object]:
+    return {"accuracy": share, "ci_low": share - half, "ci_high": share + half, "n_eval": 1000}
+
+
+def test_compare_frame_has_all_columns_with_types(store: RunStore) -> None:
+    frame = tables.compare_frame(sample_runs.compare_run(store))
+    assert tuple(frame.columns) == tables.COMPARE_COLUMNS
+    assert len(frame) == 10
+    assert frame["params"].dtype == "Int64"
+    assert frame["latency_ms_p50"].dtype == "Float64"
+    assert frame["accuracy"].isna().all()
+    assert set(frame["provenance"]) == {"measured"}
+    assert "Test CPU 3000, 2 threads" in frame["source"].iloc[0]
+    assert "22 Nov 2025" in frame["source"].iloc[0]
+
+
+def test_compare_frame_of_a_run_without_rows_is_empty_but_typed(store: RunStore) -> None:
+    frame = tables.compare_frame(sample_runs.compare_run(store, [], state="queued"))
+    assert frame.empty
+    assert tuple(frame.columns) == tables.COMPARE_COLUMNS
+    assert tables.cells(frame) == []
+    assert tables.relative_to(frame, "bert@structure").empty
+
+
+def test_models_of_one_title_are_told_apart(store: RunStore) -> None:
+    rows = [sample_runs.row("bert"), sample_runs.row("bert", model="bert@hub"), sample_runs.row("gpt")]
+    labels = list(tables.compare_frame(sample_runs.compare_run(store, rows))["label"])
+    assert labels == ["BERT (bert@structure)", "BERT (bert@hub)", "GPT"]
+
+
+def test_cells_and_rows_of_one_cell(store: RunStore) -> None:
+    rows = [sample_runs.row(key, batch, 32) for key in ("bert", "gpt") for batch in (8, 1)]
+    frame = tables.compare_frame(sample_runs.compare_run(store, rows))
+    assert tables.cells(frame) == [(1, 32), (8, 32)]
+    assert list(tables.at_cell(frame, (8, 32))["title"]) == ["BERT", "GPT"]
+
+
+def test_failures_are_listed_once_a_model(store: RunStore) -> None:
+    failed = sample_runs.failed_row("t5")
+    rows = [sample_runs.row("bert"), failed, failed.model_copy(update={"batch_size": 8})]
+    rows.append(sample_runs.failed_row("gpt").model_copy(update={"error": ErrorInfo(kind="model", message="Gone.")}))
+    frame = tables.compare_frame(sample_runs.compare_run(store, rows))
+    assert tables.failures(frame) == [
+        ("T5", "Not enough memory for 1 × 128 tokens.", "Choose a smaller batch."),
+        ("GPT", "Gone.", ""),
+    ]
+
+
+def test_relative_columns_by_hand(store: RunStore) -> None:
+    rows = [sample_runs.row("bert", **accuracy(0.9)), sample_runs.row("distilbert", **accuracy(0.88))]
+    frame = tables.relative_to(tables.compare_frame(sample_runs.compare_run(store, rows)), "bert@structure")
+    bert, distilbert = frame.iloc[0], frame.iloc[1]
+    assert bert["is_baseline"]
+    assert bert["speedup"] == bert["params_ratio"] == bert["accuracy_ratio"] == 1
+    assert pd.isna(bert["ratio_low"])
+    assert distilbert["params_ratio"] == pytest.approx(66_362_880 / 109_482_240)
+    assert distilbert["speedup"] == pytest.approx(58.0 / 29.4)
+    assert distilbert["latency_ratio"] == pytest.approx(29.4 / 58.0)
+    assert distilbert["accuracy_ratio"] == pytest.approx(0.88 / 0.9)
+    assert distilbert["ratio_low"] < 0.88 / 0.9 < distilbert["ratio_high"]
+
+
+def test_relative_to_a_missing_baseline_is_missing(store: RunStore) -> None:
+    frame = tables.compare_frame(sample_runs.compare_run(store, [sample_runs.row("bert")]))
+    relative = tables.relative_to(frame, "nobody")
+    assert relative["speedup"].isna().all()
+    assert not relative["is_baseline"].any()
+
+
+def test_relative_uses_the_baseline_at_the_same_size(store: RunStore) -> None:
+    rows = [sample_runs.row(key, batch) for key in ("bert", "distilbert") for batch in (1, 8)]
+    rows[1] = rows[1].model_copy(update={"latency_ms_p50": 400.0})
+    frame = tables.relative_to(tables.compare_frame(sample_runs.compare_run(store, rows)), "bert@structure")
+    student = frame[frame["family"] == "distilbert"].set_index("batch_size")["speedup"]
+    assert student[1] == pytest.approx(58.0 / 29.4)
+    assert student[8] == pytest.approx(400 / (29.4 * 8))
+
+
+def wilson(share: float, n: int) -> tuple[float, float, float]:
+    z = 1.959963984540054
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return share, middle - half, middle + half
+
+
+def test_ratio_interval_agrees_with_the_log_interval_of_large_samples() -> None:
+    p1, p2, n = 0.85, 0.9, 1_000_000
+    low, high = tables.ratio_interval(wilson(p1, n), wilson(p2, n))
+    error = math.sqrt((1 - p1) / (n * p1) + (1 - p2) / (n * p2))  # Katz et al. 1978
+    assert low == pytest.approx(p1 / p2 * math.exp(-1.96 * error), rel=1e-5)
+    assert high == pytest.approx(p1 / p2 * math.exp(1.96 * error), rel=1e-5)
+
+
+@pytest.mark.parametrize(("p1", "p2"), [(1.0, 1.0), (0.0, 0.9), (1.0, 0.5), (0.5, 1.0)])
+def test_ratio_interval_at_the_limits(p1: float, p2: float) -> None:
+    low, high = tables.ratio_interval(wilson(p1, 50), wilson(p2, 50))
+    assert low is not None
+    assert high is not None
+    assert 0 <= low <= p1 / p2 + 1e-9
+    assert p1 / p2 - 1e-9 <= high < 10
+
+
+def test_ratio_to_a_share_that_may_be_zero_has_no_interval() -> None:
+    assert tables.ratio_interval((0.5, 0.4, 0.6), (0.0, 0.0, 0.05)) == (None, None)
+
+
+def brute_force(points: list[tuple[float | None, float | None]], sign: int) -> list[bool]:
+    known = [(x, y * sign) for x, y in points if x is not None and y is not None]
+    out = []
+    for x, y in points:
+        if x is None or y is None:
+            out.append(False)
+            continue
+        beaten = any(a <= x and b <= y * sign and (a, b) != (x, y * sign) for a, b in known)
+        out.append(not beaten)
+    return out
+
+
+@pytest.mark.parametrize("better", ["lower", "higher"])
+@pytest.mark.parametrize("seed", range(25))
+def test_pareto_is_what_brute_force_finds(seed: int, better: str) -> None:
+    generator = random.Random(seed)
+    values = [*range(6), None]  # few values, so that ties happen
+    points = [(generator.choice(values), generator.choice(values)) for _ in range(generator.randint(0, 25))]
+    frame = pd.DataFrame(points, columns=["x", "y"], index=range(100, 100 + len(points))).astype("Float64")
+    found = tables.pareto(frame, lower="x", other="y", other_is_better_when=better)
+    assert list(found) == brute_force(points, 1 if better == "lower" else -1)
+    assert list(found.index) == list(frame.index)
+
+
+def test_families_frame_is_exact() -> None:
+    frame = tables.families_frame().set_index("family")
+    assert len(frame) == 10
+    assert frame.loc["bert", "params"] == 109_482_240
+    assert (frame[list(families.PARTS)].sum(axis=1) == frame["params"]).all()
+    assert frame.loc["bert", "published_text"] == "October 2018"
+    assert frame.loc["bert", "published"] == pytest.approx(2018 + 9.5 / 12)
+    assert "no month" in frame.loc["gpt", "published_text"]
+
+
+@pytest.mark.parametrize("family", families.FAMILIES, ids=lambda row: row.key)
+def test_every_family_has_facts_and_published_figures(family: families.Family) -> None:
+    facts = tables.family_facts(family)
+    assert {"Paper", "Learned by", "Tokenizer", "Shape"} <= set(facts)
+    published = tables.published_frame(family)
+    assert not published.empty
+    assert published["source"].str.len().gt(0).all()

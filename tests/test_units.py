@@ -1,0 +1,61 @@
+"""Numbers in words: significant digits, units, and what is missing."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from distill_core import units
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "shown"),
+    [
+        (109_482_240, 3, "109,000,000"), (58.31, 3, "58.3"), (0.012345, 3, "0.0123"), (7, 3, "7"), (999, 3, "999"),
+        (99.96, 3, "100"), (-3.14159, 2, "-3.1"), (0, 3, "0"), (1234.5, 2, "1,200"), (120.0, 3, "120"),
+    ],
+)  # fmt: skip
+def test_significant(value: float, digits: int, shown: str) -> None:
+    assert units.significant(value, digits) == shown
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), float("inf"), pd.NA])
+def test_what_is_missing_is_said(missing: object) -> None:
+    assert units.significant(missing) == "n/a"  # type: ignore[arg-type]
+
+
+def test_every_unit_knows_missing() -> None:
+    for show in (units.millions, units.milliseconds, units.mebibytes, units.percent, units.times, units.duration):
+        assert show(None) == "n/a"
+
+
+def test_units() -> None:
+    assert units.millions(109_482_240) == "109 M"
+    assert units.millions(11_683_584) == "11.7 M"
+    assert units.milliseconds(5.812) == "5.81 ms"
+    assert units.mebibytes(457.6) == "458 MiB"
+
+
+@pytest.mark.parametrize(
+    ("fraction", "shown"),
+    [(0.394, "39 %"), (0.05, "5 %"), (0.9976, "99.8 %"), (1.0, "100 %"), (1.003, "100.3 %"), (1.25, "120 %")],
+)
+def test_percent_does_not_round_to_certainty(fraction: float, shown: str) -> None:
+    assert units.percent(fraction) == shown
+
+
+@pytest.mark.parametrize(("ratio", "shown"), [(1.894, "1.9 ×"), (2.0, "2.0 ×"), (0.107, "0.11 ×"), (19.08, "19 ×")])
+def test_times(ratio: float, shown: str) -> None:
+    assert units.times(ratio) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.2, "1 s"), (8.4, "8 s"), (42, "40 s"), (100, "2 min"), (7200, "2 h"), (9000, "2.5 h")]
+)
+def test_duration_is_rough(seconds: float, shown: str) -> None:
+    assert units.duration(seconds) == shown
+
+
+def test_day() -> None:
+    assert units.day("2025-11-02T07:55:00.000+00:00") == "2 Nov 2025"
+    assert units.day("yesterday") == ""
