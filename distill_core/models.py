@@ -12,6 +12,7 @@ import transformers
 from transformers import (
     AutoConfig,
     AutoModel,
+    AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -148,6 +149,24 @@ def _structure(ref: Ref, label_names: tuple[str, ...] | None) -> LoadedModel:
     else:
         model = build_classifier(config, label_names)
     return LoadedModel(ref, family, model, None, "random", label_names)
+
+
+def load_masked_lm(ref: Ref, store: RunStore) -> LoadedModel:
+    """A checkpoint with the head that fills in masked words.
+
+    Raises:
+        ModelError: it has no such head, as minilm, or its family does not learn that way.
+    """
+    checkpoint = locate(ref, store)
+    config = _read_config(checkpoint.path)
+    if not any(name.endswith(("ForMaskedLM", "ForPreTraining")) for name in config.architectures or []):
+        raise ModelError(
+            f"{ref} has no head for masked words, so it cannot teach on raw text.",
+            "Choose a masked language model such as bert@hub, or distill a task instead.",
+        )
+    tokenizer = load_tokenizer(checkpoint.path, config)
+    model = _read_weights(AutoModelForMaskedLM, checkpoint.path, config)
+    return LoadedModel(ref, family_of(config), model, tokenizer, "pretrained", None, checkpoint.commit)
 
 
 def locate(ref: Ref, store: RunStore) -> Checkpoint:

@@ -72,7 +72,7 @@ def _check_distill(spec: DistillSpec, store: RunStore) -> None:
     config = _local_config(spec.teacher, store)
     if config is None:
         return
-    if not any("SequenceClassification" in name for name in config.get("architectures") or []):
+    if spec.mode == "task" and not any("SequenceClassification" in name for name in config.get("architectures") or []):
         raise ModelError(
             f"{spec.teacher} has no classification head, so it cannot teach.", "Fine-tune it first, then name run:ID."
         )

@@ -129,6 +129,9 @@ class DistillSpec(_TrainSpec):
         None, "Hidden width of the student; empty: the teacher's. A narrower one starts at random.",
         typical="half of the teacher's", ge=8, le=8192,
     )  # fmt: skip
+    mode: Literal["task", "general"] = _field(
+        "task", "task: learn a task from a fine-tuned teacher; general: learn masked words from raw text, no labels."
+    )
     temperature: float = _field(2.0, "Softens teacher and student distributions.", typical="1–10", gt=0, le=1000)
     soft: float = _field(0.5, "Weight of the soft-target loss.", typical="0.5", ge=0, le=1000)
     hard: float = _field(0.5, "Weight of the cross-entropy with the true labels.", typical="0.5", ge=0, le=1000)
@@ -169,6 +172,9 @@ class DistillSpec(_TrainSpec):
                 f"{len(self.layers)} teacher layers are listed for a student of {self.student_layers} layers.",
                 "List one teacher layer for each student layer.",
             )
+        if self.mode == "general" and (self.student or self.student_width or self.hidden or self.attention):
+            raise SpecError("General distillation copies layers of the teacher, with soft, hard and cosine losses.",
+                            "Leave student, student_width, hidden and attention empty.")  # fmt: skip
         if self.student_width is not None and self.cosine:
             raise SpecError(
                 "The cosine loss needs a student as wide as its teacher.", "Use hidden: it has a projection."

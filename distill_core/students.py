@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from torch import nn
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import AutoModelForMaskedLM, PretrainedConfig, PreTrainedModel
 
 from distill_core.errors import SpecError
 from distill_core.models import build_classifier, family_of
@@ -101,6 +101,14 @@ def shallow_student(
         config, copy_weights = narrow_config(config, student_width), False
     names = tuple(config.id2label[index] for index in range(config.num_labels))
     student = build_classifier(config, names)
+    if copy_weights:
+        _copy_layers(teacher, student, layers)
+    return student
+
+
+def shallow_masked_lm(teacher: PreTrainedModel, layers: Sequence[int], *, copy_weights: bool) -> PreTrainedModel:
+    """As `shallow_student`, with the head that fills in masked words."""
+    student = AutoModelForMaskedLM.from_config(shallow_config(teacher.config, len(layers)))
     if copy_weights:
         _copy_layers(teacher, student, layers)
     return student

@@ -25,7 +25,7 @@ from distill_core.datasets import Dataset
 from distill_core.device import Device
 from distill_core.distillation import DistillStep, Lesson
 from distill_core.errors import SpecError
-from distill_core.jobs import accuracy
+from distill_core.jobs import accuracy, general
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import LiveAccuracy, Predictions, labels_of, save_model, train_settings
 from distill_core.models import LoadedModel
@@ -40,6 +40,8 @@ SAMPLE_TEXTS = 4  # test texts whose probabilities are followed while the studen
 
 def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     """Train and evaluate every arm beside the teacher; arms that an interrupted try has finished are kept."""
+    if spec.mode == "general":
+        return general.run(spec, context)
     here = device.resolve(spec.device, spec.dtype, spec.threads)
     context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
     dataset = datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)

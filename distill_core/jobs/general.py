@@ -1,0 +1,222 @@
+"""General distillation, the recipe of DistilBERT: no labels, no task, raw text alone (arXiv:1910.01108 §2–3).
+
+The student learns to fill in masked words as its teacher does: soft targets over the vocabulary, masked language
+modeling, and the direction of the hidden states. What comes out is a smaller pre-trained model, to be fine-tuned.
+"Accuracy" here is the share of masked tokens that are guessed right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from distill_core import (
+    arms,
+    datasets,
+    device,
+    environment,
+    evaluate,
+    losses,
+    models,
+    objectives,
+    parameters,
+    students,
+    teacher_cache,
+)  # fmt: skip
+from distill_core.arms import Arm
+from distill_core.benchmark import interleaved
+from distill_core.control import JobContext
+from distill_core.device import Device
+from distill_core.errors import DataError
+from distill_core.jobs.reporting import Reporter
+from distill_core.jobs.supervised import save_model, train_settings
+from distill_core.models import LoadedModel
+from distill_core.results import DistillResult, ModelReport, StudentReport
+from distill_core.specs import DistillSpec
+from distill_core.tokens import Encoded, sorted_batches
+from distill_core.training import Hooks, Loss, fit
+
+PROBE_TEXTS = 200  # validation texts for the live curve; the report is made on the test split
+PROBE_SEED = 1
+
+
+def run(spec: DistillSpec, context: JobContext) -> DistillResult:
+    """Distill a masked language model on the texts of a data set, without their labels."""
+    here = device.resolve(spec.device, spec.dtype, spec.threads)
+    context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
+    dataset = datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
+    planned = arms.plan(spec)
+    reporter = Reporter(context, len(planned))
+    reporter.say("Loading the teacher")
+    teacher = models.load_masked_lm(spec.teacher, context.store)
+    teacher.model.eval().to(here.torch_device)
+    train = teacher.encode(dataset.sample_train(spec.train_examples, spec.seed)["text"].tolist(), spec.max_length)
+    tests = [dataset.split(name)["text"].tolist() for name in ("test", "validation")]
+    if not tests[0]:
+        raise DataError(f"{dataset.title} has no test texts.", "Give more texts: one in ten is kept for the test.")
+    probes = [_probe(teacher, texts[: spec.eval_examples or len(texts)], spec.max_length) for texts in tests]
+    job = _General(spec, context, here, teacher, reporter, train, probes[0], probes[1])
+    earlier = context.run.result()
+    done = list(earlier.students) if isinstance(earlier, DistillResult) else []
+    finished = {(student.arm, student.seed) for student in done}
+    result = _result(spec, job, done)
+    for arm in planned:
+        if (arm.name, arm.seed) not in finished:
+            done.append(job.teach(arm))
+            result = _result(spec, job, done)
+            context.set_result(result)
+        reporter.arm_done()
+    return result
+
+
+def _result(spec: DistillSpec, job: _General, done: list[StudentReport]) -> DistillResult:
+    return DistillResult(
+        dataset=spec.dataset, teacher_ref=str(spec.teacher), label_names=(), teacher=job.teacher_report(),
+        students=tuple(done),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """Texts that are masked once, so that every model fills in the same gaps."""
+
+    encoded: Encoded
+    batches: tuple[tuple[dict[str, Tensor], Tensor], ...]
+
+    def logits(self, model: nn.Module, here: Device) -> tuple[Tensor, Tensor]:
+        """Logits at the gaps and the hidden tokens. Shapes: (gaps, vocab), (gaps,)."""
+        was_training = model.training
+        model.eval()
+        found, wanted = [], []
+        with torch.inference_mode():
+            for batch, labels in self.batches:
+                inputs = {name: tensor.to(here.torch_device) for name, tensor in batch.items()}
+                gaps = labels != objectives.IGNORED
+                found.append(model(**inputs).logits[gaps.to(here.torch_device)].float().cpu())
+                wanted.append(labels[gaps])
+        model.train(was_training)
+        return torch.cat(found), torch.cat(wanted)
+
+
+def _probe(teacher: LoadedModel, texts: list[str], max_length: int) -> _Probe:
+    generator = torch.Generator().manual_seed(PROBE_SEED)
+    encoded = teacher.encode(texts, max_length)
+    batches = []
+    for indices in sorted_batches(encoded.lengths, 32):
+        batch = encoded.batch(indices)
+        masked = _mask(batch, teacher, generator)
+        batches.append(({**batch, "input_ids": masked.input_ids}, masked.labels))
+    return _Probe(encoded, tuple(batches))
+
+
+def _mask(batch: dict[str, Tensor], teacher: LoadedModel, generator: torch.Generator | None) -> objectives.Masked:
+    special = torch.tensor(teacher.tokenizer.all_special_ids, device=batch["input_ids"].device)
+    maskable = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
+    return objectives.mask_tokens(
+        batch["input_ids"], maskable, teacher.tokenizer.mask_token_id, len(teacher.tokenizer), generator=generator
+    )  # fmt: skip
+
+
+@dataclass
+class _General:
+    """What the arms share."""
+
+    spec: DistillSpec
+    context: JobContext
+    here: Device
+    teacher: LoadedModel
+    reporter: Reporter
+    train: Encoded
+    test: _Probe
+    validation: _Probe
+    _report: ModelReport | None = None
+
+    def teacher_report(self) -> ModelReport:
+        """The teacher on the test gaps; computed once."""
+        if self._report is None:
+            logits, wanted = self.test.logits(self.teacher.model, self.here)
+            self._report = ModelReport(
+                params=parameters.count(self.teacher.model),
+                params_by_part=parameters.count_by_part(self.teacher.model),
+                layers=students.n_layers(self.teacher.model.config),
+                **evaluate.accuracy(logits, wanted).model_dump(),
+            )
+        return self._report
+
+    def teach(self, arm: Arm) -> StudentReport:
+        """Train one student and measure it beside the teacher."""
+        device.seed_everything(arm.seed)
+        layers = students.choose_layers(self.teacher.model.config, arm.spec)
+        model = students.shallow_masked_lm(
+            self.teacher.model, layers, copy_weights=arm.spec.init == "teacher-layers"
+        )  # fmt: skip
+        student = LoadedModel(
+            self.teacher.ref, self.teacher.family, model, self.teacher.tokenizer, "pretrained"
+        )  # fmt: skip
+        hooks = Hooks(
+            on_event=partial(self.reporter.on_training, arm.key, arm.key), check=self.context.check,
+            evaluate=self._live, checkpoint_dir=self.context.run.checkpoint_dir / arm.key.replace(" ", "-"),
+        )  # fmt: skip
+        settings = train_settings(self.spec, arm.seed)
+        report = fit(model, self.train.lengths, partial(self._step, arm.spec), settings, self.here, hooks)
+        if not (self.context.run.model_dir / "config.json").is_file():
+            save_model(student, self.context)
+        return self._student_report(arm, student, report.train_s)
+
+    def _live(self, model: nn.Module) -> dict[str, float]:
+        if not self.validation.batches:
+            return {}
+        logits, wanted = self.validation.logits(model, self.here)
+        return {"accuracy": evaluate.accuracy(logits, wanted).accuracy}
+
+    def _step(self, spec: DistillSpec, model: nn.Module, indices: Sequence[int]) -> Loss:
+        batch = self.train.batch(indices, self.here.torch_device)
+        masked = _mask(batch, self.teacher, None)
+        inputs = {**batch, "input_ids": masked.input_ids}
+        out = model(**inputs, output_hidden_states=spec.cosine > 0)
+        with torch.no_grad():
+            taught = self.teacher.model(**inputs, output_hidden_states=spec.cosine > 0)
+        gaps = masked.labels != objectives.IGNORED
+        parts = _gap_losses(spec, out.logits[gaps], taught.logits[gaps], masked.labels[gaps])
+        if spec.cosine:
+            parts["cosine"] = losses.cosine_hidden_loss(
+                teacher_cache.last_hidden(out), teacher_cache.last_hidden(taught), batch["attention_mask"]
+            )  # fmt: skip
+        total = torch.stack([getattr(spec, name) * value for name, value in parts.items()]).sum()
+        return Loss(total, parts)
+
+    def _student_report(self, arm: Arm, student: LoadedModel, train_s: float) -> StudentReport:
+        teacher = self.teacher_report()
+        logits, wanted = self.test.logits(student.model, self.here)
+        theirs, _ = self.test.logits(self.teacher.model, self.here)
+        length = min(self.spec.max_length, 128)
+        teacher_time, student_time = interleaved((self.teacher, student), 1, length, self.here)
+        teacher = teacher.model_copy(update={"latency_ms_p50": teacher_time.latency_ms_p50,
+                                             "latency_ms_p95": teacher_time.latency_ms_p95})  # fmt: skip
+        self._report = teacher
+        found, params = evaluate.accuracy(logits, wanted), parameters.count(student.model)
+        more: dict[str, Any] = {**found.model_dump(), **vars(evaluate.compare_with_teacher(logits, theirs, wanted))}
+        return StudentReport(
+            arm=arm.name, seed=arm.seed, params=params, params_by_part=parameters.count_by_part(student.model),
+            layers=students.n_layers(student.model.config), ingredients=arm.ingredients, train_s=train_s,
+            params_saved=1 - params / teacher.params, retained=found.accuracy / max(teacher.accuracy, 1e-9),
+            speedup=teacher_time.latency_ms_p50 / student_time.latency_ms_p50,
+            latency_ms_p50=student_time.latency_ms_p50, latency_ms_p95=student_time.latency_ms_p95, **more,
+        )  # fmt: skip
+
+
+def _gap_losses(spec: DistillSpec, logits: Tensor, taught: Tensor, wanted: Tensor) -> dict[str, Tensor]:
+    """Soft targets and masked language modeling at the gaps; a batch without a gap teaches nothing."""
+    if not len(wanted):
+        return {"hard": logits.sum() * 0}
+    parts = {}
+    if spec.soft:
+        parts["soft"] = losses.soft_target_loss(logits, taught, spec.temperature)
+    if spec.hard:
+        parts["hard"] = losses.hard_label_loss(logits, wanted)
+    return parts
