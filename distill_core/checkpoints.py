@@ -2,8 +2,8 @@
 
     checkpoint/step-00000120/{model,optimizer,rng}.safetensors + position.json
 
-A checkpoint is written to a hidden folder and renamed when whole. position.json holds the size and sha256 of each
-file: a truncated or damaged checkpoint is passed over for the one before.
+A checkpoint is written to a hidden folder and renamed when whole. position.json holds the sha256 of each file: a
+truncated or damaged checkpoint is passed over for the one before.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 KEEP = 2
+_FILES = {"model.safetensors", "optimizer.safetensors", "rng.safetensors"}
+_NUMBERS = {"step", "examples", "train_s", "total_steps"}
 _log = logging.getLogger(__name__)
 
 
@@ -69,10 +71,12 @@ def _newest_first(folder: Path) -> list[Path]:
 def _whole(path: Path) -> dict[str, Any] | None:
     try:
         position: dict[str, Any] = json.loads((path / "position.json").read_text(encoding="utf-8"))
-        same = all(_digest(path / name) == digest for name, digest in position["files"].items())
-    except (OSError, ValueError, KeyError):
+        files = position["files"]
+        whole = files.keys() == _FILES and position.keys() >= _NUMBERS
+        whole = whole and all(_digest(path / name) == digest for name, digest in files.items())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # no JSON, or JSON of another form
         return None
-    return position if same else None
+    return position if whole else None
 
 
 def _digest(path: Path) -> str:
