@@ -49,7 +49,7 @@ def from_run(run: Run) -> Teacher | None:
     shape = shape_of(Ref("run", run.id), RunStore(run.path.parent))
     return Teacher(
         f"run:{run.id}",
-        f"{run_list.title(spec)} (run {run.id})",
+        f"{run_list.title(spec)} ({run.id.partition('-')[0]})",
         spec.dataset,
         result.label_names,
         shape.layers if shape else None,

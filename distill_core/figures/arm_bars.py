@@ -12,6 +12,7 @@ from distill_core.figures import arm_style, theme
 from distill_core.units import is_missing
 
 ROW_PX = 46
+_TEXT_AT = 101  # right of all bars: no whisker and no line of reference crosses the values
 
 
 def draw(
@@ -25,9 +26,9 @@ def draw(
         "type": "bar", "orientation": "h", "y": names, "x": shares, "width": 0.6, "hoverinfo": "text",
         "hovertext": hovers, "marker": {"color": colors, "cornerradius": 3}, "error_x": _whiskers(rows),
     }  # fmt: skip
-    ends = [0.0 if is_missing(high) else float(high) * 100 for high in rows["ci_high"]]
     text = {
-        "type": "scatter", "mode": "text", "y": names, "x": ends, "hoverinfo": "skip", "cliponaxis": False,
+        "type": "scatter", "mode": "text", "y": names, "x": [_TEXT_AT] * len(names), "hoverinfo": "skip",
+        "cliponaxis": False,
         "text": [f" {units.percent(None if v is None else v / 100, 3)}" for v in shares],
         "textposition": "middle right", "textfont": {"size": 13, "color": theme.INK_DARK if dark else theme.INK},
     }  # fmt: skip

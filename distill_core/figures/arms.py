@@ -26,17 +26,20 @@ def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
 
 
 def title(rows: pd.DataFrame) -> str:
-    """The best arm against the scratch one, or against the runner-up; says so when the intervals overlap."""
+    """The best arm at the largest size against scratch, or the runner-up; means where there are several seeds."""
     largest = rows[rows["train_examples"] == rows["train_examples"].max()]
-    ranked = largest.drop_duplicates("arm").sort_values("accuracy", ascending=False)
+    means = largest.groupby(["arm", "title"], sort=False)[["accuracy", "ci_low", "ci_high", "n_eval"]].mean()
+    ranked = means.reset_index().sort_values("accuracy", ascending=False)
+    seeds = largest["seed"].nunique()
     best = ranked.iloc[0]
     claim = f"{best['title']} is right on {units.percent(best['accuracy'], 3)} of {int(best['n_eval']):,} test texts"
-    if len(ranked) == 1:
-        return claim
-    scratch = ranked[(ranked["arm"] == "scratch") & (ranked["arm"] != best["arm"])]
-    other = scratch.iloc[0] if len(scratch) else ranked.iloc[1]
-    claim += f", {other['title'].lower()} on {units.percent(other['accuracy'], 3)}"
-    return f"{claim} (their intervals overlap)" if other["ci_high"] >= best["ci_low"] else claim
+    if len(ranked) > 1:
+        scratch = ranked[(ranked["arm"] == "scratch") & (ranked["arm"] != best["arm"])]
+        other = scratch.iloc[0] if len(scratch) else ranked.iloc[1]
+        claim += f", {other['title'].lower()} on {units.percent(other['accuracy'], 3)}"
+        if seeds == 1 and other["ci_high"] >= best["ci_low"]:
+            claim += " (their intervals overlap)"
+    return claim if seeds == 1 else f"{claim} (means of {seeds} seeds)"
 
 
 def _sentence(row: pd.Series[Any]) -> str:
@@ -82,7 +85,7 @@ def _points(part: pd.DataFrame, color: str) -> dict[str, Any]:
     known = part.fillna({"ci_low": part["accuracy"], "ci_high": part["accuracy"]})
     return {
         "type": "scatter", "mode": "markers", "x": [float(n) for n in known["train_examples"]],
-        "y": [float(a) * 100 for a in known["accuracy"]], "marker": {"color": color, "size": 8},
+        "y": [float(a) * 100 for a in known["accuracy"]], "marker": {"color": color, "size": 6},
         "hoverinfo": "text", "hovertext": [_sentence(row) for _, row in known.iterrows()],
         "error_y": {
             "type": "data", "symmetric": False, "color": color, "thickness": 1, "width": 4,

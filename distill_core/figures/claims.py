@@ -15,7 +15,7 @@ from distill_core import units
 from distill_core.figures import arm_style, theme
 from distill_core.units import is_missing
 
-ROW_PX = 96
+ROW_PX = 100
 _LIMITS = {"size": 1.0, "speed": 2.0, "accuracy": 1.1}
 _TEXTS: dict[str, Callable[[float | None], str]] = {
     "size": units.percent,
@@ -54,16 +54,12 @@ def _phrase(row: pd.Series[Any]) -> str:
 def _traces(row: pd.Series[Any], suffix: str, color: str, dark: bool) -> list[dict[str, Any]]:
     where = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "y": [0]}
     ink = theme.INK_DARK if dark else theme.INK
-    text = _TEXTS[row["key"]]
     low, high = row["low"], row["high"]
     measured = None if is_missing(row["measured"]) else float(row["measured"])
     has_interval = not is_missing(low) and not is_missing(high) and measured is not None
     bar = {
-        "type": "bar", "orientation": "h", "x": [measured], "width": 0.5, **where,
+        "type": "bar", "orientation": "h", "x": [measured], "width": 0.8, **where,
         "marker": {"color": color, "cornerradius": 3}, "hoverinfo": "text", "hovertext": [_measured_sentence(row)],
-        "text": [f"<b>{text(measured)}</b> measured"], "textposition": "auto", "insidetextanchor": "start",
-        "insidetextfont": {"color": arm_style.on_color(dark), "size": 14},
-        "outsidetextfont": {"color": ink, "size": 14}, "textangle": 0,
         "error_x": {"type": "data", "symmetric": False, "array": [high - measured if has_interval else 0],
                     "arrayminus": [measured - low if has_interval else 0], "visible": bool(has_interval),
                     "color": ink, "thickness": 1.5, "width": 5},
@@ -94,7 +90,7 @@ def _published_sentence(row: pd.Series[Any]) -> str:
 def _domain(index: int, count: int) -> list[float]:
     """The bar's part of a row: the heading stands above it, the ticks below."""
     top = 1 - index / count
-    return [top - 0.72 / count, top - 0.32 / count]
+    return [top - 0.62 / count, top - 0.36 / count]
 
 
 def _axes(row: pd.Series[Any], suffix: str, domain: list[float]) -> dict[str, Any]:
@@ -110,6 +106,6 @@ def _axes(row: pd.Series[Any], suffix: str, domain: list[float]) -> dict[str, An
 
 def _heading(row: pd.Series[Any], suffix: str) -> dict[str, Any]:
     published = _TEXTS[row["key"]](row["published"])
-    text = f"<b>{theme.safe(row['title']).capitalize()}</b> · ◇ DistilBERT, published: {published}"
+    text = f"<b>{theme.safe(_phrase(row))}</b> · ◇ DistilBERT {published}"
     return {"x": 0, "xref": "paper", "xanchor": "left", "y": 0.5, "yref": f"y{suffix}", "yanchor": "bottom",
-            "yshift": 2, "text": text, "showarrow": False, "font": {"size": 13}}  # fmt: skip
+            "yshift": 10, "text": text, "showarrow": False, "font": {"size": 13}}  # fmt: skip

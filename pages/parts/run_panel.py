@@ -211,11 +211,24 @@ def log(run: Run) -> None:
 # ── which run a page shows ───────────────────────────────────────────────────────────────────────────────────────
 
 
+def choose(parameter: str, run_id: str) -> None:
+    """Show this run from now on: its id goes into the page's address."""
+    st.query_params[parameter] = st.session_state[f"_{parameter}"] = run_id
+
+
+def forget(parameter: str) -> None:
+    """Show no run of one's own any more."""
+    st.session_state.pop(f"_{parameter}", None)
+    st.query_params.pop(parameter, None)
+
+
 def chosen(parameter: str) -> Run | None:
-    """The run that the page's address names; None, with the reason on the page, where there is no such run."""
-    run_id = st.query_params.get(parameter)
+    """The run that the page's address names, or that this session chose last; None, with the reason on the page, where
+    there is no such run."""
+    run_id = st.query_params.get(parameter) or st.session_state.get(f"_{parameter}")
     if not run_id:
         return None
+    choose(parameter, run_id)
     with problems_shown():
         return stored_runs.find(run_id)
     return None

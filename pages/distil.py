@@ -1,0 +1,43 @@
+"""Distill: a large network teaches a small one. What is kept, what is saved, and where the student errs."""
+
+import streamlit as st
+
+from distill_core.figures import theme
+from distill_core.results import LIVE
+from pages.parts import distill_form, distill_view, page, run_panel, stored_runs, train_form
+
+page.header("Distill", "What does a student network keep when it shrinks, and what does its teacher give it?")
+controls, main = st.columns([1, 2.6], gap="large")
+
+with controls:
+    button = st.container()
+    request = distill_form.show()
+    with button:
+        started = train_form.run_button("Distill here", request.spec, "d_start")
+        if started:
+            run_panel.choose("d_run", started)
+
+formula = distill_form.formula(request.values)
+with main:
+    st.latex(formula, help="The student's loss with the weights on the left: T is the teacher, S the student.")
+    st.caption(distill_form.temperature_sentence(request.values))
+    if not stored_runs.own_of("finetune"):
+        st.info("Fine-tune a model first: it becomes the teacher here.", title="You have no teacher of your own yet")
+        page.next_step("pages/finetune.py", "Fine-tune a teacher")
+
+run = run_panel.chosen("d_run") or run_panel.recorded("distill")
+with main:
+    if run is None:
+        empty = theme.empty("No student yet", "Press Distill here: the first curve begins within seconds.")
+        page.chart(empty, "d_none")
+        page.explanation(distill_view.SEEN, formula, distill_view.CODE)
+        st.stop()
+    with page.problems_shown():
+        if stored_runs.is_recorded(run):
+            st.caption("Recorded elsewhere. Press Distill here to make it your own.")
+        else:
+            train_form.stale(request.spec, run)
+        run_panel.live(run.id, distill_view.show)
+        page.explanation(distill_view.SEEN, formula, distill_view.CODE)
+        if run.state().state not in LIVE:
+            distill_view.compare_link(run)

@@ -1,0 +1,73 @@
+"""The controls of Fine-tune: which model learns from what, and what it is compared with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from distill_core import datasets, families, training_cost
+from distill_core.launch import AnySpec
+from distill_core.specs import FinetuneSpec
+from pages.parts import model_picker, own_file, train_form
+
+OWN = "own file"
+ARMS = ("pretrained", "frozen", "scratch", "bow")
+MODEL_HELP = (
+    "MiniLM is a real pre-trained model that needs no Hub. `bert@hub` and the others are the official checkpoints. "
+    "A run is a model of your own. Type `hub:org/name` for any other checkpoint of the ten families."
+)
+
+
+def show() -> AnySpec | None:
+    """The form. Returns what it asks for, or None where that cannot be run; the reason is on the page then."""
+    model = st.selectbox(
+        "Model", _models(), format_func=model_picker.label, key="ft_model", bind="query-params",
+        accept_new_options=True, help=MODEL_HELP,
+    )  # fmt: skip
+    data = _data()
+    if data is None:
+        st.caption("Upload a file to go on, or choose another data set.")
+        return None
+    sizes = training_cost.offered_sizes(data["dataset"])
+    train_examples = st.pills(
+        "Labeled texts", sizes, selection_mode="multi", default=[size for size in sizes if size <= 2000][-1:],
+        format_func=lambda size: f"{size:,}", key="ft_texts", bind="query-params", wrap=True,
+        help="How many labeled texts to learn from. Several numbers give a learning curve.",
+    )  # fmt: skip
+    arms = train_form.arms("ft", ARMS, ARMS)
+    epochs = train_form.epochs("ft", FinetuneSpec, 2)
+    with st.expander("Advanced", icon=":material/tune:"):
+        more = train_form.advanced("ft", FinetuneSpec)
+    return train_form.parsed(
+        {
+            "kind": "finetune", "model": model or "", **data, "train_examples": sorted(train_examples),
+            "arms": arms, "epochs": epochs, **more,
+        }
+    )  # fmt: skip
+
+
+def _models() -> list[str]:
+    """MiniLM, the official checkpoints, models of own runs."""
+    hub = [f"{family.key}@hub" for family in families.FAMILIES]
+    own = [ref for ref in model_picker.options() if ref.startswith("run:")]
+    return ["minilm", *hub, *own]
+
+
+def _data() -> dict[str, Any] | None:
+    """The data set and, for an own file, its columns."""
+    name = st.selectbox(
+        "Data set", (*datasets.names(), OWN), format_func=lambda key: "Own file" if key == OWN else _title(key),
+        key="ft_dataset", bind="query-params",
+    )  # fmt: skip
+    if name != OWN:
+        train_form.about_dataset(name)
+        return {"dataset": name}
+    chosen = own_file.choose("ft")
+    if chosen is None:
+        return None
+    return {"dataset": chosen.dataset, "text_column": chosen.text_column, "label_column": chosen.label_column}
+
+
+def _title(name: str) -> str:
+    return train_form.dataset_label(name)

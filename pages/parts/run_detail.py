@@ -1,0 +1,127 @@
+"""One run in full: state and buttons, what was asked, the machine, the result, the log; export and delete."""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+
+from distill_core import export, run_list, tables, units
+from distill_core.errors import DistillError, RunError
+from distill_core.results import LIVE, CompareResult, DistillResult, FinetuneResult
+from distill_core.runs import Run
+from pages.parts import page, provenance, run_panel, stored_runs
+from pages.parts.page import plain, problem
+
+PAGES = {"compare": ("pages/compare.py", "cmp_run"), "finetune": ("pages/finetune.py", "ft_run"),
+         "distill": ("pages/distil.py", "d_run")}  # fmt: skip
+ICONS = {"queued": "hourglass_empty", "running": "play_circle", "paused": "pause_circle", "done": "check_circle",
+         "failed": "error", "stopped": "stop_circle", "lost": "help", "damaged": "broken_image"}  # fmt: skip
+
+
+def show(run: Run) -> None:
+    """The opened run."""
+    with st.container(border=True):
+        _head(run)
+        run_panel.live(run.id)
+        _actions(run)
+        _tabs(run)
+
+
+def _head(run: Run) -> None:
+    state = run.state()
+    st.markdown(f"### {plain(_title(run))}")
+    took = units.duration(run_list.duration_s(run))
+    parts = [f":material/{ICONS[state.state]}: {state.state}", f"run {plain(run.id)}"]
+    if took != units.MISSING:
+        parts.append(f"took {took}" if state.state not in LIVE else f"at work for {took}")
+    provenance.caption(*parts, provenance.measured(run, stored_runs.is_recorded(run)))
+
+
+def _title(run: Run) -> str:
+    try:
+        spec = run.spec()
+    except RunError:
+        return "Damaged run"
+    return f"{run_list.KINDS[spec.kind]}: {run_list.title(spec)}"
+
+
+def _actions(run: Run) -> None:
+    """Open on its page, export, delete."""
+    kind = stored_runs.kind(run)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if kind:
+            path, parameter = PAGES[kind]
+            page.next_step(path, "Open on its page", {parameter: run.id})
+            st.download_button(
+                "Export as JSON", lambda: export.json_text(run).encode(), f"run-{run.id}.json", "application/json",
+                icon=":material/download:", on_click="ignore", key="r_export",
+            )  # fmt: skip
+        if not stored_runs.is_recorded(run) and run.state().state not in LIVE:
+            with st.popover("Delete", icon=":material/delete:"):
+                st.markdown(f"Delete the run {plain(run.id)} with its model and results? This cannot be undone.")
+                st.button("Yes, delete it", type="primary", key="r_delete", on_click=_delete, args=(run.id,))
+    error = st.session_state.pop("r_problem", None)
+    if error is not None:
+        problem(error)
+
+
+def _delete(run_id: str) -> None:
+    try:
+        stored_runs.own().remove(run_id)
+    except DistillError as error:
+        st.session_state["r_problem"] = error
+        return
+    run_panel.forget("r_run")
+    st.toast(f"Run {run_id} is deleted.")
+
+
+def _tabs(run: Run) -> None:
+    asked, machine, result, log = st.tabs(["Asked", "Machine", "Result", "Log"], key="r_tabs", on_change="rerun")
+    for tab, draw in ((asked, _asked), (machine, _machine), (result, _result), (log, _log)):
+        if tab.open:
+            with tab:
+                draw(run)
+
+
+def _asked(run: Run) -> None:
+    try:
+        spec = run.spec()
+    except RunError as error:
+        problem(error)
+        return
+    st.code(spec.model_dump_json(indent=1, exclude_defaults=True), language="json")
+    st.caption("Settings that are not listed keep their defaults. `python -m distill_core run SPEC.json` repeats it.")
+
+
+def _machine(run: Run) -> None:
+    environment = run.environment()
+    if environment is None:
+        st.caption("The run has not told its machine yet.")
+        return
+    st.text(tables.machine_text(environment))
+    st.code(environment.model_dump_json(indent=1), language="json")
+
+
+def _result(run: Run) -> None:
+    result = run.result()
+    if result is None:
+        st.caption("No result yet.")
+        return
+    rows = _rows(result)
+    st.caption(f"{rows} result{'s' if rows != 1 else ''} so far. Its page draws them.")
+    st.code(json.dumps(result.model_dump(), indent=1, ensure_ascii=False), language="json", height=360)
+
+
+def _rows(result: CompareResult | FinetuneResult | DistillResult) -> int:
+    if isinstance(result, CompareResult):
+        return len(result.rows)
+    return len(result.arms) if isinstance(result, FinetuneResult) else len(result.students)
+
+
+def _log(run: Run) -> None:
+    text = run.log_tail()
+    if text.strip():
+        st.code(text, language=None, height=360)
+    else:
+        st.caption("The log is empty.")

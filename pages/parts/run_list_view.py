@@ -1,0 +1,64 @@
+"""All runs as a table; a click opens one. Recorded runs that ship with the product come last."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from distill_core import run_list
+from distill_core.results import LIVE
+from pages.parts import run_panel, stored_runs
+
+SHOWN = 200
+STATES = ("queued", "running", "paused", "done", "failed", "stopped", "lost", "damaged")
+COLUMNS = {
+    "id": st.column_config.TextColumn("run", pinned=True),
+    "title": "what",
+    "kind": "kind",
+    "state": "state",
+    "started": st.column_config.DatetimeColumn("started", format="D MMM YYYY, HH:mm"),
+    "duration_s": st.column_config.NumberColumn("took (s)", format="%.0f"),
+    "device": "device",
+    "message": "last word",
+}
+
+
+def show() -> None:
+    """Filters, then the table; drawn again while a run is live."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kinds = st.pills(
+            "Kind", list(run_list.KINDS), selection_mode="multi", format_func=run_list.KINDS.get, key="r_kind",
+            bind="query-params",
+        )  # fmt: skip
+        states = st.pills("State", STATES, selection_mode="multi", key="r_state", bind="query-params")
+    frame = _frame()
+    if kinds:
+        frame = frame[frame["kind"].isin([run_list.KINDS[kind] for kind in kinds])]
+    if states:
+        frame = frame[frame["state"].isin(states)]
+    frame = frame.reset_index(drop=True)
+    if frame.empty:
+        st.info("Start one on Compare, Fine-tune or Distill.", title="No run here yet")
+        return
+    event = st.dataframe(
+        frame, hide_index=True, column_order=list(COLUMNS), column_config=COLUMNS, on_select="rerun",
+        selection_mode="single-row", key="r_table", placeholder="", height=_height(len(frame)),
+        alt="The runs of this machine, the newest first",
+    )  # fmt: skip
+    rows = event.selection.rows
+    if rows and rows[0] < len(frame):
+        run_panel.choose("r_run", str(frame.loc[rows[0], "id"]))
+
+
+def _frame() -> pd.DataFrame:
+    own = stored_runs.own().list()
+    newest = list(reversed(own))[:SHOWN]
+    if len(own) > SHOWN:
+        st.caption(f"The newest {SHOWN} of {len(own):,} runs.")
+    if any(run.state().state in LIVE for run in newest):
+        st.button("Refresh", icon=":material/refresh:", key="r_refresh")
+    return run_list.runs_frame([*newest, *reversed(stored_runs.RECORDED.list())])
+
+
+def _height(rows: int) -> int:
+    return min(38 + 35 * rows, 330)
