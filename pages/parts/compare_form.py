@@ -56,7 +56,7 @@ def differs(spec: CompareSpec, other: CompareSpec) -> bool:
 
 def cost(spec: CompareSpec) -> str:
     """`about 40 s`."""
-    return f"about {units.duration(estimate.compare_seconds(spec, stored_runs.measured_here()))}"
+    return f"about {units.duration(estimate.compare_seconds(spec, stored_runs.finished_comparison()))}"
 
 
 def measure_button(spec: CompareSpec | None, label: str, key: str, *, main: bool = True) -> str | None:

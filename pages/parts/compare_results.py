@@ -51,34 +51,43 @@ def show(run: Run, places: Places) -> None:
 
 def _draw(run: Run, places: Places) -> None:
     frame = tables.compare_frame(run)
+    if frame.empty:
+        with places.main:
+            page.chart(tradeoff.draw(frame), "cmp_tradeoff")
+        return
     with places.pickers:
         view = _pickers(run, frame)
     with places.main:
-        page.chart(tradeoff.draw(view.rows, relative=view.relative, dark=view.dark), "cmp_tradeoff")
-        left_out = tradeoff.left_out(view.rows)
-        if left_out:
-            st.caption(f"Without an accuracy, so not in this figure: {page.plain(', '.join(left_out))}.")
-        provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), f"sizes {provenance.EXACT}")
+        _main_figure(run, view)
     with places.below:
         _failures(frame)
         _bars(view)
-        if not frame.empty:
-            compare_table.show(tables.relative_to(frame, _baseline_ref(frame)))
-            downloads.show(run, view.rows, _figures(view))
+        compare_table.show(tables.relative_to(frame, _baseline_ref(frame)))
+        downloads.show(run, view.rows, _figures(view))
         page.explanation(SEEN, FORMULA, CODE)
 
 
+def _main_figure(run: Run, view: View) -> None:
+    page.chart(tradeoff.draw(view.rows, relative=view.relative, dark=view.dark), "cmp_tradeoff")
+    left_out = tradeoff.left_out(view.rows)
+    if left_out:
+        st.caption(f"Without an accuracy, so not in this figure: {page.plain(', '.join(left_out))}.")
+    provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), f"sizes {provenance.EXACT}")
+
+
 def _pickers(run: Run, frame: pd.DataFrame) -> View:
+    """The pickers. They are drawn once there are rows: a picker that was empty would stay without a choice."""
     result = run.result()
     first = result.baseline if isinstance(result, CompareResult) else ""
-    names = list(frame.loc[frame["error"].isna(), "label"].unique())
     labels = dict(zip(frame["model"], frame["label"], strict=True))
+    names = list(frame.loc[frame["error"].isna(), "label"].unique())
     cells = {f"{batch} × {length}": (batch, length) for batch, length in tables.cells(frame)}
-    start = names.index(labels[first]) if labels.get(first) in names else 0
-    st.selectbox("Baseline", names, index=start if names else None, key="cmp_baseline", bind="query-params")
+    if names:
+        start = names.index(labels[first]) if labels.get(first) in names else 0
+        st.selectbox("Baseline", names, index=start, key="cmp_baseline", bind="query-params")
     cell = st.selectbox("Texts × tokens", list(cells), key="cmp_cell", bind="query-params")
     relative = st.toggle("Relative to baseline", key="cmp_relative", bind="query-params")
-    rows = tables.at_cell(frame, cells[cell]) if cell in cells else frame
+    rows = tables.at_cell(frame, cells.get(cell) or next(iter(cells.values())))
     return View(tables.relative_to(rows, _baseline_ref(frame)), relative, page.is_dark())
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
-from distill_core import tables
 from distill_core.errors import RunError
 from distill_core.runs import Run, RunStore
 from distill_core.settings import DATA, settings
@@ -59,17 +57,12 @@ def own_of(*wanted: str) -> list[Run]:
     return [run for run in reversed(own().list()) if kind(run) in wanted][:SHOWN]
 
 
-def measured_here() -> pd.DataFrame | None:
-    """What the newest finished comparison measured on this machine: the ground of cost estimates."""
-    for run in own_of("compare")[:5]:
-        if run.state().state == "done":
-            return tables.compare_frame(run)
-    return None
+def finished_comparison() -> Run | None:
+    """The newest comparison that was finished on this machine: the ground of cost estimates."""
+    return next((run for run in own_of("compare") if run.state().state == "done"), None)
 
 
 def first_comparison() -> Run | None:
     """The comparison that Start shows: the recorded one, else the newest that has been finished here."""
     recorded = recorded_of("compare")
-    if recorded:
-        return recorded[0]
-    return next((run for run in own_of("compare") if run.state().state == "done"), None)
+    return recorded[0] if recorded else finished_comparison()

@@ -9,6 +9,7 @@ import sample_runs
 from streamlit.testing.v1 import AppTest
 
 from distill_core.errors import LaunchError
+from distill_core.results import CompareResult
 from distill_core.runs import RunStore
 from pages.parts import device_badge, run_panel, stored_runs
 
@@ -42,7 +43,7 @@ def test_nothing_measured_yet() -> None:
     assert not app.exception
     assert "No comparison yet" in texts(app)
     assert not app.get("plotly_chart")
-    assert "about 40 s" in app.button(key="cmp_measure").label
+    assert "about 45 s" in app.button(key="cmp_measure").label
 
 
 def test_the_recorded_result_is_shown_first(alone: RunStore) -> None:
@@ -133,6 +134,18 @@ def test_a_live_run_without_rows() -> None:
     app = compare(cmp_run=run.id)
     assert not app.exception
     assert "Nothing to weigh up yet" in texts(app)
+    assert not app.get("plotly_chart")
+
+
+def test_the_pickers_have_a_choice_as_soon_as_rows_are_there() -> None:
+    run = sample_runs.compare_run(stored_runs.own(), [], state="running", models=["bert@structure"])
+    app = compare(cmp_run=run.id)
+    rows = (sample_runs.row("bert"),)
+    run.set_result(CompareResult(baseline="bert@structure", dataset="none", rows=rows))
+    app.run()
+    assert not app.exception
+    assert app.selectbox(key="cmp_baseline").value == "BERT"
+    assert app.selectbox(key="cmp_cell").value == "1 × 128"
 
 
 def test_a_failed_run_says_why() -> None:
