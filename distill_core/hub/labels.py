@@ -44,12 +44,10 @@ class TextLabels:
     words: tuple[str, str]
 
 
-_SST2_WORDS = TextLabels("sst2 sentence: ", SENTIMENTS)  # arXiv:1910.10683, appendix D.8
+# google-t5/t5-base has seen SST-2 in its pre-training too, but it is a base model here: it gets a head of its own.
 _TEXT_LABELS = MappingProxyType(
     {
-        "PavanNeerudu/t5-base-finetuned-sst2": _SST2_WORDS,
-        "google-t5/t5-small": _SST2_WORDS,  # its supervised pre-training holds SST-2; T5 v1.1 has never seen it
-        "google-t5/t5-base": _SST2_WORDS,
+        "PavanNeerudu/t5-base-finetuned-sst2": TextLabels("sst2 sentence: ", SENTIMENTS),  # arXiv:1910.10683 §D.8
         "michelecafagna26/t5-base-finetuned-sst2-sentiment": TextLabels("sentiment: ", ("n", "p")),
     }
 )

@@ -15,6 +15,8 @@ from distill_core.settings import settings
 COMMIT = re.compile(r"[0-9a-f]{40}")
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model")  # one of them holds the vocabulary
+
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 _REVISION = re.compile(r"[A-Za-z0-9][\w./-]{0,127}", re.ASCII)
 _FILE = re.compile(r"[\w][\w. -]*(/[\w][\w. -]*){0,7}", re.ASCII)

@@ -18,9 +18,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from distill_core.hub.names import COMMIT, Request, is_safe_file, records_file
-
-_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model")
+from distill_core.hub.names import COMMIT, TOKENIZERS, Request, is_safe_file, records_file
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def adopt(request: Request) -> Record | None:
         return None
     folder = request.snapshot(commit)
     weights = [path.name for path in folder.glob("model*.safetensors")]
-    tokenizers = [name for name in _TOKENIZERS if (folder / name).is_file()]
+    tokenizers = [name for name in TOKENIZERS if (folder / name).is_file()]
     if not weights or not tokenizers or not (folder / "config.json").is_file() or not _has_all_shards(folder):
         return None
     if not all(_matches_own_name(folder / name) for name in weights):

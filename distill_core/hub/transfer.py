@@ -18,7 +18,7 @@ from huggingface_hub import HfApi, hf_hub_download, set_client_factory
 from distill_core import families
 from distill_core.errors import AssetError, ModelError
 from distill_core.hub import failures
-from distill_core.hub.names import COMMIT, Request, cache_root, endpoint, host, is_safe_file
+from distill_core.hub.names import COMMIT, TOKENIZERS, Request, cache_root, endpoint, host, is_safe_file
 from distill_core.hub.statuses import LOG_IN_PAGE, SPACE, TRY_LATER
 
 Say = Callable[..., None]
@@ -137,6 +137,8 @@ def _model_files(request: Request, listing: Listing) -> list[HubFile]:
     """Small files first, so that a wrong config costs no download of weights."""
     if "config.json" not in listing.files:
         raise ModelError(f"{request.repo} has no config.json.", "It is no checkpoint of transformers.")
+    if not any(name in listing.files for name in TOKENIZERS):  # transformers would make up an empty one
+        raise ModelError(f"{request.repo} has no tokenizer.", "Choose another repository.")
     weights = sorted(name for name in listing.files if WEIGHTS.fullmatch(name))
     if "model.safetensors" in weights:
         weights = ["model.safetensors"]

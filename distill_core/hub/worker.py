@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from distill_core.errors import DistillError
@@ -34,14 +35,19 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     request = Request(job["kind"], job["repo"], job["revision"], tuple(job["patterns"]))
     _configure(job["timeout_s"])
+    serve(request, job["timeout_s"], job["probe"], say)
+
+
+def serve(request: Request, timeout_s: float, probe: bool, say: Callable[..., None]) -> None:
+    """Do one request. Every failure that is not a mistake of this program ends in an {"error"} event."""
     import httpx2
 
     from distill_core.hub import failures, transfer
 
-    transfer.watch_answers(job["timeout_s"], say)
+    transfer.watch_answers(timeout_s, say)
     say(ready=True)
     try:
-        revision, files = transfer.run(request, job["probe"], say)
+        revision, files = transfer.run(request, probe, say)
     except (DistillError, failures.NotTheHub, httpx2.HTTPError) as error:
         say(error=failures.explain(error, request).as_json())
     except (OSError, ValueError, KeyError, TypeError) as error:
