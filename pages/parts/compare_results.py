@@ -54,6 +54,8 @@ def _draw(run: Run, places: Places) -> None:
     if frame.empty:
         with places.main:
             page.chart(tradeoff.draw(frame), "cmp_tradeoff")
+        places.pickers.empty()  # a fragment may write later only into places it has written to from the start
+        places.below.empty()
         return
     with places.pickers:
         view = _pickers(run, frame)
