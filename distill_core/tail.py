@@ -39,7 +39,6 @@ class Line:
         if len(self.points) >= MAX_POINTS:
             self.points = self.points[::2]
             self.stride *= 2
-            self.seen = len(self.points) * self.stride
 
     def thinned(self) -> list[Metric]:
         """At most MAX_POINTS points, the newest among them."""

@@ -24,9 +24,7 @@ with main:
     if not stored_runs.own_of("finetune"):
         st.info("Fine-tune a model first: it becomes the teacher here.", title="You have no teacher of your own yet")
         page.next_step("pages/finetune.py", "Fine-tune a teacher")
-
-run = run_panel.chosen("d_run") or run_panel.recorded("distill")
-with main:
+    run = run_panel.chosen("d_run") or run_panel.recorded("distill")
     if run is None:
         empty = theme.empty("No student yet", "Press Distill here: the first curve begins within seconds.")
         page.chart(empty, "d_none")

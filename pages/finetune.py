@@ -17,8 +17,8 @@ with controls:
         if started:
             run_panel.choose("ft_run", started)
 
-run = run_panel.chosen("ft_run") or run_panel.recorded("finetune")
 with main:
+    run = run_panel.chosen("ft_run") or run_panel.recorded("finetune")
     if run is None:
         empty = theme.empty("Nothing is fine-tuned yet", "Press Fine-tune here: the first curve begins within seconds.")
         page.chart(empty, "ft_none")

@@ -55,7 +55,8 @@ def show(run: Run) -> None:
         _learning(run, frame)
         if len(frame) > 1:
             page.chart(students.draw(frame, dark=page.is_dark()), "d_fig_students")
-        provenance.caption(provenance.measured(run))
+        if run.environment() is not None:
+            provenance.caption(provenance.measured(run))
         return
     _card(run, frame)
     folded = st.expander("How it learned", icon=":material/show_chart:", key="d_learned", on_change="rerun")
@@ -67,18 +68,24 @@ def show(run: Run) -> None:
 def _learning(run: Run, frame: pd.DataFrame) -> None:
     """Curves with the teacher dashed, the terms of the loss, and some texts as both see them."""
     points, dark = run_panel.curves(run), page.is_dark()
-    with st.container(horizontal=True):
-        x = x_axis("d_x")
-        quantity = st.segmented_control(
-            "Curve", list(QUANTITIES), default="accuracy", required=True, format_func=QUANTITIES.get, key="d_curve",
-            bind="query-params", label_visibility="collapsed",
-        )  # fmt: skip
+    x, quantity = _pickers() if len(points) else ("examples", "accuracy")
     teacher = tables_training.teacher_accuracy(frame)
     page.chart(curves.draw(points, curves.View(quantity, x, teacher, dark)), "d_fig_curves")
     page.chart(loss_terms.draw(points, _weights(run), x=x, dark=dark), "d_fig_terms")
     result = run.result()
     if isinstance(result, DistillResult) and result.sample_texts:
         page.chart(samples.draw(points, result, dark=dark), "d_fig_samples")
+
+
+def _pickers() -> tuple[str, str]:
+    """What runs along the axis, and which curve is drawn."""
+    with st.container(horizontal=True):
+        x = x_axis("d_x")
+        quantity = st.segmented_control(
+            "Curve", list(QUANTITIES), default="accuracy", required=True, format_func=QUANTITIES.get, key="d_curve",
+            bind="query-params", label_visibility="collapsed",
+        )  # fmt: skip
+    return x, quantity
 
 
 def _weights(run: Run) -> dict[str, float]:

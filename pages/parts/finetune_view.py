@@ -42,7 +42,8 @@ def show(run: Run) -> None:
         _curves(run)
     if not live or not frame.empty:
         page.chart(arms.draw(frame, dark=page.is_dark()), "ft_fig_arms")
-    provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
+    if run.environment() is not None:
+        provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
     _failures(frame)
     if not live:
         _table(run, frame)
@@ -54,7 +55,7 @@ def show(run: Run) -> None:
 
 def _curves(run: Run) -> None:
     points = run_panel.curves(run)
-    x = x_axis("ft_x")
+    x = x_axis("ft_x") if len(points) else "examples"
     dark = page.is_dark()
     page.chart(curves.draw(points, curves.View("accuracy", x, dark=dark)), "ft_fig_accuracy")
     page.chart(curves.draw(points, curves.View("loss", x, dark=dark)), "ft_fig_loss")

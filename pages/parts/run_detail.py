@@ -29,13 +29,15 @@ def show(run: Run) -> None:
 
 
 def _head(run: Run) -> None:
-    state = run.state()
+    state = "damaged" if not stored_runs.kind(run) else run.state().state
     st.markdown(f"### {plain(_title(run))}")
     took = units.duration(run_list.duration_s(run))
-    parts = [f":material/{ICONS[state.state]}: {state.state}", f"run {plain(run.id)}"]
+    parts = [f":material/{ICONS[state]}: {state}", f"run {plain(run.id)}"]
     if took != units.MISSING:
-        parts.append(f"took {took}" if state.state not in LIVE else f"at work for {took}")
-    provenance.caption(*parts, provenance.measured(run, stored_runs.is_recorded(run)))
+        parts.append(f"took {took}" if state not in LIVE else f"at work for {took}")
+    if run.environment() is not None:
+        parts.append(provenance.measured(run, stored_runs.is_recorded(run)))
+    provenance.caption(*parts)
 
 
 def _title(run: Run) -> str:
@@ -85,11 +87,10 @@ def _tabs(run: Run) -> None:
 
 
 def _asked(run: Run) -> None:
-    try:
-        spec = run.spec()
-    except RunError as error:
-        problem(error)
+    if not stored_runs.kind(run):
+        st.caption("The request cannot be read.")
         return
+    spec = run.spec()
     st.code(spec.model_dump_json(indent=1, exclude_defaults=True), language="json")
     st.caption("Settings that are not listed keep their defaults. `python -m distill_core run SPEC.json` repeats it.")
 

@@ -10,6 +10,7 @@ from distill_core.results import LIVE
 from pages.parts import run_panel, stored_runs
 
 SHOWN = 200
+_SHOWN_IDS = "r_shown_ids"
 STATES = ("queued", "running", "paused", "done", "failed", "stopped", "lost", "damaged")
 COLUMNS = {
     "id": st.column_config.TextColumn("run", pinned=True),
@@ -24,7 +25,7 @@ COLUMNS = {
 
 
 def show() -> None:
-    """Filters, then the table; drawn again while a run is live."""
+    """Filters, then the table. A click on a row opens its run."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kinds = st.pills(
             "Kind", list(run_list.KINDS), selection_mode="multi", format_func=run_list.KINDS.get, key="r_kind",
@@ -40,14 +41,19 @@ def show() -> None:
     if frame.empty:
         st.info("Start one on Compare, Fine-tune or Distill.", title="No run here yet")
         return
-    event = st.dataframe(
-        frame, hide_index=True, column_order=list(COLUMNS), column_config=COLUMNS, on_select="rerun",
+    st.session_state[_SHOWN_IDS] = list(frame["id"])
+    st.dataframe(
+        frame, hide_index=True, column_order=list(COLUMNS), column_config=COLUMNS, on_select=_open,
         selection_mode="single-row", key="r_table", placeholder="", height=_height(len(frame)),
         alt="The runs of this machine, the newest first",
     )  # fmt: skip
-    rows = event.selection.rows
-    if rows and rows[0] < len(frame):
-        run_panel.choose("r_run", str(frame.loc[rows[0], "id"]))
+
+
+def _open() -> None:
+    """The click is read against the table that the browser shows, which may be older than the runs."""
+    rows, ids = st.session_state["r_table"].selection.rows, st.session_state[_SHOWN_IDS]
+    if rows and rows[0] < len(ids):
+        run_panel.choose("r_run", str(ids[rows[0]]))
 
 
 def _frame() -> pd.DataFrame:

@@ -137,6 +137,8 @@ def status(run: Run) -> None:
     if state.state in LIVE:
         _bar(run, state)
         _live_buttons(run, state)
+    elif not stored_runs.kind(run):
+        show_damage(run)
     elif state.state != "done":
         _ended(run, state)
 
@@ -191,6 +193,14 @@ _ENDS = {
 }
 
 
+def show_damage(run: Run) -> None:
+    """A run whose spec cannot be read: nothing but its deletion is left."""
+    try:
+        run.spec()
+    except RunError as error:
+        problem(error)
+
+
 def _ended(run: Run, state: State) -> None:
     show, title = _ENDS[state.state]
     said = [plain(part) for part in (state.message, state.hint) if part]
@@ -228,10 +238,14 @@ def chosen(parameter: str) -> Run | None:
     run_id = st.query_params.get(parameter) or st.session_state.get(f"_{parameter}")
     if not run_id:
         return None
+    try:
+        run = stored_runs.find(run_id)
+    except RunError as error:
+        forget(parameter)
+        problem(error)
+        return None
     choose(parameter, run_id)
-    with problems_shown():
-        return stored_runs.find(run_id)
-    return None
+    return run
 
 
 def recorded(kind: str) -> Run | None:

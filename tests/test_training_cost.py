@@ -1,0 +1,64 @@
+"""What a training will cost here: proportional to the work, judged by what this machine did before."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sample_training as sample
+
+from distill_core import training_cost
+from distill_core.runs import Run, RunStore
+from distill_core.specs import DistillSpec, FinetuneSpec
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+def took(run: Run, seconds: float) -> Run:
+    end = datetime.fromisoformat(sample.STARTED) + timedelta(seconds=seconds)
+    run.set_state(ended_at=end.isoformat())
+    return run
+
+
+def test_the_same_run_again_takes_as_long(store: RunStore) -> None:
+    run = took(sample.finetune_run(store, arms=("pretrained", "scratch")), 300)
+    spec = run.spec()
+    assert isinstance(spec, FinetuneSpec)
+    assert training_cost.seconds(spec, store, [run]) == pytest.approx(300)
+
+
+def test_more_work_takes_longer(store: RunStore) -> None:
+    base = FinetuneSpec(train_examples=1000, arms="pretrained")
+    seconds = training_cost.seconds(base, store, [])
+    for more in ({"epochs": 4}, {"train_examples": 4000}, {"arms": "pretrained,scratch"}, {"seeds": 2}):
+        spec = FinetuneSpec.model_validate({**base.model_dump(), **more})
+        assert training_cost.seconds(spec, store, []) > seconds, more
+
+
+def test_a_shallow_student_is_cheaper_and_inner_losses_cost_the_teacher_again(store: RunStore) -> None:
+    half = DistillSpec(teacher="minilm", student_layers=3)
+    full = half.model_copy(update={"student_layers": 6})
+    inner = half.model_copy(update={"hidden": 0.5})
+    assert training_cost.work(half, store) < training_cost.work(full, store)
+    assert training_cost.work(half, store) < training_cost.work(inner, store)
+
+
+def test_a_bag_of_words_costs_nearly_nothing(store: RunStore) -> None:
+    spec = FinetuneSpec(arms="bow")
+    assert training_cost.seconds(spec, store, []) == pytest.approx(training_cost.START_S)
+
+
+def test_without_history_the_usual_pace_holds_and_short_runs_tell_nothing(store: RunStore) -> None:
+    assert training_cost.pace([], store) == training_cost.USUAL_PACE
+    short = took(sample.finetune_run(store), 5)
+    assert training_cost.pace([short], store) == training_cost.USUAL_PACE
+
+
+def test_offered_sizes_fit_the_training_split() -> None:
+    assert training_cost.offered_sizes("movies")[-1] == 8000
+    assert training_cost.offered_sizes("amazon")[-1] == 2000
+    assert training_cost.offered_sizes("file:/a.csv")[-1] == 1000
