@@ -213,7 +213,7 @@ def family_facts(family: families.Family) -> dict[str, str]:
     """The facts of data/families.csv in reading order, under the names that a page shows."""
     facts = family.facts
     shown = {
-        "Paper": f"{facts['paper_title']} ({facts['year']})",
+        "Paper": f"{facts['paper_title']}, {facts['year']}",
         "Authors": facts["authors_org"],
         "Learned by": facts["pretraining_objective"],
         "Learned from": f"{facts['pretraining_corpus']}: {facts['corpus_size']}",

@@ -60,7 +60,8 @@ def title(frame: pd.DataFrame, chosen: str | None) -> str:
     row = frame[frame["family"] == chosen].iloc[0]
     earlier = int((frame["published"] < row["published"]).sum())
     larger = int((frame["params"] > row["params"]).sum())
-    return f"{row['title']} ({row['year']}): {earlier} of the ten came before it, {larger} are larger"
+    before = f"{earlier or 'none'} of the ten came before it"
+    return f"{row['title']} ({row['year']}): {before}, {larger or 'none'} {'is' if larger < 2 else 'are'} larger"
 
 
 def _hovers(frame: pd.DataFrame) -> list[str]:

@@ -13,7 +13,7 @@ COLUMNS = {
     "weights": "weights",
     "batch_size": _NUMBER("texts", format="%d"),
     "seq_len": _NUMBER("tokens", format="%d"),
-    "params": _NUMBER("parameters", format="localized"),
+    "params": _NUMBER("parameters (exact)", format="localized"),
     "params_ratio": _NUMBER("× baseline", format="%.2f ×"),
     "latency_ms_p50": _NUMBER("p50 (ms)", format="%.3g"),
     "latency_ms_p95": _NUMBER("p95 (ms)", format="%.3g"),

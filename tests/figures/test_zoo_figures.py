@@ -36,6 +36,8 @@ def test_timeline() -> None:
 def test_timeline_with_a_chosen_family() -> None:
     figure = timeline.draw(tables.families_frame(), chosen="distilbert")
     assert figure.layout.title.text == "DistilBERT (2019): 6 of the ten came before it, 8 are larger"
+    assert timeline.draw(tables.families_frame(), chosen="t5").layout.title.text.endswith("none is larger")
+    assert "none of the ten came before" in timeline.draw(tables.families_frame(), chosen="gpt").layout.title.text
     opacity = dict(zip(tables.families_frame()["family"], figure.data[0].marker.opacity, strict=True))
     assert opacity["distilbert"] == 1
     assert opacity["bert"] < 1
