@@ -91,7 +91,11 @@ def _rows(dataset: str) -> float:
     return datasets.info(dataset).rows if dataset in datasets.names() else _OWN_FILE_ROWS
 
 
-def offered_sizes(dataset: str) -> tuple[int, ...]:
-    """Numbers of labeled texts that a form offers: those that the training split can give."""
-    most = _rows(dataset) * (1 - 2 * _TEST_SHARE)
-    return tuple(size for size in (50, 100, 200, 500, 1000, 2000, 4000, 8000, 16000) if size <= most)
+def offered_sizes(dataset: str, train_size: int | None = None) -> tuple[int, ...]:
+    """Numbers of labeled texts that a form offers: those that the training split can give.
+
+    With `train_size`, the exact number of training texts, all of them are offered too.
+    """
+    most = train_size or _rows(dataset) * (1 - 2 * _TEST_SHARE)
+    sizes = [size for size in (50, 100, 200, 500, 1000, 2000, 4000, 8000, 16000) if size <= most]
+    return tuple(dict.fromkeys([*sizes, *([train_size] if train_size else [])]))

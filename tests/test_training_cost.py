@@ -61,4 +61,5 @@ def test_without_history_the_usual_pace_holds_and_short_runs_tell_nothing(store:
 def test_offered_sizes_fit_the_training_split() -> None:
     assert training_cost.offered_sizes("movies")[-1] == 8000
     assert training_cost.offered_sizes("amazon")[-1] == 2000
-    assert training_cost.offered_sizes("file:/a.csv")[-1] == 1000
+    assert training_cost.offered_sizes("file:/a.csv", 32) == (32,)
+    assert training_cost.offered_sizes("file:/a.csv", 200) == (50, 100, 200)

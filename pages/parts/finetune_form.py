@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
@@ -12,6 +13,7 @@ from distill_core.specs import FinetuneSpec
 from pages.parts import model_picker, own_file, train_form
 
 OWN = "own file"
+USUAL_TEXTS = 2000
 ARMS = ("pretrained", "frozen", "scratch", "bow")
 MODEL_HELP = (
     "MiniLM is a real pre-trained model that needs no Hub. `bert@hub` and the others are the official checkpoints. "
@@ -29,12 +31,7 @@ def show() -> AnySpec | None:
     if data is None:
         st.caption("Upload a file to go on, or choose another data set.")
         return None
-    sizes = training_cost.offered_sizes(data["dataset"])
-    train_examples = st.pills(
-        "Labeled texts", sizes, selection_mode="multi", default=[size for size in sizes if size <= 2000][-1:],
-        format_func=lambda size: f"{size:,}", key="ft_texts", bind="query-params", wrap=True,
-        help="How many labeled texts to learn from. Several numbers give a learning curve.",
-    )  # fmt: skip
+    train_examples = _sizes(training_cost.offered_sizes(data["dataset"], data.pop("train_size", None)))
     arms = train_form.arms("ft", ARMS, ARMS)
     epochs = train_form.epochs("ft", FinetuneSpec, 2)
     with st.expander("Advanced", icon=":material/tune:"):
@@ -47,6 +44,18 @@ def show() -> AnySpec | None:
     )  # fmt: skip
 
 
+def _sizes(offered: tuple[int, ...]) -> list[int]:
+    """Numbers of labeled texts. A choice that another data set cannot give goes back to the usual one."""
+    chosen = st.session_state.get("ft_texts")
+    if not set(chosen or ()) <= set(offered) or (chosen is None and "ft_texts" not in st.query_params):
+        st.session_state["ft_texts"] = [size for size in offered if size <= USUAL_TEXTS][-1:]
+    return st.pills(
+        "Labeled texts", offered, selection_mode="multi", format_func=lambda size: f"{size:,}", key="ft_texts",
+        bind="query-params", wrap=True,
+        help="How many labeled texts to learn from. Several numbers give a learning curve.",
+    )  # fmt: skip
+
+
 def _models() -> list[str]:
     """MiniLM, the official checkpoints, models of own runs."""
     hub = [f"{family.key}@hub" for family in families.FAMILIES]
@@ -55,7 +64,7 @@ def _models() -> list[str]:
 
 
 def _data() -> dict[str, Any] | None:
-    """The data set and, for an own file, its columns."""
+    """The data set and, for an own file, its columns and the number of texts to learn from."""
     name = st.selectbox(
         "Data set", (*datasets.names(), OWN), format_func=lambda key: "Own file" if key == OWN else _title(key),
         key="ft_dataset", bind="query-params",
@@ -66,7 +75,7 @@ def _data() -> dict[str, Any] | None:
     chosen = own_file.choose("ft")
     if chosen is None:
         return None
-    return {"dataset": chosen.dataset, "text_column": chosen.text_column, "label_column": chosen.label_column}
+    return asdict(chosen)
 
 
 def _title(name: str) -> str:

@@ -20,11 +20,12 @@ _HASH = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class OwnFile:
-    """What the form needs: the data set's name and its two columns."""
+    """What the form needs: the data set's name, its two columns, and how many texts there are to learn from."""
 
     dataset: str
     text_column: str
     label_column: str
+    train_size: int
 
 
 def choose(prefix: str) -> OwnFile | None:
@@ -62,11 +63,11 @@ def _columns(prefix: str, name: str) -> OwnFile:
     with st.container(horizontal=True):
         text_column = st.selectbox("Texts in", found.names, index=text, key=f"{prefix}_text_column")
         label_column = st.selectbox("Labels in", found.names, index=label, key=f"{prefix}_label_column")
-    frame, notes = _preview(name, text_column, label_column)
+    frame, notes, train_size = _preview(name, text_column, label_column)
     st.dataframe(frame, hide_index=True, height=150, alt="The first texts of the file with their labels")
     for note in notes:
         st.caption(plain(note))
-    return OwnFile(name, text_column, label_column)
+    return OwnFile(name, text_column, label_column, train_size)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -75,11 +76,9 @@ def _guess(name: str) -> uploads.Columns:
 
 
 @st.cache_data(max_entries=32, show_spinner="Reading the file")
-def _preview(name: str, text_column: str, label_column: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _preview(name: str, text_column: str, label_column: str) -> tuple[pd.DataFrame, tuple[str, ...], int]:
     dataset = uploads.read_csv(name.removeprefix(FILE_PREFIX), text_column, label_column)
     head = dataset.frame.head(20)
     labels = [dataset.label_names[code] for code in head["label"]]
-    return pd.DataFrame({"label": labels, "text": head["text"]}), (
-        f"{len(dataset.frame):,} texts, {dataset.train_size:,} of them for training.",
-        *dataset.notes,
-    )
+    counts = f"{len(dataset.frame):,} texts, {dataset.train_size:,} of them for training."
+    return pd.DataFrame({"label": labels, "text": head["text"]}), (counts, *dataset.notes), dataset.train_size

@@ -1,0 +1,158 @@
+"""Claims, students, errors and arms: values, titles, units, and the empty case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import sample_training as sample
+
+from distill_core import tables_training as tables
+from distill_core.figures import arms, claims, errors, students, theme
+from distill_core.results import FinetuneResult
+from distill_core.runs import RunStore
+from distill_core.specs import DistillSpec, FinetuneSpec
+
+SEVERAL = (sample.student(), sample.student("init-only", 0.8), sample.student("scratch", 0.69))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def frame(store: RunStore) -> pd.DataFrame:
+    return tables.students_frame(sample.distill_run(store, "minilm", students=SEVERAL))
+
+
+@pytest.fixture
+def empty(store: RunStore) -> pd.DataFrame:
+    return tables.students_frame(store.create(DistillSpec(teacher="minilm")))
+
+
+# ── claims ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_claims_tell_measured_from_published(frame: pd.DataFrame) -> None:
+    figure = claims.draw(tables.claims_frame(frame, "Distilled"))
+    assert figure.layout.title.text == "23 % fewer parameters, 1.9 × the teacher's speed, 97 % of the accuracy kept"
+    bars = [trace for trace in figure.data if trace.type == "bar"]
+    marks = [trace for trace in figure.data if trace.type == "scatter"]
+    assert [bar.x[0] for bar in bars] == pytest.approx([1 - 17_390_210 / 22_713_986, 12.4 / 6.6, 0.818 / 0.842])
+    assert [mark.x[0] for mark in marks] == pytest.approx([0.4, 668 / 410, 77.0 / 79.5])
+    assert {mark.marker.symbol for mark in marks} == {"diamond-open"}
+    assert all("measured 22 Nov 2025" in bar.hovertext[0] for bar in bars)
+    assert all("published, arXiv:1910.01108" in mark.hovertext[0] for mark in marks)
+    assert [bar.error_x.visible for bar in bars] == [False, False, True]  # counts and medians have no interval
+    assert [axis.range[0] for axis in (figure.layout.xaxis, figure.layout.xaxis2, figure.layout.xaxis3)] == [0, 0, 0]
+    assert "◇ DistilBERT 1.6 ×" in figure.layout.annotations[1].text
+
+
+def test_a_missing_speed_is_left_out(store: RunStore) -> None:
+    run = sample.distill_run(store, "minilm", students=(sample.student(speedup=None),))
+    figure = claims.draw(tables.claims_frame(tables.students_frame(run), "Distilled"))
+    assert figure.layout.title.text == "23 % fewer parameters, 97 % of the accuracy kept"
+    assert "n/a the teacher's speed" in figure.layout.annotations[1].text
+
+
+def test_a_larger_student_has_a_bar_to_the_left(store: RunStore) -> None:
+    run = sample.distill_run(store, "minilm", students=(sample.student(params_saved=-0.5),))
+    figure = claims.draw(tables.claims_frame(tables.students_frame(run), "Distilled"))
+    assert figure.data[0].x[0] == -0.5
+    assert figure.layout.xaxis.range[0] < -0.5
+
+
+def test_no_claims_yet(empty: pd.DataFrame) -> None:
+    figure = claims.draw(tables.claims_frame(empty, ""))
+    assert figure.layout.title.text == "No student yet"
+    assert not figure.data
+
+
+# ── students and errors ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_students_against_the_teacher(frame: pd.DataFrame) -> None:
+    figure = students.draw(frame)
+    assert figure.layout.title.text == "Distilled keeps 97 % of its teacher's accuracy, from scratch 82 %"
+    assert list(figure.data[0].x) == pytest.approx([81.8, 80.0, 69.0])
+    assert list(figure.data[0].error_x.array) == pytest.approx([2.3, 2.3, 2.3])
+    assert figure.layout.shapes[0].x0 == pytest.approx(84.2)
+    assert figure.layout.annotations[0].text == "teacher 84.2 %"
+    assert figure.layout.xaxis.title.text == "accuracy (%), whiskers: 95 % interval"
+    assert figure.layout.xaxis.range[0] == 0
+    assert "95 % interval 79.3 % to 84.1 %" in figure.data[0].hovertext[0]
+
+
+def test_several_seeds_have_names_of_their_own(store: RunStore) -> None:
+    found = (sample.student(seed=0), sample.student(seed=1))
+    figure = students.draw(tables.students_frame(sample.distill_run(store, "minilm", students=found)))
+    assert list(figure.data[0].y) == ["Distilled, seed 0", "Distilled, seed 1"]
+
+
+def test_errors_of_each_student(frame: pd.DataFrame) -> None:
+    figure = errors.draw(frame)
+    assert figure.layout.title.text == (
+        "Distilled has 121 errors in common with its teacher, makes 62 new ones and repairs 38"
+    )
+    assert [trace.name for trace in figure.data] == ["inherited", "new", "repaired"]
+    assert figure.data[0].x[0] == pytest.approx(100 * 121 / 1004)
+    assert figure.data[2].text[0] == "38"
+    assert "right where the teacher is wrong on 38 of 1,004 texts" in figure.data[2].hovertext[0]
+    assert figure.layout.xaxis.title.text == "share of the test texts (%)"
+
+
+@pytest.mark.parametrize("draw", [students.draw, errors.draw])
+def test_no_students_yet(empty: pd.DataFrame, draw: type) -> None:
+    figure = draw(empty)
+    assert figure.layout.title.text == "No student yet"
+    assert not figure.data
+
+
+# ── arms ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_arms_of_one_size(store: RunStore) -> None:
+    run = sample.finetune_run(store, arms=("pretrained", "frozen", "scratch", "bow"))
+    figure = arms.draw(tables.finetune_frame(run))
+    assert figure.layout.title.text == "Fine-tuned is right on 84.2 % of 1,004 test texts, from scratch on 68.4 %"
+    assert list(figure.data[0].y) == ["Fine-tuned", "Frozen", "From scratch", "Bag of words"]
+    assert list(figure.data[0].x) == pytest.approx([84.2, 78.0, 68.4, 74.1])
+    assert "after 2,000 labeled texts" in figure.data[0].hovertext[0]
+
+
+def test_overlapping_intervals_are_said(store: RunStore) -> None:
+    run = sample.finetune_run(store, arms=("pretrained", "frozen"))
+    results = (sample.arm_result("pretrained"), sample.arm_result("frozen", accuracy=0.83))
+    run.set_result(FinetuneResult(model="minilm", dataset="movies", arms=results))
+    figure = arms.draw(tables.finetune_frame(run))
+    assert figure.layout.title.text.endswith("frozen on 83 % (their intervals overlap)")
+
+
+def test_several_sizes_are_learning_curves_of_means(store: RunStore) -> None:
+    run = store.create(FinetuneSpec(train_examples="200,2000", seeds=2))
+    results = [
+        sample.arm_result(arm, n, seed, accuracy=base + (0.1 if n == 2000 else 0) + 0.02 * seed)
+        for arm, base in (("pretrained", 0.7), ("scratch", 0.55)) for n in (200, 2000) for seed in (0, 1)
+    ]  # fmt: skip
+    run.set_result(FinetuneResult(model="minilm", dataset="movies", arms=tuple(results)))
+    figure = arms.draw(tables.finetune_frame(run))
+    assert figure.layout.title.text == (
+        "Fine-tuned is right on 81 % of 1,004 test texts, from scratch on 66 % (means of 2 seeds)"
+    )
+    means = [trace for trace in figure.data if trace.mode == "lines"]
+    assert list(means[0].x) == [200, 2000]
+    assert list(means[0].y) == pytest.approx([71, 81])
+    assert figure.layout.xaxis.title.text == "labeled texts"
+    assert list(figure.layout.xaxis.ticktext) == ["200", "2,000"]
+
+
+def test_no_arms_yet(store: RunStore) -> None:
+    figure = arms.draw(tables.finetune_frame(store.create(FinetuneSpec())))
+    assert figure.layout.title.text == "No arm is tested yet"
+
+
+def test_dark_figures_use_light_ink(frame: pd.DataFrame) -> None:
+    assert students.draw(frame, dark=True).layout.font.color == theme.INK_DARK
+    assert claims.draw(tables.claims_frame(frame, "Distilled"), dark=True).data[1].marker.color == theme.INK_DARK

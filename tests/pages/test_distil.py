@@ -1,0 +1,149 @@
+"""Distill: form, formula, live curves, result card; no teacher yet, a link with its teacher, bad weights."""
+
+from __future__ import annotations
+
+import pytest
+import sample_training as sample
+from training_pages import inline, open_page, own, recorded, texts
+
+from distill_core.runs import Run, RunStore
+from distill_core.specs import DistillSpec
+
+__all__ = ["inline", "recorded"]
+PAGE = "pages/distil.py"
+
+
+@pytest.fixture
+def teacher() -> Run:
+    return sample.finetune_run(own(), arms=("pretrained", "scratch"))
+
+
+def formula(app: object) -> str:
+    return app.latex[0].value  # type: ignore[attr-defined]
+
+
+def test_without_a_teacher_the_way_to_one_is_shown() -> None:
+    app = open_page(PAGE)
+    assert not app.exception
+    assert "You have no teacher of your own yet" in texts(app)
+    assert "No student yet" in texts(app)
+
+
+def test_the_form_knows_its_teacher(teacher: Run) -> None:
+    app = open_page(PAGE)
+    assert not app.exception
+    assert app.selectbox(key="d_teacher").value == f"run:{teacher.id}"
+    assert "6 layers, right on 84.2 % of its test texts." in texts(app)
+    assert app.slider(key="d_layers").max == 6
+    assert app.slider(key="d_layers").value == 3
+    assert "Copies the teacher's layers 0, 2, 5" in texts(app)
+    assert app.button(key="d_start").label.startswith("Distill here · about ")
+
+
+def test_the_formula_moves_with_the_sliders(teacher: Run) -> None:
+    app = open_page(PAGE)
+    assert r"0.5\,\tau^2\,\mathrm{KL}" in formula(app)
+    assert r"\cos" not in formula(app)
+    app.slider(key="d_soft").set_value(0.8)
+    app.slider(key="d_cosine").set_value(0.25)
+    app.slider(key="d_tau").set_value(4.0).run()
+    assert r"0.8\,\tau^2" in formula(app)
+    assert r"0.25\,(1-\cos" in formula(app)
+    assert "At τ = 4, a teacher that is 98 % sure of one of two classes says 72.6 %." in texts(app)
+
+
+def test_weights_of_zero_are_refused_with_a_way_out(teacher: Run) -> None:
+    app = open_page(PAGE)
+    app.slider(key="d_soft").set_value(0.0)
+    app.slider(key="d_hard").set_value(0.0).run()
+    assert not app.exception
+    assert "All loss weights are 0" in texts(app)
+    assert app.button(key="d_start").disabled
+
+
+def test_the_request_is_what_the_form_says(teacher: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pages.parts import run_panel
+
+    asked: list[DistillSpec] = []
+
+    def submit(spec: DistillSpec) -> str:
+        asked.append(spec)
+        return sample.distill_run(own(), str(spec.teacher)).id
+
+    monkeypatch.setattr(run_panel, "submit", submit)
+    app = open_page(PAGE)
+    app.slider(key="d_layers").set_value(2)
+    app.get_by_key("d_map").set_value("last")
+    app.get_by_key("d_arms").set_value(["distilled", "init-only"])
+    app.button(key="d_start").click().run()
+    assert not app.exception
+    spec = asked[0]
+    assert str(spec.teacher) == f"run:{teacher.id}"
+    assert (spec.student_layers, spec.layer_map, spec.arms) == (2, "last", ("distilled", "init-only"))
+    assert app.query_params["d_run"] == own().list()[-1].id
+
+
+def test_a_link_brings_its_teacher(teacher: Run) -> None:
+    newer = sample.finetune_run(own(), arms=("pretrained",))
+    app = open_page(PAGE)
+    assert app.selectbox(key="d_teacher").value == f"run:{newer.id}"
+    app = open_page(PAGE, teacher=f"run:{teacher.id}")
+    assert not app.exception
+    assert app.selectbox(key="d_teacher").value == f"run:{teacher.id}"
+
+
+def test_the_result_stands_beside_the_published_claims(teacher: Run) -> None:
+    students = (sample.student(), sample.student("scratch", 0.69))
+    run = sample.distill_run(own(), f"run:{teacher.id}", students=students, arms=("distilled", "scratch"))
+    app = open_page(PAGE, d_run=run.id)
+    assert not app.exception
+    shown = texts(app)
+    assert "23 % fewer parameters, 1.9 × the teacher's speed, 97 % of the accuracy kept" in shown
+    assert "Distilled keeps 97 % of its teacher's accuracy, from scratch 82 %" in shown
+    assert "Distilled has 121 errors in common with its teacher, makes 62 new ones and repairs 38" in shown
+    assert ":violet-badge[published]" in shown
+    assert ":blue-badge[measured] 22 Nov 2025 on Test CPU 3000" in shown
+    assert "Settings changed" not in shown
+    assert [metric.value for metric in app.metric] == ["93 %", "17.4 M", "6.6 ms", "61 s"]
+    app.get_by_key("d_student").set_value("From scratch").run()
+    assert "82 % of the accuracy kept" in texts(app)
+
+
+def test_it_links_to_compare_with_both_models(teacher: Run) -> None:
+    run = sample.distill_run(own(), f"run:{teacher.id}")
+    app = open_page(PAGE, d_run=run.id)
+    link = next(link for link in app.page_link if "Compare teacher and student" in link.label)
+    assert f"cmp_models=run%3A{teacher.id}" in link.proto.query_string
+    assert f"cmp_models=run%3A{run.id}" in link.proto.query_string
+
+
+def test_live_curves_have_the_teacher(teacher: Run) -> None:
+    run = sample.distill_run(own(), f"run:{teacher.id}", state="running")
+    app = open_page(PAGE, d_run=run.id)
+    assert not app.exception
+    shown = texts(app)
+    assert "its teacher on 84 % of the test texts" in shown
+    assert "Distilled: the loss went from" in shown
+    assert "points from its teacher on 2 test texts" in shown
+    assert len(app.get("plotly_chart")) == 3
+    app.get_by_key("d_curve").set_value("agreement").run()
+    assert "Distilled says what its teacher says on" in texts(app)
+
+
+def test_the_recorded_run_is_shown_and_named(recorded: RunStore) -> None:
+    sample.distill_run(recorded, "run:recorded")
+    app = open_page(PAGE)
+    assert not app.exception
+    assert "Recorded elsewhere" in texts(app)
+    assert ":blue-badge[recorded] 22 Nov 2025 on Test CPU 3000" in texts(app)
+    assert not any("Compare teacher" in link.label for link in app.page_link)  # its models are not here
+
+
+def test_a_lost_run_says_what_to_do(teacher: Run) -> None:
+    run = sample.distill_run(own(), f"run:{teacher.id}", state="lost")
+    run.set_state(message="The run ended without a word.", hint="Resume continues from the last checkpoint.")
+    app = open_page(PAGE, d_run=run.id)
+    assert not app.exception
+    assert "The run was lost" in texts(app)
+    assert "Resume continues from the last checkpoint." in texts(app)
+    assert app.button(key=f"resume_{run.id}")
