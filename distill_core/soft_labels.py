@@ -89,8 +89,8 @@ def hard_gradient(student: ArrayLike, label: int) -> Array:
 
 
 def gradient_size(gradient: ArrayLike) -> Array:
-    """How hard a gradient pushes: the sum of its absolute values. Shape: (…, classes) → (…), nats per logit."""
-    return np.asarray(np.abs(np.asarray(gradient, dtype=np.float64)).sum(-1))
+    """How hard a gradient pulls: its Euclidean length. Shape: (…, classes) → (…), nats per logit."""
+    return np.asarray(np.linalg.norm(np.asarray(gradient, dtype=np.float64), axis=-1))
 
 
 # ── an imaginary student ─────────────────────────────────────────────────────────────────────────────────────────
