@@ -8,6 +8,7 @@ weights as an undisturbed one (bitwise on a CPU).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from distill_core import checkpoints
@@ -130,6 +132,7 @@ class _Trainer:
                 self._one_step(step, indices)
                 self._after_step(len(indices))
         self._flush()
+        self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)  # the model's own forward again
         return FitReport(self.step_number, self.examples, self.train_s)
 
     def _check(self) -> None:
@@ -143,9 +146,10 @@ class _Trainer:
     def _one_step(self, step: Step, indices: Sequence[int]) -> None:
         start = time.perf_counter()
         self._set_learning_rate()
+        share, weight = self._own_share(indices)
         with self.accelerator.autocast():
-            loss = step(self.model, self._own_share(indices))
-        self.accelerator.backward(loss.total)
+            loss = step(self.model, share)
+        self.accelerator.backward(loss.total if weight == 1 else loss.total * weight)
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         norm = self.accelerator.clip_grad_norm_(trained, self.settings.max_grad_norm)
         self.optimizer.step()
@@ -156,9 +160,14 @@ class _Trainer:
         self.n_summed += 1
         self.train_s += time.perf_counter() - start
 
-    def _own_share(self, indices: Sequence[int]) -> Sequence[int]:
-        share = indices[self.accelerator.process_index :: self.accelerator.num_processes]
-        return share or indices[:1]  # the last batch may be smaller than the number of processes
+    def _own_share(self, indices: Sequence[int]) -> tuple[Sequence[int], float]:
+        """This process's part of the batch, and its weight: gradients are averaged over processes, not over texts.
+
+        A last batch may be smaller than the number of processes: a process without a text takes one, with weight 0.
+        """
+        n = self.accelerator.num_processes
+        share = indices[self.accelerator.process_index :: n]
+        return share or indices[:1], len(share) * n / len(indices)
 
     def _after_step(self, n: int) -> None:
         self.step_number += 1
@@ -194,7 +203,7 @@ class _Trainer:
             return
         means = {name: float(total) / self.n_summed for name, total in self.sums.items()}
         self.sums, self.n_summed, self.last_flush = {}, 0, time.monotonic()
-        if means["loss"] != means["loss"]:
+        if not math.isfinite(means["loss"]):
             raise RunError(
                 f"The loss is no longer a number at step {self.step_number}.",
                 f"Lower the learning rate (now {self.settings.learning_rate:g}).",
@@ -211,7 +220,11 @@ class _Trainer:
     # ── checkpoints ──────────────────────────────────────────────────────────────────────────────────────────
 
     def save(self) -> None:
-        """Write a checkpoint; the one before is kept until this one is whole."""
+        """Write a checkpoint; the one before is kept until this one is whole.
+
+        Raises RunError instead when the loss is no longer a number: nobody could go on from such weights.
+        """
+        self._flush()
         self.last_checkpoint = time.monotonic()
         if self.hooks.checkpoint_dir is None or not self.accelerator.is_main_process:
             return
@@ -234,7 +247,11 @@ class _Trainer:
 
 def _accelerator(device: Device) -> Accelerator:
     precision = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[device.dtype]
-    return Accelerator(cpu=not device.is_accelerator, mixed_precision=precision)
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        # accelerate keeps the first choice of device and precision for the whole process; the next arm may differ
+        AcceleratorState._reset_state(reset_partial_state=True)
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # XLNet has weights for pre-training alone
+    return Accelerator(cpu=not device.is_accelerator, mixed_precision=precision, kwargs_handlers=[unused])
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ from distill_core.families import Family
 from distill_core.model_ref import Ref
 from distill_core.models import LoadedModel, build_backbone, build_classifier, build_config
 
+torch.set_num_threads(1)  # two threads wait for each other by spinning, and tests share the machine
+
 LABELS = ("negative", "positive")
 LAYERS = 3
 # Written out here, not taken from families.py: tests check that table with these.
