@@ -48,5 +48,13 @@ $(VENV)/.test-stamp: tests/requirements.txt requirements.txt | $(VENV)/bin/pytho
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@ $(VENV)/.run-stamp
 
+# Side-by-side measurements against other toolkits: benchmarks/README.md. Options go into ARGS.
+bench: $(VENV)/.bench-stamp assets
+	$(BIN)/python -m benchmarks.distillation $(ARGS)
+
+$(VENV)/.bench-stamp: benchmarks/requirements.txt $(VENV)/.run-stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/bench -r benchmarks/requirements.txt
+	@touch $@
+
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

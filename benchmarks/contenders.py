@@ -1,0 +1,91 @@
+"""The contenders: each trains `material.student` in place. Everything inside the function is timed, tokenizing too.
+
+textbrewer           GeneralDistiller, as its examples use it: fixed padding, the teacher at every step
+textbrewer-longest   the same, each batch padded to its longest text only
+textbrewer-cached    BasicDistiller with is_caching_logits, fixed padding
+torchdistill         KDLoss on hooked logits, padded to the batch's longest text, as its GLUE example does
+trainer              a subclass of transformers.Trainer, texts grouped by length
+ours-first           this project, with an empty cache: the teacher's pass and the writing are in the time
+ours-second          this project, another student of the same teacher: digest and reading are in the time
+ours-uncached        this project's loop with the teacher beside the student at every step: the reference
+no-teacher           this project's loop on the labels alone: what no distillation can beat
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from benchmarks import toolkits
+from benchmarks.workload import Material
+from distill_core import device, losses, specs, teacher_cache, training
+from distill_core.distillation import DistillStep, Lesson
+from distill_core.jobs.supervised import supervised_step
+from distill_core.models import LoadedModel
+from distill_core.training import Loss
+
+
+def ours(material: Material) -> None:
+    """What the distill job does for one arm, without its evaluations and checkpoints."""
+    here, recipe = device.resolve("cpu"), material.recipe
+    encoded = material.encode()
+    taught = teacher_cache.outputs(material.teacher.model, encoded, here, keep_hidden=False)
+    spec = specs.DistillSpec(
+        teacher=f"path:{material.folder / 'teacher'}", temperature=recipe.temperature, soft=recipe.soft,
+        hard=recipe.hard,
+    )  # fmt: skip
+    labeled = torch.ones(len(material.labels), dtype=torch.bool)
+    lesson = Lesson(encoded, material.labels, labeled, taught)
+    teacher = material.teacher
+    student = LoadedModel(
+        teacher.ref, teacher.family, material.student, teacher.tokenizer, "pretrained", teacher.label_names
+    )
+    step = DistillStep(spec, lesson, student, teacher, (), here)
+    training.fit(material.student, encoded.lengths, step, recipe.train_settings(), here, training.Hooks())
+    step.close(material.student)
+
+
+def fill_cache(material: Material) -> None:
+    """What the first student has left behind; not timed."""
+    here = device.resolve("cpu")
+    teacher_cache.outputs(material.teacher.model, material.encode(), here, keep_hidden=False)
+
+
+def uncached(material: Material) -> None:
+    """The same student, the same batches in the same order, the teacher asked again at every step."""
+    here, recipe, teacher = device.resolve("cpu"), material.recipe, material.teacher.model
+    encoded = material.encode()
+
+    def step(model: nn.Module, indices: Sequence[int]) -> Loss:
+        batch = encoded.batch(indices)
+        with torch.no_grad():
+            teacher_logits = teacher(**batch).logits
+        logits = model(**batch).logits
+        soft = losses.soft_target_loss(logits, teacher_logits, recipe.temperature)
+        hard = losses.hard_label_loss(logits, material.labels[list(indices)])
+        return Loss(recipe.soft * soft + recipe.hard * hard, {"soft": soft, "hard": hard})
+
+    training.fit(material.student, encoded.lengths, step, recipe.train_settings(), here, training.Hooks())
+
+
+def no_teacher(material: Material) -> None:
+    """The limit: the student alone."""
+    here = device.resolve("cpu")
+    encoded = material.encode()
+    step = supervised_step(encoded, material.labels, here)
+    training.fit(material.student, encoded.lengths, step, material.recipe.train_settings(), here, training.Hooks())
+
+
+CONTENDERS: dict[str, Callable[[Material], None]] = {
+    "textbrewer": toolkits.textbrewer_general,
+    "textbrewer-longest": toolkits.textbrewer_longest,
+    "textbrewer-cached": toolkits.textbrewer_cached,
+    "torchdistill": toolkits.torchdistill,
+    "trainer": toolkits.trainer,
+    "ours-first": ours,
+    "ours-second": ours,
+    "ours-uncached": uncached,
+    "no-teacher": no_teacher,
+}
