@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -26,6 +27,7 @@ from distill_core.families import Family
 from distill_core.model_ref import Ref
 from distill_core.runs import RunStore
 from distill_core.settings import DATA
+from distill_core.text_classifier import TextClassifier
 from distill_core.tokens import Encoded, encode
 
 transformers.logging.set_verbosity_error()  # a fresh head is expected; tables of missing weights would alarm
@@ -121,7 +123,7 @@ def load(ref: Ref, store: RunStore, *, label_names: tuple[str, ...] | None = Non
     config = _read_config(checkpoint.path)
     family = family_of(config)
     fine_tuned = any("SequenceClassification" in name for name in config.architectures or [])
-    names = label_names or (_labels(config) if fine_tuned else None)
+    names = label_names or (_known_labels(ref, config) if fine_tuned else None)
     config.use_cache = False
     tokenizer = load_tokenizer(checkpoint.path, config)
     text = _text_labels(ref, config)
@@ -235,7 +237,7 @@ def _read_config(path: Path) -> PretrainedConfig:
         raise ModelError(f"{path.name} has no safetensors weights.", "Pickled weights are never loaded.")
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, StrictDataclassError) as error:
         raise ModelError(
             f"The config in {path.name} does not load: {_first_line(error)}.", "Check config.json."
         ) from error
@@ -264,6 +266,17 @@ def _labels(config: PretrainedConfig) -> tuple[str, ...]:
     return tuple(config.id2label[index] for index in range(config.num_labels))
 
 
+def _known_labels(ref: Ref, config: PretrainedConfig) -> tuple[str, ...]:
+    """The class names of a fine-tuned checkpoint; of one from the Hub in their checked order."""
+    if ref.source in ("sst2", "hub_repo"):
+        from distill_core import hub
+
+        order = hub.dataset_order(hub_id(ref), config)
+        if order is not None:
+            return tuple(("negative", "positive")[label] for label in order)
+    return _labels(config)
+
+
 def _set_labels(config: PretrainedConfig, names: tuple[str, ...]) -> None:
     config.id2label = dict(enumerate(names))
     config.label2id = {name: index for index, name in enumerate(names)}
@@ -275,26 +288,3 @@ def _text_labels(ref: Ref, config: PretrainedConfig) -> Any:
     from distill_core import hub
 
     return hub.text_labels(hub_id(ref))
-
-
-class TextClassifier(torch.nn.Module):
-    """A text-to-text model as a classifier: the logit of a class is the log-likelihood of its answer word.
-
-    Used for T5, which was fine-tuned to write "negative" or "positive" (arXiv:1910.10683 §2.4).
-    """
-
-    def __init__(self, model: Any, tokenizer: Any, words: tuple[str, ...]) -> None:
-        super().__init__()
-        self.model, self.config = model, model.config
-        self.answers = [tokenizer(word, return_tensors="pt")["input_ids"] for word in words]
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: Any) -> Any:
-        """Logits (batch, classes) from input_ids and attention_mask (batch, seq)."""
-        encoder = self.model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask)
-        columns = []
-        for answer in self.answers:
-            labels = answer.to(input_ids.device).expand(len(input_ids), -1)
-            logits = self.model(encoder_outputs=encoder, attention_mask=attention_mask, labels=labels).logits
-            picked = logits.log_softmax(-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)  # (batch, answer tokens)
-            columns.append(picked.sum(-1))
-        return transformers.modeling_outputs.SequenceClassifierOutput(logits=torch.stack(columns, dim=-1))

@@ -23,7 +23,9 @@ from distill_core.model_ref import ModelRef, Ref
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 DTypeName = Literal["auto", "float32", "bfloat16", "float16"]
-FinetuneArm = Literal["pretrained", "frozen", "scratch", "bow"]
+FinetuneArm = Annotated[
+    str, Field(pattern=r"^(pretrained|frozen|scratch|bow|zero-shot|head|lora|adapted|top[1-9]\d?)$")
+]
 DistillArm = Literal["distilled", "init-only", "scratch", "scratch-distilled"]
 
 
@@ -104,11 +106,19 @@ class FinetuneSpec(_TrainSpec):
     )  # fmt: skip
     arms: Annotated[tuple[FinetuneArm, ...], Many] = _field(
         ("pretrained",),
-        "pretrained, frozen (linear probe), scratch, bow (bag of words).",
-        min_length=1,
-        max_length=4,
-    )
+        "pretrained, frozen (linear probe), scratch, bow (bag of words), zero-shot, head, top1 … (highest layers), "
+        "lora, adapted (first more pre-training on the target's texts).",
+        min_length=1, max_length=12,
+    )  # fmt: skip
     seeds: int = _field(1, "How many seeds; each draws its own training texts.", ge=1, le=20)
+    test_datasets: Annotated[tuple[str, ...], Many] = _field((), "Further data sets to test on.", max_length=10)
+    domains: Annotated[tuple[str, ...], Many] = _field(
+        (), "Data sets to train on one by one and test on all: a matrix. Overrides dataset.", max_length=10
+    )
+    layer_lr_decay: float = _field(
+        1.0, "Each layer further down learns this much slower; 1 means all alike.", typical="0.8–1", gt=0, le=1
+    )
+    adapt_epochs: int = _field(1, "Passes over unlabeled target texts for the adapted arm.", ge=1, le=20)
 
 
 class DistillSpec(_TrainSpec):
@@ -228,6 +238,8 @@ def _explain(error: ValidationError, spec: type[_Spec]) -> SpecError:
                          f"Known: {', '.join(spec.model_fields)}.")  # fmt: skip
     if first["type"] == "literal_error":
         return SpecError(f"{name} must be one of {first['ctx']['expected']}, got {got}.", typical)
+    if first["type"] == "string_pattern_mismatch":
+        return SpecError(f"{name}: {got} is unknown.", f"Known: {field.description if field else ''}")
     if first["type"] in ("int_parsing", "int_from_float", "int_type"):
         return SpecError(f"{name} must be a whole number, got {got}.", typical)
     return SpecError(f"{name}: {first['msg'].lower()}, got {got}.", typical)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 from transformers import AutoModelForMaskedLM, PretrainedConfig, PreTrainedModel
 
 from distill_core.errors import SpecError
 from distill_core.models import build_classifier, family_of
+from distill_core.parameters import part_of
 from distill_core.specs import DistillSpec
 
 # "bert.encoder.layer.3.output…" → stack "bert.encoder.layer.", number 3, rest. T5 and BART have two stacks.
@@ -133,6 +135,38 @@ def freeze_backbone(model: PreTrainedModel) -> None:
     """Hold everything still but the classification head."""
     for parameter in model.base_model.parameters():
         parameter.requires_grad_(False)
+
+
+def freeze_below(model: PreTrainedModel, top: int) -> None:
+    """Hold everything still but the head and the `top` highest layers (of each stack).
+
+    Raises SpecError when the model has fewer layers; ALBERT's one layer is shared, so it has no highest one.
+    """
+    there = n_layers(model.config)
+    if top > there or family_of(model.config).shared_layers:
+        raise SpecError(f"top{top} needs {top} layers of their own; this model has {there}.", "Choose head or all.")
+    freeze_backbone(model)
+    for name, parameter in model.named_parameters():
+        match = _LAYER.match(name)
+        if match is not None and int(match.group(2)) >= there - top:
+            parameter.requires_grad_(True)
+
+
+def with_lora(model: PreTrainedModel, rank: int = 8) -> Any:
+    """The model with low-rank updates beside its matrices; only these and the head learn (arXiv:2106.09685)."""
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    config = LoraConfig(task_type=TaskType.SEQ_CLS, r=rank, lora_alpha=2 * rank, lora_dropout=0.05,
+                        target_modules="all-linear")  # fmt: skip
+    return get_peft_model(model, config)
+
+
+def depth_of(name: str, layers: int) -> int:
+    """How far up a parameter lies: 0 embeddings, 1 … n layers, n + 1 everything above."""
+    match = _LAYER.match(name)
+    if match is not None:
+        return int(match.group(2)) + 1
+    return 0 if part_of(name) == "embeddings" or "embeddings." in name else layers + 1
 
 
 def trainable(model: nn.Module) -> int:

@@ -37,7 +37,8 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How to train. `evals_per_epoch` is how often `evaluate` is asked; 0 means never."""
+    """How to train. `evals_per_epoch` is how often `evaluate` is asked; 0 means never. `lr_scale` gives a parameter, by
+    its name, a share of the learning rate."""
 
     epochs: int
     batch_size: int
@@ -48,6 +49,7 @@ class TrainSettings:
     seed: int = 0
     checkpoint_every_s: float = 30.0
     evals_per_epoch: int = 4
+    lr_scale: Callable[[str], float] | None = None
 
 
 @dataclass
@@ -109,9 +111,7 @@ class _Trainer:
         self.settings, self.hooks, self.lengths = settings, hooks, lengths
         self.accelerator = _accelerator(device)
         self.bare = model.to(device.torch_device)
-        optimizer = torch.optim.AdamW(
-            _parameter_groups(model, settings.weight_decay), lr=settings.learning_rate, foreach=True
-        )
+        optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate, foreach=True)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.steps_per_epoch = -(-len(lengths) // settings.batch_size)
         self.total_steps = self.steps_per_epoch * settings.epochs
@@ -194,7 +194,7 @@ class _Trainer:
         else:
             factor = (self.total_steps - self.step_number) / max(1, self.total_steps - warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * factor
+            group["lr"] = self.settings.learning_rate * factor * group["lr_scale"]
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -254,10 +254,14 @@ def _accelerator(device: Device) -> Accelerator:
     return Accelerator(cpu=not device.is_accelerator, mixed_precision=precision, kwargs_handlers=[unused])
 
 
-def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices decay; biases and normalization weights do not (BERT, arXiv:1810.04805)."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+def _parameter_groups(model: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
+    """Matrices decay; biases and normalization weights do not (BERT, arXiv:1810.04805). One group a learning rate."""
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            scale = settings.lr_scale(name) if settings.lr_scale else 1.0
+            groups.setdefault((parameter.ndim >= 2, scale), []).append(parameter)
     return [
-        {"params": [parameter for parameter in trained if parameter.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trained if parameter.ndim < 2], "weight_decay": 0.0},
+        {"params": parameters, "weight_decay": settings.weight_decay if decays else 0.0, "lr_scale": scale}
+        for (decays, scale), parameters in groups.items()
     ]

@@ -29,6 +29,12 @@ class FrozenFeatures:
     def params(self) -> int:
         return parameters.count(self._loaded.model)
 
+    def tflop(self, texts: Sequence[str]) -> float:
+        """10¹² floating-point operations of one forward pass over these texts: 2 · parameters · tokens."""
+        sizes = parameters.count_by_part(self._loaded.model)
+        tokens = sum(self._loaded.encode(texts, self._max_length).lengths)
+        return 2 * (sizes["attention"] + sizes["feed_forward"] + sizes["other"]) * tokens / 1e12
+
     def of(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
         """Shape: (texts, width)."""
         self._compute([text for text in dict.fromkeys(texts) if text not in self._rows])

@@ -1,148 +1,153 @@
-"""Fine-tune: load data → load base → fit → evaluate, beside arms that show what pre-training was worth.
-
-pretrained  all weights learn, from the pre-trained ones
-frozen      the network stays as it is; a linear probe learns on its mean-pooled last hidden states
-scratch     the same architecture from random weights
-bow         bag of words: TF-IDF and logistic regression, no network at all
-"""
+"""Fine-tune: load data → learn (`learners.py`) → evaluate, for every data set, seed, number of labels and arm."""
 
 from __future__ import annotations
 
-import itertools
-import time
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-import pandas as pd
-
-from distill_core import bag_of_words, datasets, device, environment, evaluate, models, parameters, students
+from distill_core import datasets, device, environment, evaluate, models, representation
 from distill_core.control import JobContext
 from distill_core.datasets import Dataset
 from distill_core.device import Device
+from distill_core.errors import SpecError
 from distill_core.jobs import accuracy
-from distill_core.jobs.features import FrozenFeatures
+from distill_core.jobs.learners import Learned, Learners, Task
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import (
-    LiveAccuracy,
-    Predictions,
-    labels_of,
-    save_model,
-    supervised_step,
-    train_settings,
-)
-from distill_core.models import LoadedModel
-from distill_core.results import Accuracy, FinetuneArmResult, FinetuneResult
+from distill_core.jobs.supervised import Predictions, save_model
+from distill_core.results import FinetuneArmResult, FinetuneResult, Movement
 from distill_core.specs import FinetuneSpec
-from distill_core.training import Hooks, fit
+
+MOVED_TEXTS = 256  # test texts on which the networks before and after are compared
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One training of the plan."""
+
+    dataset: str
+    seed: int
+    n: int
+    arm: str
 
 
 def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
-    """Train and evaluate every arm at every size and seed; arms that an interrupted try has finished are kept."""
+    """Learn and evaluate every cell of the plan; cells that an interrupted try has finished are kept."""
     here = device.resolve(spec.device, spec.dtype, spec.threads)
     context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
-    dataset = datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
-    earlier = context.run.result()
-    done = list(earlier.arms) if isinstance(earlier, FinetuneResult) else []
-    plan = list(itertools.product(range(spec.seed, spec.seed + spec.seeds), spec.train_examples, spec.arms))
-    job = _Job(spec, context, here, dataset, Reporter(context, len(plan), len(done)))
-    finished = {(arm.seed, arm.train_examples, arm.arm) for arm in done}
-    for seed, n, arm in plan:
-        if (seed, n, arm) not in finished:
-            done.append(job.run_arm(arm, n, seed))
-            job.reporter.arm_done()
-            context.set_result(_result(spec, dataset, done))
-    return _result(spec, dataset, done)
+    job = _Job(spec, context, here, _load_all(spec))
+    for cell in job.open_cells():
+        job.do(cell)
+        context.set_result(job.result())
+    return job.result()
 
 
-def _result(spec: FinetuneSpec, dataset: Dataset, arms: list[FinetuneArmResult]) -> FinetuneResult:
-    return FinetuneResult(
-        model=str(spec.model), dataset=spec.dataset, label_names=dataset.label_names, arms=tuple(arms)
-    )  # fmt: skip
+def _load_all(spec: FinetuneSpec) -> dict[str, Dataset]:
+    """The data sets to train and test on. Raises SpecError where their classes differ."""
+    names = spec.domains or (spec.dataset, *spec.test_datasets)
+    loaded = {
+        name: datasets.load(name, text_column=spec.text_column, label_column=spec.label_column) for name in names
+    }  # fmt: skip
+    first = loaded[names[0]]
+    for name, dataset in loaded.items():
+        if dataset.label_names != first.label_names:
+            raise SpecError(
+                f"{name} has the classes {', '.join(dataset.label_names)}, {names[0]} has "
+                f"{', '.join(first.label_names)}.",
+                "Choose data sets with the same classes.",
+            )
+    return loaded
 
 
 @dataclass
 class _Job:
-    """What the arms share: the data, the test texts, and frozen features that are computed once."""
-
     spec: FinetuneSpec
     context: JobContext
     here: Device
-    dataset: Dataset
-    reporter: Reporter
-    _features: FrozenFeatures | None = None
+    loaded: dict[str, Dataset]
+    done: list[FinetuneArmResult] = field(default_factory=list)
+    moved: Movement | None = None
 
-    def run_arm(self, arm: str, n: int, seed: int) -> FinetuneArmResult:
-        """One arm at one size and seed."""
-        self.reporter.say(f"{arm}, {n} labels, seed {seed}")
-        train = self.dataset.sample_train(n, seed)
-        runner = {"bow": self._bag_of_words, "frozen": self._frozen}.get(arm)
-        if runner is not None:
-            return runner(train, n, seed)
-        return self._trained(arm, train, n, seed)
+    def __post_init__(self) -> None:
+        earlier = self.context.run.result()
+        if isinstance(earlier, FinetuneResult):
+            self.done, self.moved = list(earlier.arms), earlier.moved
+        plan = list(self._plan())
+        finished = {_Cell(row.dataset, row.seed, row.train_examples, row.arm) for row in self.done}
+        self._open = [cell for cell in plan if cell not in finished]
+        self.reporter = Reporter(self.context, len(plan), len(plan) - len(self._open))
+        self.learners = Learners(self.spec, self.context, self.here, self.reporter)
 
-    def _trained(self, arm: str, train: pd.DataFrame, n: int, seed: int) -> FinetuneArmResult:
-        loaded = self._start(arm, seed)
-        encoded = loaded.encode(train["text"].tolist(), self.spec.max_length)
-        labels = labels_of(train)
-        name = f"{arm}-{n}-{seed}" if len(self.spec.train_examples) > 1 or self.spec.seeds > 1 else arm
-        settings = train_settings(self.spec, seed)
-        hooks = Hooks(
-            on_event=partial(self.reporter.on_training, name, f"{arm}, {n} labels"),
-            evaluate=LiveAccuracy(loaded, self.dataset, self.spec.max_length, self.here), check=self.context.check,
-            checkpoint_dir=self.context.run.checkpoint_dir / name,
+    def open_cells(self) -> list[_Cell]:
+        return self._open
+
+    def _plan(self) -> Iterator[_Cell]:
+        """Seed by seed, so that every arm has a first result early. Zero-shot knows no number of labels."""
+        for seed in range(self.spec.seed, self.spec.seed + self.spec.seeds):
+            for name in self.spec.domains or (self.spec.dataset,):
+                for n in self.spec.train_examples:
+                    for arm in self.spec.arms:
+                        yield _Cell(name, seed, n, arm)
+
+    def do(self, cell: _Cell) -> None:
+        """Learn one cell and test it on every data set."""
+        name = self._name(cell)
+        self.reporter.say(f"{name}: starting")
+        dataset = self.loaded[cell.dataset]
+        train = dataset.sample_train(cell.n, cell.seed, clamp=bool(self.spec.domains))
+        task = Task(cell.arm, name, train, dataset, cell.seed, self._target_texts(cell))
+        learned = self.learners.learn(task)
+        self.reporter.say(f"{name}: testing", 0.97)
+        tests = list(self.loaded) if self.spec.domains or self.spec.test_datasets else [cell.dataset]
+        self.done += [self._test(cell, learned, test, name) for test in tests]
+        if cell.arm == "pretrained":
+            self._keep(learned)
+        self.reporter.arm_done()
+
+    def _name(self, cell: _Cell) -> str:
+        """The arm, with what tells it from its like in this run."""
+        spec = self.spec
+        words = [cell.arm]
+        if len(spec.domains) > 1:
+            words.append(cell.dataset.replace("/", "-").replace(":", "-"))
+        if len(spec.train_examples) > 1 or spec.seeds > 1:
+            words += [str(cell.n), str(cell.seed)]
+        return "-".join(words)
+
+    def _target_texts(self, cell: _Cell) -> tuple[str, ...]:
+        """Training texts, without labels, of the domains that the model is tested on."""
+        others = [name for name in self.loaded if name != cell.dataset] or [cell.dataset]
+        return tuple(text for name in others for text in self.loaded[name].split("train")["text"])
+
+    def _test(self, cell: _Cell, learned: Learned, test: str, name: str) -> FinetuneArmResult:
+        texts, labels = accuracy.test_texts(self.loaded[test], self.spec.eval_examples)
+        logits = learned.classify(texts)
+        if test == cell.dataset and not self.spec.domains:
+            Predictions(self.context, texts, labels).add(name, logits)
+        return FinetuneArmResult(
+            arm=cell.arm, train_examples=cell.n, seed=cell.seed, dataset=cell.dataset, test_dataset=test,
+            train_s=learned.train_s, train_tflop=learned.train_tflop, params=learned.params,
+            params_trained=learned.params_trained, **evaluate.accuracy(logits, labels).model_dump(),
         )  # fmt: skip
-        step = supervised_step(encoded, labels, self.here)
-        report = fit(loaded.model, encoded.lengths, step, settings, self.here, hooks)
-        self.reporter.say(f"{arm}: testing", 0.97)
-        found = self._test(loaded, name)
-        if arm == "pretrained" and not (self.context.run.model_dir / "config.json").is_file():
-            save_model(loaded, self.context)
-        return _arm_result(
-            arm, n, seed, found, report.train_s, parameters.count(loaded.model), students.trainable(loaded.model)
+
+    def _keep(self, learned: Learned) -> None:
+        """Save the first fine-tuned model, and what its training moved."""
+        if learned.loaded is None or (self.context.run.model_dir / "config.json").is_file():
+            return
+        save_model(learned.loaded, self.context)
+        texts, labels = accuracy.test_texts(next(iter(self.loaded.values())), MOVED_TEXTS)
+        encoded = learned.loaded.encode(texts, self.spec.max_length)
+        before = models.load(self.spec.model, self.context.store, label_names=learned.loaded.label_names)
+        before.model.to(self.here.torch_device)
+        states = [
+            representation.layer_states(model, encoded, self.here, self.context.check)
+            for model in (before.model, learned.loaded.model)
+        ]  # fmt: skip
+        self.moved = representation.movement(states[0], states[1], labels.tolist())
+
+    def result(self) -> FinetuneResult:
+        """The result so far."""
+        first = next(iter(self.loaded.values()))
+        return FinetuneResult(
+            model=str(self.spec.model), dataset=self.spec.dataset, label_names=first.label_names,
+            arms=tuple(self.done), moved=self.moved,
         )  # fmt: skip
-
-    def _start(self, arm: str, seed: int) -> LoadedModel:
-        device.seed_everything(seed)
-        loaded = models.load(self.spec.model, self.context.store, label_names=self.dataset.label_names)
-        if arm == "scratch":
-            fresh = models.build_classifier(loaded.model.config, self.dataset.label_names)
-            loaded = LoadedModel(
-                loaded.ref, loaded.family, fresh, loaded.tokenizer, "random", self.dataset.label_names
-            )  # fmt: skip
-        return loaded
-
-    def _test(self, loaded: LoadedModel, name: str) -> Accuracy:
-        texts, labels = accuracy.test_texts(self.dataset, self.spec.eval_examples)
-        encoded = loaded.encode(texts, self.spec.max_length)
-        logits = evaluate.predict(loaded.model, encoded, self.here, check=self.context.check)
-        Predictions(self.context, texts, labels).add(name, logits)
-        return evaluate.accuracy(logits, labels)
-
-    def _bag_of_words(self, train: pd.DataFrame, n: int, seed: int) -> FinetuneArmResult:
-        texts, labels = accuracy.test_texts(self.dataset, self.spec.eval_examples)
-        start = time.perf_counter()
-        predicted, weights = bag_of_words.fit_and_predict(train["text"].tolist(), train["label"].tolist(), texts, seed)
-        seconds = time.perf_counter() - start
-        found = evaluate.wilson(int((predicted == labels.numpy()).sum()), len(labels))
-        return _arm_result("bow", n, seed, found, seconds, weights, weights)
-
-    def _frozen(self, train: pd.DataFrame, n: int, seed: int) -> FinetuneArmResult:
-        if self._features is None:
-            bare = models.load(self.spec.model, self.context.store)
-            self._features = FrozenFeatures(bare, self.spec.max_length, self.here, self.context.check)
-        texts, labels = accuracy.test_texts(self.dataset, self.spec.eval_examples)
-        start = time.perf_counter()
-        learned, tested = self._features.of(train["text"].tolist()), self._features.of(texts)
-        predicted, weights = bag_of_words.probe(learned, train["label"].tolist(), tested, seed)
-        seconds = time.perf_counter() - start
-        found = evaluate.wilson(int((predicted == labels.numpy()).sum()), len(labels))
-        return _arm_result("frozen", n, seed, found, seconds, self._features.params + weights, weights)
-
-
-def _arm_result(
-    arm: str, n: int, seed: int, found: Accuracy, train_s: float, params: int, params_trained: int
-) -> FinetuneArmResult:
-    return FinetuneArmResult(
-        arm=arm, train_examples=n, seed=seed, train_s=train_s, params=params, params_trained=params_trained,
-        **found.model_dump(),
-    )  # fmt: skip
