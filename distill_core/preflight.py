@@ -63,6 +63,10 @@ def _check_compare(spec: CompareSpec, store: RunStore) -> None:
 
 
 def _check_finetune(spec: FinetuneSpec, store: RunStore) -> None:
+    for name in (*spec.test_datasets, *spec.domains):
+        datasets.info(name)
+    if "zero-shot" in spec.arms and spec.model.source != "minilm":
+        raise SpecError(f"{spec.model} was not trained to compare sentences.", "zero-shot works with minilm alone.")
     if spec.arms != ("bow",):
         _check_trainable(spec.model, spec.max_length, store)
 
