@@ -1,22 +1,24 @@
 """Teacher outputs, computed once and shared by every student of the same teacher on this machine.
 
 A file holds the logits of one teacher over one list of encoded texts, and the last hidden states where a loss needs
-them. Its key is a digest of all they depend on: the teacher's weights, the token ids, and which outputs are kept; an
-example keeps its own place, so that shuffling cannot misalign it. Files are safetensors, written whole or not at all;
-one that does not read is made again. The oldest files go when the folder grows past its limit.
+them. Its key is a digest of all they depend on: the teacher's config and weights, the token ids, and which outputs are
+kept; an example keeps its own place, so that shuffling cannot misalign it. Files are safetensors, written whole or not
+at all; one that does not read is made again. The oldest files go when the folder grows past its limit.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -27,6 +29,8 @@ from distill_core.tokens import Encoded, sorted_batches
 
 LIMIT_BYTES = 4 * 1024**3
 BATCH = 64
+WAIT_S = 0.5
+_NAMES = {"_name_or_path", "transformers_version", "id2label", "label2id"}  # of a config: these compute nothing
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def outputs(
     folder = settings().cache_dir / "teacher"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_key(teacher, encoded, keep_hidden)}.safetensors"
-    with FileLock(f"{path}.lock"):  # a second run of the same teacher waits, then reads
+    with _turn(Path(f"{path}.lock"), check):  # a second run of the same teacher waits, then reads
         tensors, seconds = _read(path, len(encoded)), 0.0
         if tensors is None:
             start = time.perf_counter()
@@ -73,8 +77,28 @@ def outputs(
     return TeacherOutputs(tensors["logits"], tensors.get("hidden"), tuple(offsets), seconds)
 
 
+@contextlib.contextmanager
+def _turn(path: Path, check: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock. A run that waits for it can be stopped: `check` is asked meanwhile."""
+    lock = FileLock(path)
+    while True:
+        check()
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=WAIT_S)
+            break
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _key(teacher: nn.Module, encoded: Encoded, keep_hidden: bool) -> str:
-    digest = hashlib.sha256(b"v1 hidden" if keep_hidden else b"v1 logits")
+    digest = hashlib.sha256(b"v2 hidden" if keep_hidden else b"v2 logits")
+    config = getattr(teacher, "config", None)  # the same weights in four heads or in two are two functions
+    fields = config.to_dict() if config is not None else {}
+    digest.update(
+        json.dumps({k: v for k, v in fields.items() if k not in _NAMES}, sort_keys=True, default=str).encode()
+    )
     for name, tensor in sorted(teacher.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())

@@ -25,8 +25,8 @@ TEXTS = [*tiny.SENTENCES, *(f"{text}, {text}" for text in tiny.SENTENCES), "good
 LABELS = torch.arange(len(TEXTS)) % 2
 SETTINGS = TrainSettings(epochs=3, batch_size=4, learning_rate=1e-3)
 STEPS = 15  # three epochs of five steps
-# What attention does not see, a shift of all keys or of all positions, has a gradient of rounding noise, which Adam blows
-# up to full steps.
+# What attention does not see, a shift of all keys or of all positions, has a gradient of rounding noise, which Adam
+# blows up to full steps.
 NOISE = ("key.bias", "rel_attn.r")
 
 
