@@ -111,7 +111,7 @@ class _Trainer:
         self.settings, self.hooks, self.lengths = settings, hooks, lengths
         self.accelerator = _accelerator(device)
         self.bare = model.to(device.torch_device)
-        optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate, foreach=True)
+        optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate, fused=True)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.steps_per_epoch = -(-len(lengths) // settings.batch_size)
         self.total_steps = self.steps_per_epoch * settings.epochs
