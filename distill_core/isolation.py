@@ -50,7 +50,7 @@ def _receive(receiver: Connection, child: Any, check: Callable[[], None]) -> Ite
             continue
         try:
             kind, value = receiver.recv()
-        except EOFError:
+        except (EOFError, OSError):  # OSError: it ended in the middle of a result
             child.join()
             raise ModelError(_epitaph(child.exitcode), "Choose a smaller model, batch or length.") from None
         if kind == "end":
