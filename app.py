@@ -3,6 +3,8 @@
 `streamlit run app.py` imports this file once as the server's application, then runs it as a script for each session.
 """
 
+import threading
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
@@ -21,6 +23,7 @@ PAGES = {
     ],
     "Train": [
         ("finetune", "Fine-tune", "tune", "finetune", "Teach a pre-trained model a task, and see what that saves."),
+        ("soft_labels", "Soft labels", "contrast", "soft-labels", "What a teacher says beyond the right class."),
         ("distil", "Distill", "school", "distill", "Teach a small student network with a large teacher."),
     ],
     "Look back": [("runs_page", "Runs", "history", "runs", "Every run on this machine: progress, results, logs.")],
@@ -61,4 +64,6 @@ else:
     # st.navigation switches the old listing of pages/ by file name off, but only when a session has run it: a first
     # visitor at /compare would still get that listing. So it is off before the first visitor.
     PagesManager.uses_pages_directory = False
+    # Pandas and plotly take most of a second to load: it passes while nobody waits.
+    threading.Thread(target=import_module, args=("distill_core.figures.overview",), daemon=True).start()
     app = st.App(__file__, middleware=[Middleware(SecurityHeaders)])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import sample_training
 
 from distill_core.results import FinetuneResult
 from distill_core.runs import Run, RunStore
-from tests import sample_training
 
 TOPICS = ("business", "entertainment", "politics", "sports", "tech")
 N = 30

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sample_training
+import tiny
 import torch
 
 from distill_core import families, inference, typed_text
 from distill_core.errors import DataError, DistillError, ModelError
 from distill_core.runs import Run, RunStore
 from distill_core.settings import settings
-from tests import sample_training, tiny
 
 
 @pytest.fixture(autouse=True)

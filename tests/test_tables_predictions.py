@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import sample_predictions as sample
+import sample_training
 
 from distill_core import assets, datasets, soft_label_sources, soft_labels, tables_predictions
 from distill_core.datasets import Dataset
 from distill_core.errors import RunError
 from distill_core.runs import Run, RunStore
-from tests import sample_predictions as sample
-from tests import sample_training
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_distillation_stands_for_a_teacher_that_is_gone(store: RunStore) -> No
 
 
 def test_runs_that_cannot_show_anything_are_left_out(store: RunStore) -> None:
-    from tests import sample_runs
+    import sample_runs
 
     damaged = sample_training.finetune_run(store)
     (damaged.path / "spec.json").write_text("{")

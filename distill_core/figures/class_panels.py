@@ -24,7 +24,8 @@ _NAME_CHARS = 18
 class Panel:
     """One column of bars. `heading` and `note` stand above it; all lists have one entry a class.
 
-    `inside`: the color of a text that is written into the end of its bar; None for one that stands behind it.
+    `inside`: the color of a text that is written into the end of its bar; None for one that stands behind it, or, for a
+    bar to the left, on the free side of the zero line.
     """
 
     heading: str
@@ -90,16 +91,15 @@ def _domain(index: int, count: int) -> tuple[float, float]:
 
 def _traces(names: list[str], panel: Panel, axis: str, dark: bool) -> list[dict[str, Any]]:
     ink = theme.INK_DARK if dark else theme.INK
-    to_left = [value < 0 or color is not None for value, color in zip(panel.values, panel.inside, strict=True)]
     where = {"y": names, "xaxis": f"x{axis}", "yaxis": "y"}
     bar = {
         "type": "bar", "orientation": "h", "x": panel.values, **where, "hoverinfo": "text", "hovertext": panel.hovers,
         "marker": {"color": panel.colors, "cornerradius": 3},
     }  # fmt: skip
     text = {
-        "type": "scatter", "mode": "text", "x": panel.values, **where, "hoverinfo": "skip", "cliponaxis": False,
+        "type": "scatter", "mode": "text", "x": [max(0.0, value) for value in panel.values], **where, "hoverinfo": "skip", "cliponaxis": False,
         "text": [f" {text} " for text in panel.texts],
-        "textposition": ["middle left" if left else "middle right" for left in to_left],
+        "textposition": ["middle left" if color else "middle right" for color in panel.inside],
         "textfont": {"size": 13, "color": [color or ink for color in panel.inside]},
     }  # fmt: skip
     return [bar, text]

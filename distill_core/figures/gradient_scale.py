@@ -49,8 +49,7 @@ def title(frame: pd.DataFrame, temperature: float) -> str:
         return "Teacher and student agree: at no temperature is there anything to pull"
     if factor == 1:
         return "At τ = 1 the factor τ² changes nothing: watch it at higher temperatures"
-    ratio, word = (factor, "weaker") if factor > 1 else (1 / factor, "stronger")
-    return f"Without × τ² the soft targets would pull {units.significant(ratio)} × {word} at τ = {temperature:g}"
+    return f"At τ = {temperature:g} the factor τ² makes the soft targets pull {units.significant(factor)} times as hard"
 
 
 def _at(frame: pd.DataFrame, temperature: float) -> pd.Series[Any]:

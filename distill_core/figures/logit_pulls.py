@@ -17,7 +17,7 @@ from distill_core.figures.class_panels import Panel, Scale
 from distill_core.figures.loss_terms import TERMS
 
 _SMALL = 0.005  # pulls below this show as nothing
-_ROOM = 0.38  # beside the longest bars, for their texts
+_ROOM = 0.6  # behind the longest bar, for its text
 
 
 def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
@@ -27,8 +27,7 @@ def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     rows = tables_soft_labels.folded(frame, "loss")
     pulls = -rows[["soft", "hard", "loss"]].to_numpy(dtype=float)
     low, high = float(pulls.min()), float(pulls.max())
-    room = _ROOM * (high - low)
-    scale = Scale("pull on the logit, −∂L/∂z (nats per unit)", low - room, high + room)
+    scale = Scale("pull on the logit, −∂L/∂z (nats per unit)", low * 1.1, high + _ROOM * (high - low))
     panels = [_panel(rows, term, dark) for term in ("soft", "hard", "loss")]
     return class_panels.draw(class_panels.names(rows), panels, title(frame), scale, dark=dark)
 

@@ -30,7 +30,7 @@ def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     data = [_outlines(values, names, dark), *_fillings(values, names, dark), _ends(values, names, ink)]
     return theme.figure(
         data, title(frame), dark=dark, barmode="stack", height=ROW_PX * len(names) + 64, bargap=0.36,
-        xaxis=theme.axis("loss on this text (nats)", range=[0, longest * 1.5], zeroline=True, nticks=6),
+        xaxis=theme.axis("loss on this text (nats)", range=[0, longest * 1.75], zeroline=True, nticks=6),
         yaxis=theme.names_axis(type="category"),
     )  # fmt: skip
 

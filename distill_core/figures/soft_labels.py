@@ -10,7 +10,7 @@ from distill_core.figures import arm_style, bars, class_panels, theme
 from distill_core.figures.class_panels import Panel, Scale
 from distill_core.soft_labels import NATS_PER_BIT
 
-_SCALE = Scale("share of the class (%)", 0, 122, [0, 50, 100])
+_SCALE = Scale("share (%), above it the entropy", 0, 122, [0, 50, 100])
 _PALE = "59"  # the label's bar steps back: the others are the dark knowledge
 _LONG = 0.6  # a bar of this length has room for its text
 

@@ -35,7 +35,7 @@ def test_three_panels_show_percent_and_bits(dark: bool) -> None:
     ]
     heads = [note.text for note in figure.layout.annotations]
     assert heads == ["<b>Hard label</b><br>0 bits", "<b>τ = 1</b><br>0.33 bits", "<b>τ = 4</b><br>1.88 bits"]
-    assert figure.layout.xaxis2.title.text == "share of the class (%)"
+    assert figure.layout.xaxis2.title.text == "share (%), above it the entropy"
     assert figure.layout.xaxis.range == figure.layout.xaxis3.range == (0, 122)
     assert figure.data[0].y[0] == "<b>business</b>"
     assert "entropy 1.9 bits = 1.3 nats" in bars[2].hovertext[4]
@@ -191,8 +191,8 @@ def test_the_factor_is_drawn_over_the_temperature() -> None:
 @pytest.mark.parametrize(
     ("temperature", "wanted"),
     [
-        (4.0, "Without × τ² the soft targets would pull 16 × weaker at τ = 4"),
-        (0.5, "Without × τ² the soft targets would pull 4 × stronger at τ = 0.5"),
+        (4.0, "At τ = 4 the factor τ² makes the soft targets pull 16 times as hard"),
+        (0.5, "At τ = 0.5 the factor τ² makes the soft targets pull 0.25 times as hard"),
         (1.0, "At τ = 1 the factor τ² changes nothing"),
     ],
 )
