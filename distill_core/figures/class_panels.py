@@ -97,7 +97,8 @@ def _traces(names: list[str], panel: Panel, axis: str, dark: bool) -> list[dict[
         "marker": {"color": panel.colors, "cornerradius": 3},
     }  # fmt: skip
     text = {
-        "type": "scatter", "mode": "text", "x": [max(0.0, value) for value in panel.values], **where, "hoverinfo": "skip", "cliponaxis": False,
+        "type": "scatter", "mode": "text", "x": [max(0.0, value) for value in panel.values], **where,
+        "hoverinfo": "skip", "cliponaxis": False,
         "text": [f" {text} " for text in panel.texts],
         "textposition": ["middle left" if color else "middle right" for color in panel.inside],
         "textfont": {"size": 13, "color": [color or ink for color in panel.inside]},
