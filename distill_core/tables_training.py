@@ -24,6 +24,17 @@ ARM_TITLES = {
     "init-only": "Copied layers",
     "scratch-distilled": "Scratch, distilled",
     "teacher": "Teacher",
+    "all": "All terms",
+    "random init": "Random start",
+}
+TERM_TITLES = {
+    "loss": "Sum",
+    "soft": "Soft targets",
+    "hard": "Labels",
+    "cosine": "Cosine",
+    "hidden": "Hidden states",
+    "attention": "Attention",
+    "relations": "Relations",
 }
 ARM_SENTENCES = {
     "pretrained": "All weights go on learning from the pre-trained ones.",
@@ -85,7 +96,10 @@ def students_frame(run: Run) -> pd.DataFrame:
 
 
 def arm_title(arm: str) -> str:
-    """The arm in words; an arm of an ablation or a sweep is its own name."""
+    """The arm in words: `no soft` of an ablation is "Without soft targets"; an arm of a sweep is its own name."""
+    term = TERM_TITLES.get(arm.removeprefix("no ")) if arm.startswith("no ") else None
+    if term is not None:
+        return f"Without {term.lower()}"
     return ARM_TITLES.get(arm, arm[:1].upper() + arm[1:])
 
 

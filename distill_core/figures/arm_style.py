@@ -15,6 +15,8 @@ _COLORS = {
     "distilled": ("#CC3311", "#EE6644"),
     "init-only": ("#B8860B", "#DDAA33"),
     "scratch-distilled": ("#AA4499", "#CC77BB"),
+    "all": (theme.INK, theme.INK_DARK),
+    "random init": ("#5F6B76", "#A9B2BA"),
     "scratch": ("#5F6B76", "#A9B2BA"),
 }
 # the terms of the distillation loss
@@ -30,7 +32,9 @@ _TERMS = {
 
 
 def color(arm: str, dark: bool) -> str:
-    """The color of an arm; gray for one without a color of its own."""
+    """The color of an arm; one without a term of the loss has that term's color; others are gray."""
+    if arm.startswith("no "):
+        return term_color(arm.removeprefix("no "), dark)
     return _COLORS.get(arm, (theme.UNKNOWN, theme.UNKNOWN))[dark]
 
 

@@ -13,6 +13,7 @@ from distill_core.figures import arm_style, lines, theme
 from distill_core.figures.lines import Line, XAxis
 
 PLOT_PX = 270.0
+_NAMED_AT_MOST = 6  # of more lines, the best and the newest are named; the others on hover
 Quantity = Literal["accuracy", "agreement", "loss"]
 _SPLIT = {"accuracy": "validation", "agreement": "validation", "loss": "train"}
 _WAITING = {
@@ -41,7 +42,8 @@ def draw(frame: pd.DataFrame, view: View) -> go.Figure:
     scale = 1 if view.quantity == "loss" else 100
     data = [_trace(line, scale, view, thin=True) for line in seeds] if len(seeds) > len(means) else []
     data += [_trace(line, scale, view, thin=False) for line in means]
-    ends = [(line.last * scale, _end_text(line, view), arm_style.color(line.arm.key, view.dark)) for line in means]
+    named = means if len(means) <= _NAMED_AT_MOST else [max(means, key=lambda line: line.last), means[-1]]
+    ends = [(line.last * scale, _end_text(line, view), arm_style.color(line.arm.key, view.dark)) for line in named]
     if view.teacher is not None and view.quantity == "accuracy":
         ink = theme.INK_DARK if view.dark else theme.INK
         ends.append((view.teacher * 100, lines.end_text("Teacher", units.percent(view.teacher, 3)), ink))

@@ -11,31 +11,22 @@ from distill_core import units
 from distill_core.figures import arm_style, lines, theme
 from distill_core.figures.curves import PLOT_PX
 from distill_core.figures.lines import XAxis
-from distill_core.tables_training import arm_title
-
-TERMS = {
-    "loss": "Sum",
-    "soft": "Soft targets",
-    "hard": "Labels",
-    "cosine": "Cosine",
-    "hidden": "Hidden states",
-    "attention": "Attention",
-    "relations": "Relations",
-}
+from distill_core.tables_training import TERM_TITLES, arm_title
 
 
 def draw(frame: pd.DataFrame, weights: Mapping[str, float], *, x: XAxis = "examples", dark: bool = False) -> go.Figure:
     """The terms of the arm that learns now, or learned last. `weights`: the weight of each term in the sum."""
     arm = current_arm(frame)
     own = frame[frame["arm"] == arm]
-    found = {name: line for name in TERMS for line in lines.lines(own, name, "train", x)}
+    found = {name: line for name in TERM_TITLES for line in lines.lines(own, name, "train", x)}
     if not found:
         return theme.empty("No loss yet", "The first point comes with the first training step.")
     data, ends = [], []
     for name, line in found.items():
         color = arm_style.term_color(name, dark)
         hovers = [
-            f"{TERMS[name]}: {units.significant(y)} nats after {x:,.0f}" for x, y in zip(line.xs, line.ys, strict=True)
+            f"{TERM_TITLES[name]}: {units.significant(y)} nats after {x:,.0f}"
+            for x, y in zip(line.xs, line.ys, strict=True)
         ]
         trace = lines.trace(line, color, hovers)
         trace["line"]["dash"] = "solid" if name == "loss" else "dot" if name == "hard" else "dashdot"
@@ -59,7 +50,7 @@ def current_arm(frame: pd.DataFrame) -> str:
 
 def _label(name: str, value: float, weights: Mapping[str, float]) -> str:
     weight = f"{units.significant(weights[name], 2)} × " if name in weights else ""
-    return lines.end_text(TERMS[name], f"{weight}{units.significant(value, 2)}")
+    return lines.end_text(TERM_TITLES[name], f"{weight}{units.significant(value, 2)}")
 
 
 def _claim(found: Mapping[str, lines.Line]) -> str:

@@ -92,7 +92,7 @@ def _weights(run: Run) -> dict[str, float]:
     spec = run.spec()
     if not isinstance(spec, DistillSpec):
         return {}
-    return {name: getattr(spec, name) for name in loss_terms.TERMS if name != "loss"}
+    return {name: getattr(spec, name) for name in tables_training.TERM_TITLES if name != "loss"}
 
 
 def _card(run: Run, frame: pd.DataFrame) -> None:
@@ -130,9 +130,8 @@ def _metrics(student: pd.Series) -> None:
         ("Parameters", units.millions(student["params"]), "Exact: counted in the student that was trained."),
         ("Time a text", units.milliseconds(student["latency_ms_p50"]),
          "Median (p50) of one text at a time, teacher and student measured in turns."),
-        ("Training", f"{units.significant(student['train_s'], 2)} s", "Seconds of optimization alone."),
     )  # fmt: skip
-    with st.grid(4, min_column_width=130, gap="small"):
+    with st.grid(3, min_column_width=150, gap="small"):
         for label, value, sentence in cards:
             st.metric(label, value, help=sentence, border=True)
 

@@ -116,6 +116,13 @@ def test_one_point_is_a_mark() -> None:
     assert figure.data[0].mode == "lines+markers"
 
 
+def test_of_many_lines_the_best_and_the_newest_are_named() -> None:
+    values = {f"temperature {n}": [0.5, 0.6 + n / 100] for n in (9, *range(1, 8))}
+    figure = curves.draw(frame_of(values), View())
+    assert len(figure.data) == 8
+    assert set(notes(figure)) == {"Temperature 9<br><b>69 %</b>", "Temperature 7<br><b>67 %</b>"}
+
+
 def test_dark_ink() -> None:
     figure = curves.draw(frame_of({"distilled": [0.6, 0.8]}), View(teacher=0.9, dark=True))
     assert figure.layout.shapes[0].line.color == theme.INK_DARK
@@ -138,7 +145,8 @@ def test_names_of_curves(name: str, arm: Arm) -> None:
 
 def test_titles_of_arms() -> None:
     assert Arm("pretrained", 2000, 1).title == "Fine-tuned, 2,000 texts"
-    assert Arm("no soft").title == "No soft"
+    assert Arm("no soft").title == "Without soft targets"
+    assert Arm("temperature 2").title == "Temperature 2"
 
 
 def test_end_labels_keep_apart_and_inside() -> None:
