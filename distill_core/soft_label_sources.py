@@ -16,7 +16,7 @@ from distill_core.results import DistillResult, FinetuneResult
 from distill_core.runs import Run
 from distill_core.specs import DistillSpec, FinetuneSpec
 from distill_core.tables_predictions import Version, version
-from distill_core.tables_training import ARM_TITLES
+from distill_core.tables_training import arm_title
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Student:
 
     @property
     def label(self) -> str:
-        return f"{ARM_TITLES.get(self.arm, self.arm)} · {self.run.id}"
+        return f"{arm_title(self.arm)} · {self.run.id}"
 
 
 def source_of(run: Run) -> Source | None:
@@ -84,7 +84,7 @@ def _source(path: Path, versions: tuple[Version, ...]) -> Source | None:
         return None
     if not isinstance(spec, FinetuneSpec | DistillSpec):
         return None
-    spoke = _arms(run)
+    spoke = _arms(run, len(result.label_names))
     found = Source(
         run, run_list.title(spec), spec.dataset, result.label_names, tables_predictions.teacher_arm(spoke), spoke,
         _saved(result) if versions[2] != (0, 0) else None,
@@ -93,12 +93,14 @@ def _source(path: Path, versions: tuple[Version, ...]) -> Source | None:
     return found if found.has_examples or found.can_read else None
 
 
-def _arms(run: Run) -> tuple[str, ...]:
-    """Who spoke, from the file's header alone."""
+def _arms(run: Run, classes: int) -> tuple[str, ...]:
+    """Who spoke about exactly these classes, from the file's header alone."""
     try:
-        return tables_predictions.arms_among(pq.read_schema(run.predictions_file).names)
+        names = pq.read_schema(run.predictions_file).names
     except (OSError, pa.ArrowException, ValueError):
         return ()
+    found = tables_predictions.arms_among(names)
+    return tuple(arm for arm in found if sum(name.startswith(f"{arm}: logit ") for name in names) == classes)
 
 
 def _saved(result: FinetuneResult | DistillResult) -> str | None:

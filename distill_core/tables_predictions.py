@@ -59,6 +59,8 @@ def _read(path: Path, _: Version) -> pd.DataFrame:
         raise RunError(f"The predictions of run {run.id} are damaged.", "Delete the run and train again.") from error
     if LABEL not in frame.columns or not arms(frame) or frame.empty:
         raise RunError(f"The predictions of run {run.id} hold no logits.", "Delete the run and train again.")
+    if not frame[LABEL].isin(range(logits(frame, arms(frame)[0]).shape[1])).all():
+        raise RunError(f"The predictions of run {run.id} hold a label without a class.", "Delete it and train again.")
     columns = [name for name in frame.columns if _COLUMN.fullmatch(str(name))]
     texts = _texts(frame, run)
     here = texts.notna()

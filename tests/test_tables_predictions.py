@@ -60,6 +60,22 @@ def test_a_file_of_another_kind_is_a_run_error(store: RunStore) -> None:
         tables_predictions.logits_of(run)
 
 
+def test_a_label_without_a_class_is_a_run_error(store: RunStore) -> None:
+    run = sample_training.finetune_run(store)
+    frame = sample.keep(run, {"pretrained": sample.logits()})
+    frame.assign(label=7).to_parquet(run.predictions_file)
+    with pytest.raises(RunError, match="label without a class"):
+        tables_predictions.logits_of(run)
+
+
+def test_predictions_of_other_classes_than_the_results_are_left_out(store: RunStore) -> None:
+    run = sample_training.finetune_run(store)  # two classes by its result
+    sample.keep(run, {"pretrained": sample.logits()})
+    source = soft_label_sources.source_of(run)
+    assert source is not None
+    assert not source.has_examples
+
+
 def test_an_unknown_arm_is_refused(store: RunStore) -> None:
     frame = tables_predictions.logits_of(sample.topics_teacher(store))
     with pytest.raises(RunError, match="Known: pretrained"):

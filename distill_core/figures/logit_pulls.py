@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from distill_core import tables_soft_labels, units
 from distill_core.figures import arm_style, class_panels, theme
 from distill_core.figures.class_panels import Panel, Scale
-from distill_core.figures.loss_terms import TERMS
+from distill_core.tables_training import TERM_TITLES
 
 _SMALL = 0.005  # pulls below this show as nothing
 _ROOM = 0.6  # behind the longest bar, for its text
@@ -59,7 +59,7 @@ def _panel(rows: pd.DataFrame, term: str, dark: bool) -> Panel:
     pulls = [0.0 - float(value) for value in rows[term]]
     color = arm_style.term_color(term, dark)
     return Panel(
-        heading=TERMS[term].replace(" ", "<br>"),
+        heading=TERM_TITLES[term].replace(" ", "<br>"),
         note="",
         values=pulls,
         texts=[_signed(pull) for pull in pulls],

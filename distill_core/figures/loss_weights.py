@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import arm_style, theme
-from distill_core.figures.loss_terms import TERMS
+from distill_core.tables_training import TERM_TITLES
 
 ROW_PX = 44
 _NOT_HERE = "needs hidden states, not on this page"
@@ -24,7 +24,7 @@ def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     values = frame.set_index("term")
     if frame.empty or not (values["weight"].fillna(0) > 0).any():
         return theme.empty("Both weights are 0: nothing would be learned", "Raise the weight of one of the terms.")
-    names = [TERMS[str(term)] for term in values.index]
+    names = [TERM_TITLES[str(term)] for term in values.index]
     longest = max(float(values[name].max()) for name in ("value", "weighted")) or 1.0
     ink = theme.INK_DARK if dark else theme.INK
     data = [_outlines(values, names, dark), *_fillings(values, names, dark), _ends(values, names, ink)]
@@ -64,12 +64,12 @@ def _fillings(values: pd.DataFrame, names: list[str], dark: bool) -> list[dict[s
     for term in _HOVER:
         added = _number(values["weighted"], term) or 0.0
         sentence = (
-            f"{TERMS[term]}: {_HOVER[term]}<br>{units.significant(values['weight'][term], 2)} × "
+            f"{TERM_TITLES[term]}: {_HOVER[term]}<br>{units.significant(values['weight'][term], 2)} × "
             f"{units.significant(values['value'][term])} = {units.significant(added)} nats"
         )
         traces.append(
             {
-                "type": "bar", "orientation": "h", "y": [TERMS[term], TERMS["loss"]], "x": [added, added],
+                "type": "bar", "orientation": "h", "y": [TERM_TITLES[term], TERM_TITLES["loss"]], "x": [added, added],
                 "base": [0, start], "offset": -0.32, "width": 0.64, "hoverinfo": "text",
                 "hovertext": [sentence, sentence],
                 "marker": {"color": arm_style.term_color(term, dark), "cornerradius": 3},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -40,6 +42,17 @@ def title(frame: pd.DataFrame, temperature: float) -> str:
     if len(others) == 1:
         return f"{at} {hidden} to {theme.safe(top['class'])}, the hard label nothing"
     return f"{at} {hidden} to the other classes, most to {theme.safe(top['class'])}"
+
+
+def entropy_sentence(frame: pd.DataFrame, temperature: float) -> str:
+    """The entropies in both units, and the most that so many classes allow."""
+    names = {"hard": "hard label", "tau_1": "τ = 1", "softened": f"τ = {temperature:g}"}
+    bits = {name: tables_soft_labels.entropy_bits(frame[column]) for column, name in names.items()}
+    known = "; ".join(
+        f"{name} {_bits(value)} bits ({_bits(value * NATS_PER_BIT)} nats)".replace("&lt;", "<")
+        for name, value in bits.items()
+    )
+    return f"Entropy: {known}. {len(frame)} classes allow {math.log2(len(frame)):.2f} bits at most."
 
 
 def share_text(share: float) -> str:

@@ -25,12 +25,11 @@ def logits(run: Run, text: str) -> Array:
     return _logits(str(run.path), clean(text))
 
 
-@st.cache_data(max_entries=512, show_spinner=False)
+@st.cache_data(max_entries=512, show_spinner="The model reads the text; the first time it takes some seconds")
 def _logits(path: str, text: str) -> Array:
     from distill_core import inference
 
-    with st.spinner("The model reads the text; the first time it takes a few seconds"):
-        return inference.logits(_model(path), text)
+    return inference.logits(_model(path), text)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

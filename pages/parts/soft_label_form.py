@@ -33,7 +33,7 @@ GROUP_HELP = (
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TaughtText:
     """A text as the teacher sees it. `source` is None where the logits were set by hand; `origin` is their provenance.
 
     `text` is empty for an imaginary one; `typed` says that the visitor wrote it.
@@ -56,7 +56,7 @@ def teachers() -> list[Source]:
     return [*recorded, *soft_label_sources.teachers(stored_runs.own_of("finetune", "distill"))]
 
 
-def lesson() -> Lesson | None:
+def taught_text() -> TaughtText | None:
     """Teacher and text; None, with the reason on the page, where there is nothing to show. Raises DistillError."""
     found = {source.label: source for source in teachers()}
     if not found:
@@ -90,7 +90,7 @@ def weight(label: str, key: str) -> float:
 # ── where the teacher's logits come from ─────────────────────────────────────────────────────────────────────────
 
 
-def _by_hand(row: DeltaGenerator) -> Lesson:
+def _by_hand(row: DeltaGenerator) -> TaughtText:
     names = tuple(HAND_LOGITS)
     label = row.selectbox("Hard label", names, key="sl_label", bind="query-params")
     logits = []
@@ -100,10 +100,10 @@ def _by_hand(row: DeltaGenerator) -> Lesson:
             logits.append(
                 st.slider(f"Logit of {name}", -6.0, 10.0, start, 0.5, "%.1f", key=key, bind="query-params")
             )  # fmt: skip
-    return Lesson(names, names.index(label), np.array(logits), HAND_BADGE)
+    return TaughtText(names, names.index(label), np.array(logits), HAND_BADGE)
 
 
-def _of_run(source: Source, row: DeltaGenerator) -> Lesson | None:
+def _of_run(source: Source, row: DeltaGenerator) -> TaughtText | None:
     options = [*(GROUPS if source.has_examples else ()), *([OWN] if source.can_read else [])]
     chosen = row.segmented_control(
         "Teacher's answer", options, default=options[0], required=True, key="sl_texts",
@@ -112,7 +112,7 @@ def _of_run(source: Source, row: DeltaGenerator) -> Lesson | None:
     return _typed(source, row) if chosen == OWN else _example(source, GROUPS[chosen], row)
 
 
-def _typed(source: Source, row: DeltaGenerator) -> Lesson:
+def _typed(source: Source, row: DeltaGenerator) -> TaughtText:
     text = st.text_area(
         "Your text", EXAMPLES.get(source.dataset, EXAMPLE), height=80, max_chars=inference.MAX_CHARS, key="sl_text",
         bind="query-params",
@@ -125,10 +125,10 @@ def _typed(source: Source, row: DeltaGenerator) -> Lesson:
     )  # fmt: skip
     place = names.index(label) if label in names else int(logits.argmax())
     origin = f":blue-badge[measured] just now, by the model of run {source.run.id} on one CPU thread"
-    return Lesson(names, place, logits, origin, source, text, typed=True)
+    return TaughtText(names, place, logits, origin, source, text, typed=True)
 
 
-def _example(source: Source, group: Group, row: DeltaGenerator) -> Lesson | None:
+def _example(source: Source, group: Group, row: DeltaGenerator) -> TaughtText | None:
     frame = tables_predictions.logits_of(source.run)
     rows = tables_predictions.examples(frame, str(source.arm), group)
     if not rows:
@@ -140,7 +140,7 @@ def _example(source: Source, group: Group, row: DeltaGenerator) -> Lesson | None
     _quote(str(text), bool(here), names[int(label)])
     origin = provenance.measured(source.run, stored_runs.is_recorded(source.run))
     logits = tables_predictions.logits(frame, str(source.arm))[place]
-    return Lesson(names, int(label), logits, origin, source, str(text))
+    return TaughtText(names, int(label), logits, origin, source, str(text))
 
 
 def _number(count: int, row: DeltaGenerator) -> int:
@@ -163,7 +163,7 @@ def _quote(text: str, here: bool, label: str) -> None:
 # ── the student ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def student(asked: Lesson) -> tuple[Array, str]:
+def student(asked: TaughtText) -> tuple[Array, str]:
     """Logits of the chosen student on the same text, and where they come from. Raises DistillError."""
     found = {one.label: one for one in _students(asked)}
     chosen = st.selectbox("Student", [*found, NOTHING, WRONG], key="sl_student", bind="query-params")
@@ -182,7 +182,7 @@ def student(asked: Lesson) -> tuple[Array, str]:
     return soft_labels.sure_of(wrong, classes, share / 100), HAND_BADGE
 
 
-def _students(asked: Lesson) -> list[soft_label_sources.Student]:
+def _students(asked: TaughtText) -> list[soft_label_sources.Student]:
     """The teacher's students that can speak about this text."""
     if asked.source is None:
         return []

@@ -19,12 +19,18 @@ SEEN = (
     "may raise a class that the label alone would push down."
 )
 CODE = (
-    "p, q = softmax(teacher / tau), softmax(student / tau)\n"
-    "soft_loss = tau**2 * sum(p * (log(p) - log(q)))\n"
-    "hard_loss = -log(softmax(student)[label])\n"
-    "soft_gradient = tau * (q - p)                  # on the student's logits\n"
-    "hard_gradient = softmax(student) - one_hot(label)"
+    "p = softmax(teacher / tau)\n"
+    "q = softmax(student / tau)\n"
+    "q_1 = softmax(student)\n"
+    "soft_loss = tau**2 * sum(p * log(p / q))\n"
+    "hard_loss = -log(q_1[label])\n"
+    "soft_gradient = tau * (q - p)\n"
+    "hard_gradient = q_1 - one_hot(label)"
 )
+
+
+_NUMBER = st.column_config.NumberColumn
+_MOST_TAU = 10.0  # where the slider of Distill ends
 
 
 def distributions(scene: Scene) -> None:
@@ -53,8 +59,9 @@ def numbers(scene: Scene) -> None:
     """All numbers of the page, folded, to take away."""
     frame = tables_soft_labels.numbers(scene)
     with st.expander("The numbers", icon=":material/table:"):
+        st.caption(soft_labels.entropy_sentence(tables_soft_labels.distributions(scene), scene.temperature))
         st.dataframe(
-            frame, hide_index=True, key="sl_table", placeholder="n/a",
+            frame, hide_index=True, key="sl_table", placeholder="n/a", column_config=_columns(scene),
             alt="Shares, logits and gradients of each class",
         )  # fmt: skip
         st.download_button(
@@ -63,16 +70,34 @@ def numbers(scene: Scene) -> None:
         )  # fmt: skip
 
 
+def _columns(scene: Scene) -> dict[str, object]:
+    """Headings in words; the file keeps the names with their units."""
+    share, logit = partial(_NUMBER, format="percent"), partial(_NUMBER, format="%.2f")
+    gradient = partial(_NUMBER, format="%.3f", help="∂L/∂z of the weighted term, nats per logit")
+    return {
+        "class": st.column_config.TextColumn(pinned=True),
+        "hard_label": share("hard label"),
+        "teacher_logit": logit("teacher's logit"),
+        "teacher_share_tau_1": share("teacher, τ = 1"),
+        f"teacher_share_tau_{scene.temperature:g}": share(f"teacher, τ = {scene.temperature:g}"),
+        "student_logit": logit("student's logit"),
+        "student_share_tau_1": share("student, τ = 1"),
+        "gradient_soft_nats_per_logit": gradient("∂L/∂z, soft targets"),
+        "gradient_hard_nats_per_logit": gradient("∂L/∂z, labels"),
+        "gradient_sum_nats_per_logit": gradient("∂L/∂z, sum"),
+    }
+
+
 def formula(scene: Scene) -> str:
-    """The loss and its gradient as LaTeX, with the weights and the temperature as they stand."""
+    """The loss and its gradient on the student's logits z, as LaTeX, with the weights and the temperature as set."""
     soft, hard, tau = f"{scene.soft:g}", f"{scene.hard:g}", f"{scene.temperature:g}"
     return (
         r"\begin{aligned}"
-        rf"\mathcal{{L}} &= {soft}\cdot {tau}^2\,\mathrm{{KL}}(p \,\|\, q) + {hard}\cdot(-\log q^{{(1)}}_y) \\"
-        rf"\frac{{\partial\mathcal{{L}}}}{{\partial z_c}} &= {soft}\cdot {tau}\,(q_c - p_c) + "
-        rf"{hard}\cdot(q^{{(1)}}_c - y_c) \\"
-        rf"p &= \mathrm{{softmax}}(z^{{T}}/{tau}) \qquad q = \mathrm{{softmax}}(z^{{S}}/{tau}) \qquad "
-        r"q^{(1)} = \mathrm{softmax}(z^{S})"
+        rf"\mathcal{{L}} &= {soft}\cdot {tau}^2\,\mathrm{{KL}}(p \,\|\, q) + {hard}\,\mathrm{{CE}}(y, q^1) \\"
+        rf"\tfrac{{\partial\mathcal{{L}}}}{{\partial z}} &= {soft}\cdot {tau}\,(q - p) + {hard}\,(q^1 - y) \\"
+        rf"p &= \mathrm{{softmax}}(z_T / {tau}) \\"
+        rf"q &= \mathrm{{softmax}}(z / {tau}) \\"
+        r"q^1 &= \mathrm{softmax}(z)"
         r"\end{aligned}"
     )
 
@@ -81,7 +106,9 @@ def next_step(scene: Scene, source: Source | None) -> None:
     """On to Distill, with teacher, temperature and weights."""
     if not (Path(__file__).parent.parent / "distil.py").exists():
         return
-    query = {"d_tau": str(scene.temperature), "d_soft": str(scene.soft), "d_hard": str(scene.hard)}
+    tau = min(scene.temperature, _MOST_TAU)
+    query = {"d_tau": str(tau), "d_soft": str(scene.soft), "d_hard": str(scene.hard)}
     if source is not None:
         query["teacher"] = source.teacher_ref or f"run:{source.run.id}"
-    page.next_step("pages/distil.py", "Distill with these settings", query)
+    limit = "" if tau == scene.temperature else f" (τ = {tau:g} at most)"
+    page.next_step("pages/distil.py", f"Distill with these settings{limit}", query)

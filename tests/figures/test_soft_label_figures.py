@@ -59,6 +59,12 @@ def test_the_title_for_two_classes() -> None:
     assert soft_labels.title(frame, 4.0) == "At τ = 4 the teacher gives 32 % to positive, the hard label nothing"
 
 
+def test_entropies_come_in_both_units() -> None:
+    sentence = soft_labels.entropy_sentence(tables_soft_labels.distributions(scene()), 4.0)
+    assert "hard label 0 bits (0 nats); τ = 1 0.33 bits (0.23 nats); τ = 4 1.88 bits (1.30 nats)" in sentence
+    assert "5 classes allow 2.32 bits at most" in sentence
+
+
 def test_tiny_shares_are_not_called_nothing() -> None:
     assert soft_labels.share_text(0.0) == "0 %"
     assert soft_labels.share_text(1e-6) == "&lt; 0.1 %"

@@ -104,7 +104,7 @@ def test_the_sliders_move_the_loss_and_the_formula(teacher: Run) -> None:
     app = open_page(PAGE)
     app.slider(key="sl_soft").set_value(0.0).run()
     assert "The soft targets make up 0 % of a loss of 0.805 nats" in texts(app)
-    assert r"0.5\cdot(-\log q" in app.latex[0].value
+    assert r"0.5\,\mathrm{CE}(y, q^1)" in app.latex[0].value
     app.slider(key="sl_hard").set_value(0.0).run()
     assert not app.exception
     assert "Both weights are 0: nothing would be learned" in texts(app)
@@ -117,6 +117,13 @@ def test_the_link_to_distill_carries_everything(teacher: Run) -> None:
     app.slider(key="sl_soft").set_value(0.9).run()
     assert link(app).page == "distill"
     assert link(app).query_string == f"d_tau=8.0&d_soft=0.9&d_hard=0.5&teacher=run%3A{teacher.id}"
+
+
+def test_a_temperature_beyond_distills_own_is_cut(teacher: Run) -> None:
+    app = open_page(PAGE, sl_tau="20")
+    (cut,) = [one.proto for one in app.get("page_link") if "Distill with" in one.proto.label]
+    assert cut.label == "Distill with these settings (τ = 10 at most)"
+    assert "d_tau=10.0" in cut.query_string
 
 
 def test_students_of_this_teacher_can_be_chosen(teacher: Run) -> None:
