@@ -53,7 +53,7 @@ _STUDENT_MEASURES = (
     "params_saved", "accuracy", "ci_low", "ci_high", "retained", "retained_low", "retained_high", "speedup",
     "latency_ms_p50", "latency_ms_p95", "agreement", "kl_to_teacher", "train_s",
 )  # fmt: skip
-STUDENT_COLUMNS = ("arm", "title", "label", *_STUDENT_COUNTS, *_STUDENT_MEASURES, "source")
+STUDENT_COLUMNS = ("arm", "title", "label", "curve", *_STUDENT_COUNTS, *_STUDENT_MEASURES, "source")
 CLAIM_COLUMNS = ("key", "title", "measured", "low", "high", "published", "claim", "published_source", "source")
 
 
@@ -75,7 +75,10 @@ def finetune_frame(run: Run) -> pd.DataFrame:
 
 
 def students_frame(run: Run) -> pd.DataFrame:
-    """The teacher's row, then one row a student (STUDENT_COLUMNS); empty while the teacher is not measured yet."""
+    """The teacher's row, then one row a student (STUDENT_COLUMNS); empty while the teacher is not measured yet.
+
+    `label` tells seeds apart; `curve` is the student's name among the run's points.
+    """
     result = run.result()
     if not isinstance(result, DistillResult) or result.teacher is None:
         return _typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
@@ -89,6 +92,7 @@ def students_frame(run: Run) -> pd.DataFrame:
         records.append(
             {
                 **_report(student), "title": title, "label": f"{title}, seed {student.seed}" if several else title,
+                "curve": f"{student.arm}-{student.seed}" if several else student.arm,
                 "retained_low": low, "retained_high": high, "source": source,
             }
         )  # fmt: skip

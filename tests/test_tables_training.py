@@ -72,6 +72,7 @@ def test_seeds_and_free_arm_names_stay_apart(store: RunStore) -> None:
     students = (sample.student("no soft", seed=0), sample.student("no soft", seed=1))
     frame = tables.students_frame(sample.distill_run(store, "minilm", students=students))
     assert list(frame["label"]) == ["Teacher", "Without soft targets, seed 0", "Without soft targets, seed 1"]
+    assert list(frame["curve"][1:]) == ["no soft-0", "no soft-1"]
 
 
 def test_claims_come_from_the_papers_own_tables(store: RunStore) -> None:

@@ -15,17 +15,17 @@ _COLORS = {
     "distilled": ("#CC3311", "#EE6644"),
     "init-only": ("#B8860B", "#DDAA33"),
     "scratch-distilled": ("#AA4499", "#CC77BB"),
-    "all": (theme.INK, theme.INK_DARK),
+    "all": ("#CC3311", "#EE6644"),
     "random init": ("#5F6B76", "#A9B2BA"),
     "scratch": ("#5F6B76", "#A9B2BA"),
 }
 # the terms of the distillation loss
 _TERMS = {
     "loss": ("#1E2A35", "#E4EAF0"),
-    "soft": ("#CC3311", "#EE6644"),
+    "soft": ("#AA4499", "#CC77BB"),
     "hard": ("#2F6DA8", "#7FB4E6"),
     "cosine": ("#009988", "#22BBAA"),
-    "hidden": ("#AA4499", "#CC77BB"),
+    "hidden": ("#332288", "#8F7FE0"),
     "attention": ("#B8860B", "#DDAA33"),
     "relations": ("#5F6B76", "#A9B2BA"),
 }

@@ -58,23 +58,25 @@ def show(run: Run) -> None:
         if run.environment() is not None:
             provenance.caption(provenance.measured(run))
         return
-    _card(run, frame)
+    curve = _card(run, frame)
     folded = st.expander("How it learned", icon=":material/show_chart:", key="d_learned", on_change="rerun")
     if folded.open:
         with folded:
-            _learning(run, frame)
+            _learning(run, frame, curve)
 
 
-def _learning(run: Run, frame: pd.DataFrame) -> None:
-    """Curves with the teacher dashed, the terms of the loss, and some texts as both see them."""
+def _learning(run: Run, frame: pd.DataFrame, curve: str = "") -> None:
+    """Curves with the teacher dashed; the terms of the loss and some texts as both see them, for one curve or the
+    newest."""
     points, dark = run_panel.curves(run), page.is_dark()
     x, quantity = _pickers() if len(points) else ("examples", "accuracy")
     teacher = tables_training.teacher_accuracy(frame)
     page.chart(curves.draw(points, curves.View(quantity, x, teacher, dark)), "d_fig_curves")
-    page.chart(loss_terms.draw(points, _weights(run), x=x, dark=dark), "d_fig_terms")
+    own = points[points["arm"] == curve] if curve else points
+    page.chart(loss_terms.draw(own, _weights(run), x=x, dark=dark), "d_fig_terms")
     result = run.result()
     if isinstance(result, DistillResult) and result.sample_texts:
-        page.chart(samples.draw(points, result, dark=dark), "d_fig_samples")
+        page.chart(samples.draw(own, result, dark=dark), "d_fig_samples")
 
 
 def _pickers() -> tuple[str, str]:
@@ -95,8 +97,9 @@ def _weights(run: Run) -> dict[str, float]:
     return {name: getattr(spec, name) for name in tables_training.TERM_TITLES if name != "loss"}
 
 
-def _card(run: Run, frame: pd.DataFrame) -> None:
-    """Size, speed and accuracy beside the published claims; agreement and errors; the numbers."""
+def _card(run: Run, frame: pd.DataFrame) -> str:
+    """Size, speed and accuracy beside the published claims; agreement and errors; the numbers. Returns the curve of
+    the student that was chosen."""
     dark = page.is_dark()
     found = tables_training.students(frame)
     chosen = _choose(list(found["label"]))
@@ -104,13 +107,14 @@ def _card(run: Run, frame: pd.DataFrame) -> None:
     page.chart(claims.draw(tables_training.claims_frame(frame, chosen), arm=arm, dark=dark), "d_fig_claims")
     provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), provenance.PUBLISHED + ": ◇")
     if found.empty:
-        return
+        return ""
     _metrics(found[found["label"] == chosen].iloc[0])
     grid = st.grid(2, min_column_width=340, gap="medium")
     for key, draw in (("d_fig_students", students.draw), ("d_fig_errors", errors.draw)):
         with grid.cell():
             page.chart(draw(frame, dark=dark), key)
     _table(run, frame)
+    return str(found.loc[found["label"] == chosen, "curve"].iloc[0])
 
 
 def _choose(labels: list[str]) -> str:

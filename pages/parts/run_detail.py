@@ -91,7 +91,8 @@ def _asked(run: Run) -> None:
         st.caption("The request cannot be read.")
         return
     spec = run.spec()
-    st.code(spec.model_dump_json(indent=1, exclude_defaults=True), language="json")
+    asked = {"kind": spec.kind, **spec.model_dump(mode="json", exclude_defaults=True)}
+    st.code(json.dumps(asked, indent=1, ensure_ascii=False), language="json")
     st.caption("Settings that are not listed keep their defaults. `python -m distill_core run SPEC.json` repeats it.")
 
 

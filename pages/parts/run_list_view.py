@@ -6,7 +6,6 @@ import pandas as pd
 import streamlit as st
 
 from distill_core import run_list
-from distill_core.results import LIVE
 from pages.parts import run_panel, stored_runs
 
 SHOWN = 200
@@ -14,9 +13,9 @@ _SHOWN_IDS = "r_shown_ids"
 STATES = ("queued", "running", "paused", "done", "failed", "stopped", "lost", "damaged")
 COLUMNS = {
     "id": st.column_config.TextColumn("run", pinned=True),
+    "state": "state",
     "title": "what",
     "kind": "kind",
-    "state": "state",
     "started": st.column_config.DatetimeColumn("started", format="D MMM YYYY, HH:mm"),
     "duration_s": st.column_config.NumberColumn("took (s)", format="%.0f"),
     "device": "device",
@@ -32,6 +31,7 @@ def show() -> None:
             bind="query-params",
         )  # fmt: skip
         states = st.pills("State", STATES, selection_mode="multi", key="r_state", bind="query-params")
+        st.button("Refresh", icon=":material/refresh:", key="r_refresh")
     frame = _frame()
     if kinds:
         frame = frame[frame["kind"].isin([run_list.KINDS[kind] for kind in kinds])]
@@ -61,8 +61,6 @@ def _frame() -> pd.DataFrame:
     newest = list(reversed(own))[:SHOWN]
     if len(own) > SHOWN:
         st.caption(f"The newest {SHOWN} of {len(own):,} runs.")
-    if any(run.state().state in LIVE for run in newest):
-        st.button("Refresh", icon=":material/refresh:", key="r_refresh")
     return run_list.runs_frame([*newest, *reversed(stored_runs.RECORDED.list())])
 
 

@@ -141,6 +141,7 @@ def status(run: Run) -> None:
         show_damage(run)
     elif state.state != "done":
         _ended(run, state)
+        log(run)
 
 
 def _bar(run: Run, state: State) -> None:
@@ -207,7 +208,6 @@ def _ended(run: Run, state: State) -> None:
     show(" ".join(said) or "Nothing more is known.", title=title)
     if state.state != "damaged" and not stored_runs.is_recorded(run):
         _button(run, "resume", "Resume", "restart_alt")
-    log(run)
 
 
 def log(run: Run) -> None:

@@ -37,7 +37,8 @@ def test_one_run_in_full() -> None:
     assert "Fine-tune: Mine <b>x</b> ![i](http://a/b.png)" in shown
     assert r"\!\[i\]" in "\n".join(element.value for element in app.markdown)  # escaped: no image is loaded
     assert "took 3 min" in shown
-    assert '"kind": "finetune"' in shown or '"title": "Mine' in shown
+    assert '"kind": "finetune"' in shown
+    assert '"title": "Mine' in shown
     assert app.get("download_button")
 
 
