@@ -40,7 +40,7 @@ def title(frame: pd.DataFrame, temperature: float) -> str:
         )
     hidden = share_text(float(others["softened"].sum()))
     if len(others) == 1:
-        return f"{at} {hidden} to {theme.safe(top['class'])}, the hard label nothing"
+        return f"{at} {hidden} to {theme.safe(top['class'])}, the hard label 0 %"
     return f"{at} {hidden} to the other classes, most to {theme.safe(top['class'])}"
 
 
@@ -49,7 +49,7 @@ def entropy_sentence(frame: pd.DataFrame, temperature: float) -> str:
     names = {"hard": "hard label", "tau_1": "τ = 1", "softened": f"τ = {temperature:g}"}
     bits = {name: tables_soft_labels.entropy_bits(frame[column]) for column, name in names.items()}
     known = "; ".join(
-        f"{name} {_bits(value)} bits ({_bits(value * NATS_PER_BIT)} nats)".replace("&lt;", "<")
+        f"{name}: {_bits(value)} bits ({_bits(value * NATS_PER_BIT)} nats)".replace("&lt;", "<")
         for name, value in bits.items()
     )
     return f"Entropy: {known}. {len(frame)} classes allow {math.log2(len(frame)):.2f} bits at most."

@@ -105,10 +105,12 @@ def _by_hand(row: DeltaGenerator) -> TaughtText:
 
 def _of_run(source: Source, row: DeltaGenerator) -> TaughtText | None:
     options = [*(GROUPS if source.has_examples else ()), *([OWN] if source.can_read else [])]
-    chosen = row.segmented_control(
-        "Teacher's answer", options, default=options[0], required=True, key="sl_texts",
-        bind="query-params", wrap=True, help=GROUP_HELP,
-    )  # fmt: skip
+    chosen = options[0]
+    if len(options) > 1:
+        chosen = row.segmented_control(
+            "Teacher's answer", options, default=chosen, required=True, key="sl_texts", bind="query-params", wrap=True,
+            help=GROUP_HELP,
+        )  # fmt: skip
     return _typed(source, row) if chosen == OWN else _example(source, GROUPS[chosen], row)
 
 

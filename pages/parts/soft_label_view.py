@@ -93,11 +93,11 @@ def formula(scene: Scene) -> str:
     soft, hard, tau = f"{scene.soft:g}", f"{scene.hard:g}", f"{scene.temperature:g}"
     return (
         r"\begin{aligned}"
-        rf"\mathcal{{L}} &= {soft}\cdot {tau}^2\,\mathrm{{KL}}(p \,\|\, q) + {hard}\,\mathrm{{CE}}(y, q^1) \\"
-        rf"\tfrac{{\partial\mathcal{{L}}}}{{\partial z}} &= {soft}\cdot {tau}\,(q - p) + {hard}\,(q^1 - y) \\"
+        rf"\mathcal{{L}} &= {soft}\cdot {tau}^2\,\mathrm{{KL}}(p \,\|\, q) + {hard}\,\mathrm{{CE}}(y, q_1) \\"
+        rf"\tfrac{{\partial\mathcal{{L}}}}{{\partial z}} &= {soft}\cdot {tau}\,(q - p) + {hard}\,(q_1 - y) \\"
         rf"p &= \mathrm{{softmax}}(z_T / {tau}) \\"
         rf"q &= \mathrm{{softmax}}(z / {tau}) \\"
-        r"q^1 &= \mathrm{softmax}(z)"
+        r"q_1 &= \mathrm{softmax}(z)"
         r"\end{aligned}"
     )
 

@@ -56,12 +56,12 @@ def test_the_title_says_when_the_teacher_contradicts_the_label() -> None:
 def test_the_title_for_two_classes() -> None:
     two = scene(label_names=("negative", "positive"), teacher=np.array([3.0, 0.0]), student=np.zeros(2))
     frame = tables_soft_labels.distributions(two)
-    assert soft_labels.title(frame, 4.0) == "At τ = 4 the teacher gives 32 % to positive, the hard label nothing"
+    assert soft_labels.title(frame, 4.0) == "At τ = 4 the teacher gives 32 % to positive, the hard label 0 %"
 
 
 def test_entropies_come_in_both_units() -> None:
     sentence = soft_labels.entropy_sentence(tables_soft_labels.distributions(scene()), 4.0)
-    assert "hard label 0 bits (0 nats); τ = 1 0.33 bits (0.23 nats); τ = 4 1.88 bits (1.30 nats)" in sentence
+    assert "hard label: 0 bits (0 nats); τ = 1: 0.33 bits (0.23 nats); τ = 4: 1.88 bits (1.30 nats)" in sentence
     assert "5 classes allow 2.32 bits at most" in sentence
 
 

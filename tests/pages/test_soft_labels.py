@@ -104,7 +104,7 @@ def test_the_sliders_move_the_loss_and_the_formula(teacher: Run) -> None:
     app = open_page(PAGE)
     app.slider(key="sl_soft").set_value(0.0).run()
     assert "The soft targets make up 0 % of a loss of 0.805 nats" in texts(app)
-    assert r"0.5\,\mathrm{CE}(y, q^1)" in app.latex[0].value
+    assert r"0.5\,\mathrm{CE}(y, q_1)" in app.latex[0].value
     app.slider(key="sl_hard").set_value(0.0).run()
     assert not app.exception
     assert "Both weights are 0: nothing would be learned" in texts(app)
@@ -157,7 +157,7 @@ def test_the_model_reads_a_typed_text(reader: Run) -> None:
     app.text_area(key="sl_text").set_value("one of the best films\0 of the year").run()
     assert not app.exception
     assert "on one CPU thread" in texts(app)
-    assert "the hard label nothing" in texts(app)
+    assert "the hard label 0 %" in texts(app)
     assert "No model has been fine-tuned" not in texts(app)
 
 
