@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from transformers import (
 )
 
 from distill_core import families
-from distill_core.errors import DistillError, ModelError, RunError
+from distill_core.errors import ModelError, RunError
 from distill_core.families import Family
 from distill_core.model_ref import Ref
 from distill_core.runs import RunStore
@@ -34,6 +35,9 @@ transformers.logging.set_verbosity_error()  # a fresh head is expected; tables o
 transformers.logging.disable_progress_bar()
 
 Weights = Literal["random", "pretrained", "fine-tuned"]
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
+# Names of weights that make a model what it is: embeddings and layers, in the spelling of all ten families.
+_BODY = re.compile(r"embed|\b(layer|layers|h|block|albert_layers)\.\d+\.|final_layer_norm")
 
 
 @dataclass(frozen=True)
@@ -136,9 +140,9 @@ def load(ref: Ref, store: RunStore, *, label_names: tuple[str, ...] | None = Non
     if names is not None:
         keeps_head = fine_tuned and len(names) == len(_labels(config))
         _set_labels(config, names)
-        model = _read_weights(AutoModelForSequenceClassification, checkpoint.path, config, resized=not keeps_head)
+        model = _read_weights(AutoModelForSequenceClassification, checkpoint.path, config, fresh_head=not keeps_head)
     else:
-        model = _read_weights(AutoModel, checkpoint.path, config)
+        model = _read_weights(AutoModel, checkpoint.path, config, fresh_head=True)  # some poolers are
     weights: Weights = "fine-tuned" if fine_tuned else "pretrained"
     return LoadedModel(ref, family, model, tokenizer, weights, names, checkpoint.commit)
 
@@ -220,11 +224,14 @@ def load_tokenizer(path: Path, config: PretrainedConfig) -> Any:
 
     Raises ModelError when there is none or it does not read.
     """
+    if not any((path / name).is_file() for name in _VOCABULARIES):
+        # transformers would make an empty one, to which every word is unknown
+        raise ModelError(f"There is no tokenizer in {path.name}.", "Save the tokenizer beside the model.")
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelError(
-            f"The tokenizer in {path.name} does not load: {_first_line(error)}.", "Check its files."
+            f"The tokenizer in {path.name} does not load: {_reason(error, path)}.", "Check its files."
         ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
@@ -239,27 +246,40 @@ def _read_config(path: Path) -> PretrainedConfig:
         config: PretrainedConfig = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError, StrictDataclassError) as error:
         raise ModelError(
-            f"The config in {path.name} does not load: {_first_line(error)}.", "Check config.json."
+            f"The config in {path.name} does not load: {_reason(error, path)}.", "Check config.json."
         ) from error
     return config
 
 
-def _read_weights(auto: Any, path: Path, config: PretrainedConfig, *, resized: bool = False) -> Any:
+def _read_weights(auto: Any, path: Path, config: PretrainedConfig, *, fresh_head: bool = False) -> Any:
+    """The model with all its weights from the files; with `fresh_head` only what lies above the layers may be random.
+
+    transformers fills whatever is missing with random numbers: such a model would answer, and wrongly.
+    """
     try:
-        return auto.from_pretrained(
+        model, report = auto.from_pretrained(
             path, config=config, use_safetensors=True, local_files_only=True, trust_remote_code=False,
-            ignore_mismatched_sizes=resized, dtype=torch.float32,
+            ignore_mismatched_sizes=fresh_head, dtype=torch.float32, output_loading_info=True,
         )  # fmt: skip
-    except DistillError:
-        raise
     except Exception as error:
         raise ModelError(
-            f"The weights in {path.name} do not load: {_first_line(error)}.", "Delete the folder and fetch it again."
+            f"The weights in {path.name} do not load: {_reason(error, path)}.", "Delete the folder and fetch it again."
         ) from error
+    random = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+    lost = sorted(name for name in random if not fresh_head or _BODY.search(name))
+    if lost:
+        raise ModelError(
+            f"The weights in {path.name} are not whole: {len(lost)} tensors are missing or of another size, "
+            f"for instance {lost[0]}.",
+            "Delete the folder and fetch it again.",
+        )
+    return model
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+def _reason(error: BaseException, path: Path) -> str:
+    """The first line of an error; the folder's place on this machine is nobody's business."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line.replace(str(path), path.name)[:200].rstrip(".")
 
 
 def _labels(config: PretrainedConfig) -> tuple[str, ...]:
