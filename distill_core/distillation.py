@@ -6,6 +6,7 @@ queries, keys and values) run the teacher beside the student, which costs its fo
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from distill_core import losses, students, teacher_cache
 from distill_core.device import Device
 from distill_core.errors import SpecError
+from distill_core.first_token import first_token_only
 from distill_core.models import LoadedModel
 from distill_core.specs import DistillSpec
 from distill_core.teacher_cache import TeacherOutputs
@@ -62,6 +64,9 @@ class DistillStep:
             self.vectors = (LastVectors(student.model), LastVectors(teacher.model))
             self.relation_heads = students.n_heads(student.model.config)
         self.projection = _projection(spec, student.model, teacher.model)
+        self._shortened = contextlib.ExitStack()
+        if not (spec.cosine or needs_live_teacher(spec)):
+            self._shortened.enter_context(first_token_only(student.model))  # until `close`
 
     def __call__(self, model: nn.Module, indices: Sequence[int]) -> Loss:
         rows = list(indices)
@@ -121,6 +126,7 @@ class DistillStep:
 
     def close(self, student: nn.Module) -> None:
         """Take off what was added for training: the student is saved without it."""
+        self._shortened.close()
         for hooks in self.vectors or ():
             hooks.close()
         if hasattr(student, "distill_projection"):

@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from distill_core.device import Device
+from distill_core.first_token import first_token_only
 from distill_core.settings import settings
 from distill_core.tokens import Encoded, sorted_batches
 
@@ -141,7 +142,8 @@ def _compute(
     teacher.eval()
     rows: list[Tensor | None] = [None] * len(encoded)
     states: list[Tensor | None] = [None] * len(encoded)
-    with torch.inference_mode():
+    shortened = contextlib.nullcontext() if keep_hidden else first_token_only(teacher)
+    with torch.inference_mode(), shortened:
         for indices in sorted_batches(encoded.lengths, BATCH):
             check()
             batch = encoded.batch(indices, device.torch_device)
