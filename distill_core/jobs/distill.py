@@ -134,13 +134,20 @@ class Classroom:
     predictions: Predictions
     test_texts: list[str]
 
+    @property
+    def samples(self) -> list[int]:
+        """Test texts to follow, from the one of which the teacher is least sure to the surest."""
+        by_certainty = self.teacher_test_logits.softmax(-1).amax(-1).argsort().tolist()
+        places = torch.linspace(0, len(by_certainty) - 1, min(SAMPLE_TEXTS, len(by_certainty))).tolist()
+        return [by_certainty[int(place)] for place in places]
+
     def result(self, done: list[StudentReport]) -> DistillResult:
         """The result so far."""
         return DistillResult(
             dataset=self.spec.dataset, teacher_ref=str(self.spec.teacher), label_names=self.dataset.label_names,
             teacher=self.teacher_report, teacher_pass_s=self.taught.seconds, students=tuple(done),
-            sample_texts=tuple(self.test_texts[:SAMPLE_TEXTS]),
-            teacher_probabilities=tuple(map(tuple, self.teacher_test_logits[:SAMPLE_TEXTS].softmax(-1).tolist())),
+            sample_texts=tuple(self.test_texts[index] for index in self.samples),
+            teacher_probabilities=tuple(map(tuple, self.teacher_test_logits[self.samples].softmax(-1).tolist())),
         )  # fmt: skip
 
     def teach(self, arm: Arm) -> StudentReport:
@@ -233,10 +240,11 @@ class _LiveStudent:
     """What moves while a student learns: accuracy and agreement on validation texts, and its view of some texts."""
 
     def __init__(self, student: LoadedModel, classroom: Classroom) -> None:
-        self._accuracy = LiveAccuracy(student, classroom.dataset, classroom.spec.max_length, classroom.here)
-        teacher = LiveAccuracy(classroom.teacher, classroom.dataset, classroom.spec.max_length, classroom.here)
+        length = classroom.spec.max_length
+        self._accuracy = LiveAccuracy(student, classroom.dataset, length, classroom.here)
+        teacher = LiveAccuracy(classroom.teacher, classroom.dataset, length, classroom.here)
         self._teacher_says = teacher.logits(classroom.teacher.model).argmax(-1)
-        self._samples = student.encode(classroom.test_texts[:SAMPLE_TEXTS], classroom.spec.max_length)
+        self._samples = student.encode([classroom.test_texts[index] for index in classroom.samples], length)
         self._here = classroom.here
 
     def __call__(self, model: nn.Module) -> dict[str, float]:

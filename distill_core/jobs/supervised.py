@@ -29,7 +29,8 @@ class LiveAccuracy:
     """Accuracy on a part of the validation split, for the curve that moves while a model trains."""
 
     def __init__(self, loaded: LoadedModel, dataset: Dataset, max_length: int, here: Device) -> None:
-        frame = dataset.split("validation").head(VALIDATION_TEXTS)
+        frame = dataset.split("validation")
+        frame = frame.sample(min(len(frame), VALIDATION_TEXTS), random_state=0)  # files may be sorted by label
         self._encoded = loaded.encode(frame["text"].tolist(), max_length) if len(frame) else None
         self._labels = labels_of(frame)
         self._here = here
