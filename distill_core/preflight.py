@@ -82,7 +82,7 @@ def _check_distill(spec: DistillSpec, store: RunStore) -> None:
         )
     family = families.by_model_type(str(config.get("model_type")))
     if family is not None and spec.student is None:
-        _check_layers(spec, int(config.get(family.shape.layers[0]) or 0))
+        _check_layers(spec, min(int(config.get(name) or 0) for name in family.shape.layers))
     if spec.student is not None:
         _check_trainable(spec.student, spec.max_length, store)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 from transformers import AutoModelForMaskedLM, PretrainedConfig, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from distill_core.errors import SpecError
 from distill_core.models import build_classifier, family_of
@@ -20,8 +21,8 @@ _LAYER = re.compile(r"^(.*?\b(?:layer|h|block|layers)\.)(\d+)(\..*)$")
 
 
 def n_layers(config: PretrainedConfig) -> int:
-    """Layers of a model; of each of its two stacks for T5 and BART."""
-    return int(getattr(config, family_of(config).shape.layers[0]))
+    """Layers of a model; of the shallower of its two stacks for T5 and BART."""
+    return min(int(getattr(config, name)) for name in family_of(config).shape.layers)
 
 
 def width(config: PretrainedConfig) -> int:
@@ -125,7 +126,7 @@ def _copy_layers(teacher: nn.Module, student: nn.Module, layers: Sequence[int]) 
         if match is not None:
             stack, number, rest = match.groups()
             wanted = f"{stack}{layers[int(number)]}{rest}"
-            if wanted not in source:  # T5 keeps the relative position biases of a whole stack in block 0
+            if "relative_attention_bias" in rest:  # T5 keeps those of a whole stack in block 0
                 wanted = f"{stack}0{rest}"
         target[name] = source[wanted]
     student.load_state_dict(target)
@@ -156,8 +157,13 @@ def with_lora(model: PreTrainedModel, rank: int = 8) -> Any:
     """The model with low-rank updates beside its matrices; only these and the head learn (arXiv:2106.09685)."""
     from peft import LoraConfig, TaskType, get_peft_model
 
+    prefix = model.base_model_prefix
+    linear = [name for name, module in model.base_model.named_modules(prefix=prefix)
+              if isinstance(module, nn.Linear | Conv1D)]  # fmt: skip
+    # peft knows the names of some heads; here the head is whatever is not the backbone
+    head = [name for name, module in model.named_children() if name != prefix and list(module.parameters())]
     config = LoraConfig(task_type=TaskType.SEQ_CLS, r=rank, lora_alpha=2 * rank, lora_dropout=0.05,
-                        target_modules="all-linear")  # fmt: skip
+                        target_modules=linear, modules_to_save=head)  # fmt: skip
     return get_peft_model(model, config)
 
 
