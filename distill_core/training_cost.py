@@ -7,7 +7,7 @@ without one, from a measurement on two cores of a server processor.
 
 from __future__ import annotations
 
-from distill_core import arms, datasets, run_list
+from distill_core import arms, datasets, known_splits, run_list
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
 from distill_core.runs import Run, RunStore
@@ -18,6 +18,7 @@ USUAL_PACE = 1750.0  # layer passes per second: 146 texts/s through a student of
 START_S = 8.0  # imports, the data set, the models
 BASE = Shape(12, 768)  # taken where only loading can tell
 _TRAINING_PASSES = 3
+_ADAPT_PASSES = 6  # the output layer over the vocabulary weighs as much as the six layers of MiniLM
 _VALIDATION_TEXTS = 300 * 4  # an epoch's four looks at the live curve
 _TEST_SHARE = 0.1
 _OWN_FILE_ROWS = 2000
@@ -47,20 +48,53 @@ def work(spec: FinetuneSpec | DistillSpec, store: RunStore) -> float:
 
 
 def _finetune(spec: FinetuneSpec, store: RunStore) -> float:
-    layers = _weighted_layers(spec.model, store)
-    test = _test_texts(spec)
-    trained = sum(arm in ("pretrained", "scratch") for arm in spec.arms)
-    texts = sum(_training_texts(n, spec) + test for n in spec.train_examples) * trained * spec.seeds
-    if "frozen" in spec.arms:
-        texts += max(spec.train_examples) + test  # the features are computed once
-    return layers * texts
+    """Every data set to train on, with every size, seed and arm; each of these is tested on all test sets."""
+    names = spec.domains or (spec.dataset,)
+    test = sum(_test_texts(name, spec) for name in {*names, *spec.test_datasets})
+    n_layers = (shape_of(spec.model, store) or BASE).layers
+    texts = 0.0
+    for name in names:
+        sizes = [min(n, _most(name)) for n in spec.train_examples]
+        for arm in spec.arms:
+            passes = _passes(arm, n_layers)
+            if passes is not None:
+                looks = len(sizes) * (spec.epochs * _looks(name) + test)
+                texts += (spec.epochs * sum(sizes) * passes + looks) * spec.seeds
+            if arm == "adapted":
+                others = [other for other in {*names, *spec.test_datasets} if other != name] or [name]
+                pool = sum(_most(other) for other in others)
+                texts += spec.adapt_epochs * pool * _ADAPT_PASSES * len(sizes) * spec.seeds
+        if "frozen" in spec.arms:
+            texts += max(sizes) * spec.seeds  # the features are computed once
+    if "frozen" in spec.arms or "zero-shot" in spec.arms:
+        texts += test
+    return _weighted_layers(spec.model, store) * texts
+
+
+def _passes(arm: str, n_layers: int) -> float | None:
+    """Passes through all layers for one training text; None for an arm without gradient descent.
+
+    A forward pass is one and a backward pass two: one for the weights, one to hand the error down. Frozen weights need
+    no gradient, and below the lowest layer that learns nothing is handed down.
+    """
+    if arm in ("bow", "frozen", "zero-shot"):
+        return None
+    if arm == "head":
+        return 1.0
+    if arm.startswith("top"):
+        return 1 + 2 * min(1.0, int(arm.removeprefix("top")) / n_layers)
+    return 2.2 if arm == "lora" else _TRAINING_PASSES
+
+
+def _most(dataset: str) -> float:
+    return known_splits.train_size(dataset) or _rows(dataset) * (1 - 2 * _TEST_SHARE)
 
 
 def _distill(spec: DistillSpec, store: RunStore) -> float:
     shape = shape_of(spec.teacher, store) or BASE
     teacher = _weighted_layers(spec.teacher, store)
     n = spec.train_examples or _rows(spec.dataset) * (1 - 2 * _TEST_SHARE)
-    test = _test_texts(spec)
+    test = _test_texts(spec.dataset, spec)
     total = teacher * (n + test)
     for arm in arms.plan(spec):
         student = teacher * arm.spec.student_layers / shape.layers
@@ -72,8 +106,13 @@ def _distill(spec: DistillSpec, store: RunStore) -> float:
     return total
 
 
-def _training_texts(n: float, spec: FinetuneSpec | DistillSpec) -> float:
-    return spec.epochs * (_TRAINING_PASSES * n + min(_VALIDATION_TEXTS, 4 * _TEST_SHARE * _rows(spec.dataset)))
+def _training_texts(n: float, spec: DistillSpec) -> float:
+    return spec.epochs * (_TRAINING_PASSES * n + _looks(spec.dataset))
+
+
+def _looks(dataset: str) -> float:
+    """Validation texts read in one epoch, for the live curve."""
+    return min(_VALIDATION_TEXTS, 4 * _TEST_SHARE * _rows(dataset))
 
 
 def _weighted_layers(ref: Ref, store: RunStore) -> float:
@@ -82,8 +121,8 @@ def _weighted_layers(ref: Ref, store: RunStore) -> float:
     return shape.layers * (shape.width / 384) ** 2
 
 
-def _test_texts(spec: FinetuneSpec | DistillSpec) -> float:
-    there = _rows(spec.dataset) * _TEST_SHARE
+def _test_texts(dataset: str, spec: FinetuneSpec | DistillSpec) -> float:
+    there = _rows(dataset) * _TEST_SHARE
     return min(there, spec.eval_examples) if spec.eval_examples else there
 
 
@@ -96,6 +135,6 @@ def offered_sizes(dataset: str, train_size: int | None = None) -> tuple[int, ...
 
     With `train_size`, the exact number of training texts, all of them are offered too.
     """
-    most = train_size or _rows(dataset) * (1 - 2 * _TEST_SHARE)
+    most = train_size or _most(dataset)
     sizes = [size for size in (50, 100, 200, 500, 1000, 2000, 4000, 8000, 16000) if size <= most]
     return tuple(dict.fromkeys([*sizes, *([train_size] if train_size else [])]))

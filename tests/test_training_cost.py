@@ -59,7 +59,26 @@ def test_without_history_the_usual_pace_holds_and_short_runs_tell_nothing(store:
 
 
 def test_offered_sizes_fit_the_training_split() -> None:
-    assert training_cost.offered_sizes("movies")[-1] == 8000
+    assert training_cost.offered_sizes("movies")[-1] == 4000  # 7,984 texts are for training
     assert training_cost.offered_sizes("amazon")[-1] == 2000
     assert training_cost.offered_sizes("file:/a.csv", 32) == (32,)
     assert training_cost.offered_sizes("file:/a.csv", 200) == (50, 100, 200)
+
+
+@pytest.mark.parametrize(
+    ("arm", "passes"), [("head", 1), ("top3", 2), ("pretrained", 3), ("scratch", 3), ("top99", 3), ("lora", 2.2)]
+)
+def test_what_stands_still_costs_less(store: RunStore, arm: str, passes: float) -> None:
+    # six layers; 2 epochs of 1,000 texts, 2 × 1,200 looks at the validation texts, 1,004.3 texts to test
+    spec = FinetuneSpec(train_examples=1000, arms=arm)
+    assert training_cost.work(spec, store) == pytest.approx(6 * (2 * 1000 * passes + 2 * 1200 + 1004.3))
+
+
+def test_a_matrix_costs_all_its_rows_and_adapting_costs_the_targets(store: RunStore) -> None:
+    one = training_cost.work(FinetuneSpec(train_examples=200, arms="pretrained"), store)
+    matrix = FinetuneSpec(train_examples=200, arms="pretrained", domains="movies,amazon,nyt,tweets")
+    assert training_cost.work(matrix, store) > 3.5 * one
+    adapted = matrix.model_copy(update={"arms": ("pretrained", "adapted")})
+    assert training_cost.work(adapted, store) > 3 * training_cost.work(matrix, store)
+    frozen = FinetuneSpec(train_examples=200, arms="frozen")
+    assert training_cost.work(frozen, store) < 0.3 * one
