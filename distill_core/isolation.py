@@ -1,7 +1,7 @@
 """A function in a process of its own, its results as they come. A process that is killed costs its own results alone.
 
-Children come from a fork server that has torch and transformers loaded (14 ms a child instead of 2 s); where the
-system has none (Windows), they are spawned. The fork server itself never touches a device.
+Children come from a fork server that has torch, transformers and the function's own module loaded (14 ms a child
+instead of 2 s); where the system has none (Windows), they are spawned. The fork server itself never touches a device.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def run_isolated(
     methods = multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
-        context.set_forkserver_preload(PRELOAD)
+        context.set_forkserver_preload([*PRELOAD, function.__module__])
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_child, args=(sender, function, args), daemon=True)
     child.start()

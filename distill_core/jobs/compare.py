@@ -43,16 +43,18 @@ def run(spec: CompareSpec, context: JobContext) -> CompareResult:
 def _measure_isolated(ref: Ref, spec: CompareSpec, context: JobContext) -> Iterator[BenchmarkRow]:
     """The rows of one model; its failure becomes a row with an error."""
     cells = list(benchmark.cells(spec.batch_sizes, spec.seq_lens))
-    finished = set()
+    finished: dict[tuple[int, int], BenchmarkRow] = {}
     try:
         for row in run_isolated(measure_model, ref, spec, context.store.root, check=context.check):
-            finished.add((row.batch_size, row.seq_len))
+            finished[row.batch_size, row.seq_len] = row
             yield row
     except DistillError as error:
         context.log(f"{ref}: {error}")
         for batch_size, seq_len in cells:
-            if (batch_size, seq_len) not in finished:
-                yield _failed_row(ref, batch_size, seq_len, error)
+            row = finished.get((batch_size, seq_len)) or _failed_row(ref, batch_size, seq_len, error)
+            if row.error is None and not row.accuracy_note:
+                row = row.model_copy(update={"accuracy_note": f"The accuracy could not be had: {error.message}"})
+            yield row
 
 
 def measure_model(ref: Ref, spec: CompareSpec, runs_dir: Path) -> Iterator[BenchmarkRow]:
