@@ -40,7 +40,8 @@ def shown(value: Any) -> str:
         return "n/a"
     if isinstance(value, float):
         return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    grouped = isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10_000  # not years
+    return f"{value:,}" if grouped else str(value)
 
 
 class Bar:
