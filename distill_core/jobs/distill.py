@@ -243,7 +243,9 @@ class _LiveStudent:
         length = classroom.spec.max_length
         self._accuracy = LiveAccuracy(student, classroom.dataset, length, classroom.here)
         teacher = LiveAccuracy(classroom.teacher, classroom.dataset, length, classroom.here)
-        self._teacher_says = teacher.logits(classroom.teacher.model).argmax(-1)
+        teacher_logits = teacher.logits(classroom.teacher.model)
+        self._teacher_says = teacher_logits.argmax(-1)
+        self._teacher_accuracy = teacher.of(teacher_logits).get("accuracy", 0.0)
         self._samples = student.encode([classroom.test_texts[index] for index in classroom.samples], length)
         self._here = classroom.here
 
@@ -252,6 +254,7 @@ class _LiveStudent:
         values = self._accuracy.of(logits)
         if len(logits):
             values["agreement"] = float((logits.argmax(-1) == self._teacher_says).double().mean())
+            values["teacher accuracy"] = self._teacher_accuracy  # on the same texts, for a fair picture
         shares = evaluate.predict(model, self._samples, self._here).softmax(-1)
         for text, row in enumerate(shares.tolist()):
             values |= {f"text {text} class {label}": share for label, share in enumerate(row)}

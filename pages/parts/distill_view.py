@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from distill_core import csv_files, datasets, tables_training, units
-from distill_core.figures import claims, curves, errors, loss_terms, samples, students
+from distill_core.figures import claims, curves, errors, loss_terms, plane, samples, students
 from distill_core.results import LIVE, DistillResult
 from distill_core.runs import Run
 from distill_core.specs import DistillSpec
@@ -72,6 +72,7 @@ def _learning(run: Run, frame: pd.DataFrame, curve: str = "") -> None:
     x, quantity = _pickers() if len(points) else ("examples", "accuracy")
     teacher = tables_training.teacher_accuracy(frame)
     page.chart(curves.draw(points, curves.View(quantity, x, teacher, dark)), "d_fig_curves")
+    page.chart(plane.draw(points, dark=dark), "d_fig_plane")
     own = points[points["arm"] == curve] if curve else points
     page.chart(loss_terms.draw(own, _weights(run), x=x, dark=dark), "d_fig_terms")
     result = run.result()

@@ -1,0 +1,125 @@
+"""Where students stand between fast and right while they learn: accuracy against latency, each with its path.
+
+Teacher and students are judged on the same validation texts, and timed in turns on the same machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from distill_core import units
+from distill_core.figures import arm_style, lines, theme
+from distill_core.tables_training import arm_title
+
+HEIGHT = 380
+
+
+@dataclass(frozen=True)
+class Path:
+    """One student: its latency (ms) and its accuracies (0–1) so far, oldest first."""
+
+    curve: str
+    latency_ms: float
+    accuracies: tuple[float, ...]
+
+    @property
+    def now(self) -> float:
+        return self.accuracies[-1]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The teacher's point and the students' paths; the teacher is None until it has been timed and judged."""
+
+    teacher: tuple[float, float] | None
+    paths: tuple[Path, ...]
+
+
+def plane(points: pd.DataFrame) -> Plane:
+    """`points`: a run's curves with the columns of `tail.COLUMNS`."""
+    timed = points[(points["name"] == "latency_ms_p50") & (points["split"] == "test")]
+    latency: dict[str, float] = dict(zip(timed["arm"], timed["value"], strict=True))
+    judged = points[points["split"] == "validation"]
+    paths = []
+    for curve, own in judged[judged["name"] == "accuracy"].groupby("arm", sort=False):
+        if str(curve) in latency:
+            paths.append(Path(str(curve), latency[str(curve)], tuple(float(value) for value in own["value"])))
+    right = judged.loc[judged["name"] == "teacher accuracy", "value"]
+    teacher = (latency["teacher"], float(right.iloc[-1])) if "teacher" in latency and len(right) else None
+    return Plane(teacher, tuple(paths))
+
+
+def draw(points: pd.DataFrame, *, dark: bool = False) -> go.Figure:
+    """A mark a model, a line for the way a student has come, and the frontier of what nobody beats."""
+    found = plane(points)
+    if found.teacher is None or not found.paths:
+        return theme.empty("No student in the plane yet", "It appears at its first test on validation texts.")
+    ink = theme.INK_DARK if dark else theme.INK
+    data = [_frontier(found, dark)]
+    for path in found.paths:
+        data += _student(path, arm_style.color(lines.arm_of(path.curve).key, dark))
+    data.append(_teacher(found.teacher, ink))
+    slowest = max(found.teacher[0], *(path.latency_ms for path in found.paths))
+    return theme.figure(
+        data, title(found), dark=dark, height=HEIGHT,
+        xaxis=theme.axis("latency of one text, p50 (ms)", range=[0, slowest * 1.15]),
+        yaxis=theme.axis("accuracy on validation texts (%)"),
+    )  # fmt: skip
+
+
+def title(found: Plane) -> str:
+    """How the best student stands to its teacher."""
+    if found.teacher is None or not found.paths:
+        return "No student in the plane yet"
+    best = max(found.paths, key=lambda path: path.now)
+    times = found.teacher[0] / best.latency_ms
+    gap = (found.teacher[1] - best.now) * 100
+    where = f"{abs(gap):.1f} points {'below' if gap > 0 else 'above'} its teacher" if abs(gap) >= 0.05 else "level"
+    name = arm_title(lines.arm_of(best.curve).key)
+    return f"{name}: {times:.1f} × as fast, {where}"
+
+
+def _student(path: Path, color: str) -> list[dict[str, Any]]:
+    """The way so far as a thin line, and a hollow mark where the student stands now."""
+    name = theme.safe(arm_title(lines.arm_of(path.curve).key))
+    sentence = f"{name}, {path.latency_ms:.3g} ms, {units.percent(path.now, 3)} right on validation texts"
+    ys = [100 * value for value in path.accuracies]
+    return [
+        {"type": "scatter", "mode": "lines", "x": [path.latency_ms] * len(ys), "y": ys, "opacity": 0.5,
+         "line": {"color": color, "width": 2}, "hoverinfo": "skip"},
+        {"type": "scatter", "mode": "markers+text", "x": [path.latency_ms], "y": [ys[-1]], "text": [name],
+         "textposition": "middle right", "textfont": {"color": color}, "hoverinfo": "text", "hovertext": [sentence],
+         "marker": {"symbol": "circle-open", "size": 15, "color": color, "line": {"width": 3}}, "cliponaxis": False},
+    ]  # fmt: skip
+
+
+def _teacher(point: tuple[float, float], ink: str) -> dict[str, Any]:
+    sentence = f"Teacher, {point[0]:.3g} ms, {units.percent(point[1], 3)} right on the same texts"
+    return {
+        "type": "scatter", "mode": "markers+text", "x": [point[0]], "y": [100 * point[1]], "text": ["Teacher"],
+        "textposition": "bottom center", "textfont": {"color": ink}, "hoverinfo": "text", "hovertext": [sentence],
+        "marker": {"symbol": "circle", "size": 15, "color": ink}, "cliponaxis": False,
+    }  # fmt: skip
+
+
+def frontier(found: Plane) -> list[tuple[float, float]]:
+    """The models that no other beats in both, fastest first: (latency ms, accuracy 0–1)."""
+    models = [(path.latency_ms, path.now) for path in found.paths] + ([found.teacher] if found.teacher else [])
+    best, on = -1.0, []
+    for point in sorted(models, key=lambda point: (point[0], -point[1])):
+        if point[1] > best:
+            on.append(point)
+            best = point[1]
+    return on
+
+
+def _frontier(found: Plane, dark: bool) -> dict[str, Any]:
+    on = frontier(found)
+    return {
+        "type": "scatter", "mode": "lines", "x": [x for x, _ in on], "y": [100 * y for _, y in on],
+        "line": {"color": theme.accent(dark), "width": 1.5, "dash": "dot", "shape": "hv"}, "hoverinfo": "skip",
+    }  # fmt: skip
