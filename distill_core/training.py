@@ -21,6 +21,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from distill_core import checkpoints
+from distill_core.allocator import kept_memory
 from distill_core.device import Device
 from distill_core.errors import RunError
 from distill_core.tokens import bucketed_batches
@@ -99,7 +100,8 @@ def fit(
     """
     trainer = _Trainer(model, lengths, settings, device, hooks)
     trainer.resume()
-    return trainer.run(step)
+    with kept_memory():
+        return trainer.run(step)
 
 
 class _Trainer:
