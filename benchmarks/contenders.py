@@ -13,15 +13,17 @@ no-teacher           this project's loop on the labels alone: what no distillati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
 
 from benchmarks import toolkits
 from benchmarks.workload import Material
-from distill_core import device, losses, specs, teacher_cache, training
+from distill_core import device, distillation, losses, specs, teacher_cache, training
 from distill_core.distillation import DistillStep, Lesson
+from distill_core.first_token import first_token_only
 from distill_core.jobs.supervised import supervised_step
 from distill_core.models import LoadedModel
 from distill_core.training import Loss
@@ -53,6 +55,17 @@ def fill_cache(material: Material) -> None:
     teacher_cache.outputs(material.teacher.model, material.encode(), here, keep_hidden=False)
 
 
+def whole(material: Material) -> None:
+    """`ours` without the shortened last layer: what the cache and the buckets win alone."""
+    distillation.first_token_only = teacher_cache.first_token_only = _unchanged  # type: ignore[assignment]
+    ours(material)
+
+
+@contextlib.contextmanager
+def _unchanged(_model: nn.Module) -> Iterator[None]:
+    yield
+
+
 def uncached(material: Material) -> None:
     """The same student, the same batches in the same order, the teacher asked again at every step."""
     here, recipe, teacher = device.resolve("cpu"), material.recipe, material.teacher.model
@@ -75,7 +88,8 @@ def no_teacher(material: Material) -> None:
     here = device.resolve("cpu")
     encoded = material.encode()
     step = supervised_step(encoded, material.labels, here)
-    training.fit(material.student, encoded.lengths, step, material.recipe.train_settings(), here, training.Hooks())
+    with first_token_only(material.student):  # as in `ours`
+        training.fit(material.student, encoded.lengths, step, material.recipe.train_settings(), here, training.Hooks())
 
 
 CONTENDERS: dict[str, Callable[[Material], None]] = {
@@ -86,6 +100,7 @@ CONTENDERS: dict[str, Callable[[Material], None]] = {
     "trainer": toolkits.trainer,
     "ours-first": ours,
     "ours-second": ours,
+    "ours-whole": whole,
     "ours-uncached": uncached,
     "no-teacher": no_teacher,
 }

@@ -25,7 +25,7 @@ from benchmarks import summary
 from distill_core.environment import prepare_process
 
 NAMES = ("textbrewer", "textbrewer-longest", "textbrewer-cached", "torchdistill", "trainer", "ours-first",
-         "ours-second", "ours-uncached", "no-teacher")  # fmt: skip
+         "ours-second", "ours-whole", "ours-uncached", "no-teacher")  # fmt: skip
 BUSY_CORES = 0.2  # other programs used more than this many cores: the run is flagged
 
 
@@ -76,10 +76,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 def _measure(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     for repeat in range(options.repeats):
-        cache = folder / f"cache-{repeat}"
         for name in options.contenders:
             _say(f"Repeat {repeat + 1} of {options.repeats}: {name}")
-            rows.append({**run_one(name, folder, cache), "repeat": repeat})
+            shared = "shared" if name in ("ours-first", "ours-second") else name
+            rows.append({**run_one(name, folder, folder / f"cache-{repeat}-{shared}"), "repeat": repeat})
     return rows
 
 
