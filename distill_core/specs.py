@@ -165,8 +165,10 @@ class DistillSpec(_TrainSpec):
     sweep_layers: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Many] = _field(
         (), "Student depths to try.", unit="layers", max_length=24
     )
-    train_examples: int = _field(0, "Texts to learn from; 0 means all.", unit="texts", ge=0, le=10**7)
-    epochs: int = _field(3, "Passes over the training texts.", typical="2–5", ge=1, le=200)
+    train_examples: int = _field(
+        4000, "Texts to learn from at most; 0 means all.", unit="texts", typical="1000–8000", ge=0, le=10**7
+    )
+    epochs: int = _field(2, "Passes over the training texts.", typical="2–5", ge=1, le=200)
     arms: Annotated[tuple[DistillArm, ...], Many] = _field(
         ("distilled",),
         "distilled; init-only (teacher's layers, labels alone); scratch; scratch-distilled.",

@@ -15,6 +15,7 @@ from distill_core.specs import DistillSpec
 from distill_core.teachers import Teacher
 from pages.parts import stored_runs, train_form
 
+DEFAULT_TEXTS = 4000  # about a minute of training on two cores
 ARMS = ("distilled", "init-only", "scratch", "scratch-distilled")
 MAPS = {"spread": "Evenly spread", "first": "The first", "last": "The last", "own": "Choose"}
 STARTS = {"teacher-layers": "Teacher's layers", "random": "Random weights"}
@@ -132,14 +133,15 @@ def _start(teacher_layers: int, student_layers: int) -> dict[str, Any]:
 def _training(dataset: str) -> dict[str, Any]:
     sizes = (0, *training_cost.offered_sizes(dataset))
     n = st.select_slider(
-        "Texts to learn from", sizes, 0, format_func=_count, key="d_texts", bind="query-params",
+        "Texts to learn from", sizes, DEFAULT_TEXTS if DEFAULT_TEXTS in sizes else 0, format_func=_count,
+        key="d_texts", bind="query-params",
         help=train_form.field(DistillSpec, "train_examples"),
     )  # fmt: skip
     labeled = st.select_slider(
         "Texts that keep their label", sizes, 0, format_func=_count, key="d_labeled", bind="query-params",
         help=train_form.field(DistillSpec, "labeled_examples"),
     )  # fmt: skip
-    epochs = train_form.epochs("d", DistillSpec, 3)
+    epochs = train_form.epochs("d", DistillSpec, 2)
     ablation = st.toggle(
         "Ablation", key="d_ablation", bind="query-params", help=train_form.field(DistillSpec, "ablation")
     )
