@@ -185,10 +185,11 @@ def interleaved(
     """Time several models of one process in turns: a change of the machine's load meets all of them alike."""
     runs = [_caller(loaded, batch_size, seq_len, device) for loaded in rivals]
     seconds: list[list[float]] = [[] for _ in rivals]
+    for loaded in rivals:
+        loaded.model.eval().to(device.torch_device)  # not below: weights moved in inference mode cannot be trained
     firsts = []
     with torch.inference_mode(), _autocast(device):
-        for loaded, call in zip(rivals, runs, strict=True):
-            loaded.model.eval().to(device.torch_device)
+        for call in runs:
             firsts.append(time_calls(call, device, 1)[0])
             _warm_up(call, device)
         load = OtherLoad()

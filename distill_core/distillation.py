@@ -57,16 +57,17 @@ class DistillStep:
         self.spec, self.lesson, self.here, self.layers = spec, lesson, here, tuple(layers)
         self.teacher = teacher.model.eval() if needs_live_teacher(spec) else None
         self.vectors: tuple[LastVectors, LastVectors] | None = None
+        self._undo = contextlib.ExitStack()  # until `close`
         if spec.attention:
             for model in (student.model, teacher.model):
+                self._undo.callback(model.set_attn_implementation, model.config._attn_implementation)
                 model.set_attn_implementation("eager")  # the fast kernels do not give their probabilities
         if spec.relations:
             self.vectors = (LastVectors(student.model), LastVectors(teacher.model))
             self.relation_heads = students.n_heads(student.model.config)
         self.projection = _projection(spec, student.model, teacher.model)
-        self._shortened = contextlib.ExitStack()
         if not (spec.cosine or needs_live_teacher(spec)):
-            self._shortened.enter_context(first_token_only(student.model))  # until `close`
+            self._undo.enter_context(first_token_only(student.model))
 
     def __call__(self, model: nn.Module, indices: Sequence[int]) -> Loss:
         rows = list(indices)
@@ -125,8 +126,8 @@ class DistillStep:
         return hidden if self.projection is None else self.projection(hidden)
 
     def close(self, student: nn.Module) -> None:
-        """Take off what was added for training: the student is saved without it."""
-        self._shortened.close()
+        """Take off what was added for training: student and teacher are timed and saved without it."""
+        self._undo.close()
         for hooks in self.vectors or ():
             hooks.close()
         if hasattr(student, "distill_projection"):

@@ -10,7 +10,7 @@ An ablation or a sweep is the same job with other arms (`arms.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
@@ -24,10 +24,18 @@ from distill_core.control import JobContext
 from distill_core.datasets import Dataset
 from distill_core.device import Device
 from distill_core.distillation import DistillStep, Lesson
-from distill_core.errors import SpecError
+from distill_core.errors import DataError, SpecError
 from distill_core.jobs import accuracy, general
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import LiveAccuracy, Predictions, labels_of, save_model, train_settings
+from distill_core.jobs.supervised import (
+    LiveAccuracy,
+    Predictions,
+    drop_checkpoints,
+    labels_of,
+    save_model,
+    train_settings,
+)
+from distill_core.model_ref import Ref
 from distill_core.models import LoadedModel
 from distill_core.results import DistillResult, Metric, ModelReport, StudentReport
 from distill_core.specs import DistillSpec
@@ -52,6 +60,9 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     classroom = _prepare(spec, context, here, dataset, teacher, reporter)
     earlier = context.run.result()
     done = list(earlier.students) if isinstance(earlier, DistillResult) else []
+    if isinstance(earlier, DistillResult) and earlier.teacher is not None:
+        times = {name: getattr(earlier.teacher, name) for name in ("latency_ms_p50", "latency_ms_p95")}
+        classroom.teacher_report = classroom.teacher_report.model_copy(update=times)
     result = classroom.result(done)
     context.set_result(result)
     reporter.arm_done()
@@ -61,6 +72,7 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
             done.append(classroom.teach(arm))
             result = classroom.result(done)
             context.set_result(result)
+            drop_checkpoints(context)
         reporter.arm_done()
     return result
 
@@ -70,11 +82,13 @@ def _load_teacher(spec: DistillSpec, planned: list[Arm], dataset: Dataset, conte
     teacher = models.load(spec.teacher, context.store)
     if teacher.label_names is None:
         raise SpecError(f"{spec.teacher} has no classification head, so it cannot teach.", "Fine-tune it first.")
-    if accuracy.class_columns(teacher, dataset) != list(range(len(dataset.label_names))):
+    columns = accuracy.class_columns(teacher, dataset)
+    if columns != list(range(len(dataset.label_names))):
+        other = "other classes" if columns is None else "the classes in another order"
         raise SpecError(
-            f"The teacher tells {', '.join(teacher.label_names)} apart, {spec.dataset} has "
+            f"The teacher knows {other}: {', '.join(teacher.label_names)}, where {dataset.title} has "
             f"{', '.join(dataset.label_names)}.",
-            "Choose a teacher that was fine-tuned on data with the same classes.",
+            "Choose a teacher that was fine-tuned on data with the same classes in the same order.",
         )
     if spec.student is None:
         for arm in planned:
@@ -93,9 +107,15 @@ def _prepare(
     taught = teacher_cache.outputs(teacher.model, encoded, here, keep_hidden=spec.cosine > 0, check=context.check)
     texts, labels = accuracy.test_texts(dataset, spec.eval_examples)
     logits = evaluate.predict(teacher.model, teacher.encode(texts, spec.max_length), here, check=context.check)
+    found = evaluate.accuracy(logits, labels)
+    if not found.accuracy:
+        raise DataError(
+            f"The teacher is right on none of the {len(texts)} test texts, so a student can keep nothing of it.",
+            "Choose another teacher, or test on more texts.",
+        )
     report = ModelReport(
         params=parameters.count(teacher.model), params_by_part=parameters.count_by_part(teacher.model),
-        layers=students.n_layers(teacher.model.config), **evaluate.accuracy(logits, labels).model_dump(),
+        layers=students.n_layers(teacher.model.config), **found.model_dump(),
     )  # fmt: skip
     predictions = Predictions(context, texts, labels)
     predictions.add("teacher", logits)
@@ -179,7 +199,7 @@ class Classroom:
         device.seed_everything(arm.seed)
         spec, teacher = arm.spec, self.teacher
         if spec.student is not None:
-            return models.load(spec.student, self.context.store, label_names=self.dataset.label_names)
+            return self._other_student(spec.student, spec.init)
         layers = students.choose_layers(teacher.model.config, spec)
         copied = spec.init == "teacher-layers"
         model = students.shallow_student(
@@ -187,6 +207,14 @@ class Classroom:
         )  # fmt: skip
         weights: models.Weights = "pretrained" if copied else "random"
         return LoadedModel(teacher.ref, teacher.family, model, teacher.tokenizer, weights, teacher.label_names)
+
+    def _other_student(self, ref: Ref, init: str) -> LoadedModel:
+        """A student of a shape of its own, from its own weights or, where the arm wants it so, from none."""
+        names = self.dataset.label_names
+        loaded = models.load(ref, self.context.store, label_names=names)
+        if init == "random":
+            return replace(loaded, model=models.build_classifier(loaded.model.config, names), weights="random")
+        return loaded
 
     def _lesson(self, arm: Arm, student: LoadedModel, encoded: Encoded) -> tuple[Lesson, DistillStep]:
         """What this arm sees: without any of the teacher's outputs, texts without a label teach nothing."""

@@ -13,7 +13,7 @@ from distill_core.errors import SpecError
 from distill_core.jobs import accuracy
 from distill_core.jobs.learners import Learned, Learners, Task
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import Predictions, save_model
+from distill_core.jobs.supervised import Predictions, drop_checkpoints, save_model
 from distill_core.results import FinetuneArmResult, FinetuneResult, Movement
 from distill_core.specs import FinetuneSpec
 
@@ -38,6 +38,7 @@ def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
     for cell in job.open_cells():
         job.do(cell)
         context.set_result(job.result())
+        drop_checkpoints(context)
     return job.result()
 
 
