@@ -12,10 +12,25 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from distill_core.errors import DataError
+
 
 def bag_of_words(seed: int = 0) -> Pipeline:
     """TF-IDF over 1–2-grams into logistic regression, with scikit-learn's defaults."""
     return make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression(max_iter=1000, random_state=seed))
+
+
+def fit(texts: list[str], labels: list[int], seed: int = 0) -> Pipeline:
+    """The reference after training. Raises DataError when no text holds a word."""
+    try:
+        return bag_of_words(seed).fit(texts, labels)
+    except ValueError as error:
+        if "empty vocabulary" not in str(error):
+            raise
+        raise DataError(
+            "No training text holds a word of two letters or more: a bag of words has nothing to count.",
+            "Leave out the bow arm.",
+        ) from error
 
 
 def linear_probe(seed: int = 0) -> Pipeline:

@@ -27,13 +27,19 @@ def check(spec: CompareSpec | FinetuneSpec | DistillSpec, store: RunStore) -> No
         _check_finetune(spec, store)
     else:
         _check_distill(spec, store)
-    if spec.dataset == "none":
-        if not isinstance(spec, CompareSpec):
+    for name in _datasets(spec):
+        if name.startswith(datasets.FILE_PREFIX):
+            datasets.load(name, text_column=spec.text_column, label_column=spec.label_column)
+        elif name != "none":
+            datasets.info(name)
+        elif not isinstance(spec, CompareSpec):
             raise SpecError("There is nothing to learn from without a data set.", "Choose one, for instance movies.")
-    elif spec.dataset.startswith(datasets.FILE_PREFIX):
-        datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
-    else:
-        datasets.info(spec.dataset)
+
+
+def _datasets(spec: CompareSpec | FinetuneSpec | DistillSpec) -> tuple[str, ...]:
+    """All data sets that the spec names."""
+    further = (*spec.test_datasets, *spec.domains) if isinstance(spec, FinetuneSpec) else ()
+    return (spec.dataset, *further)
 
 
 def check_from_page(spec: CompareSpec | FinetuneSpec | DistillSpec, store: RunStore) -> None:
@@ -45,8 +51,9 @@ def check_from_page(spec: CompareSpec | FinetuneSpec | DistillSpec, store: RunSt
     for ref in (*refs, *(spec.models if isinstance(spec, CompareSpec) else ())):
         if ref.source == "path":
             raise SpecError(f"{ref} names a folder of the server.", "Use the command line for models in folders.")
-    if spec.dataset.startswith(datasets.FILE_PREFIX) and not uploads.is_kept(spec.dataset):
-        raise SpecError("This file was not uploaded here.", "Upload it on the Fine-tune page.")
+    for name in _datasets(spec):
+        if name.startswith(datasets.FILE_PREFIX) and not uploads.is_kept(name):
+            raise SpecError("This file was not uploaded here.", "Upload it on the Fine-tune page.")
     check(spec, store)
 
 
@@ -63,8 +70,6 @@ def _check_compare(spec: CompareSpec, store: RunStore) -> None:
 
 
 def _check_finetune(spec: FinetuneSpec, store: RunStore) -> None:
-    for name in (*spec.test_datasets, *spec.domains):
-        datasets.info(name)
     if "zero-shot" in spec.arms and spec.model.source != "minilm":
         raise SpecError(f"{spec.model} was not trained to compare sentences.", "zero-shot works with minilm alone.")
     if spec.arms != ("bow",):

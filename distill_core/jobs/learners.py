@@ -123,7 +123,7 @@ class Learners:
 
     def _bag_of_words(self, task: Task) -> Learned:
         start = time.perf_counter()
-        model = bag_of_words.bag_of_words(task.seed).fit(task.train["text"].tolist(), task.train["label"].tolist())
+        model = bag_of_words.fit(task.train["text"].tolist(), task.train["label"].tolist(), task.seed)
         seconds = time.perf_counter() - start
         size = int(model[-1].coef_.size + model[-1].intercept_.size)
         n_classes = len(task.dataset.label_names)

@@ -1,0 +1,224 @@
+"""Fine-tuning and its reference arms: against scikit-learn by hand, against the saved model, and on a second try."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from distill_core import datasets, evaluate, models, parameters
+from distill_core.model_ref import parse
+
+FAST = {"kind": "finetune", "epochs": 1, "batch_size": 8, "max_length": 24, "threads": 1, "learning_rate": 1e-3,
+        "train_examples": 24}  # fmt: skip
+# peft reads a name that transformers is about to drop
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
+
+
+@pytest.fixture
+def model(make_model):
+    return make_model("bert", labels=("a", "b", "c"))  # other classes: the head is fresh
+
+
+def predicted(run, name, n_classes=2):
+    frame = pd.read_parquet(run.predictions_file)
+    return torch.tensor(frame[[f"{name}: logit {label}" for label in range(n_classes)]].to_numpy())
+
+
+def split(dataset, name="test"):
+    frame = datasets.load(dataset).split(name)
+    return frame["text"].tolist(), np.array(frame["label"])
+
+
+def test_every_arm_size_and_seed_has_a_row(do, model, dataset):
+    arms = ("pretrained", "frozen", "scratch", "bow")
+    run = do(**{**FAST, "train_examples": "8,24"}, model=model, dataset=dataset, arms=arms, seeds=2, seed=5)
+    assert run.state().state == "done", run.state()
+    result = run.result()
+    rows = [(row.seed, row.train_examples, row.arm) for row in result.arms]
+    assert rows == list(itertools.product((5, 6), (8, 24), arms))
+    assert result.label_names == tiny.LABELS
+    _, labels = split(dataset)
+    for row in result.arms:
+        right = int((predicted(run, f"{row.arm}-{row.train_examples}-{row.seed}").argmax(-1).numpy() == labels).sum())
+        found = evaluate.wilson(right, len(labels))
+        assert (row.accuracy, row.ci_low, row.ci_high, row.n_eval) == tuple(found.model_dump().values())
+        assert row.error is None
+        assert row.train_s > 0
+        assert 0 < row.params_trained <= row.params
+    full = result.arms[0].params
+    assert [row.params_trained == full for row in result.arms[:4]] == [True, False, True, False]
+    curves = {metric.arm for metric in run.read_metrics()[0]}
+    assert curves == {f"{arm}-{n}-{seed}" for arm in ("pretrained", "scratch") for n in (8, 24) for seed in (5, 6)}
+
+
+def test_the_bag_of_words_is_scikit_learn_by_hand(do, model, dataset):
+    run = do(**FAST, model=model, dataset=dataset, arms="bow", seed=3)
+    train = datasets.load(dataset).sample_train(24, 3)
+    texts, labels = split(dataset)
+    words = TfidfVectorizer(ngram_range=(1, 2))
+    by_hand = LogisticRegression(max_iter=1000).fit(words.fit_transform(train["text"]), train["label"])
+    expected = by_hand.predict_log_proba(words.transform(texts))
+    np.testing.assert_allclose(predicted(run, "bow").numpy(), expected, rtol=1e-5)
+    (row,) = run.result().arms
+    assert row.accuracy == by_hand.score(words.transform(texts), labels)
+    assert row.params == row.params_trained == len(words.vocabulary_) + 1
+
+
+@pytest.mark.parametrize("key", ["bert", "gpt", "xlnet", "t5"])
+def test_the_frozen_arm_is_scikit_learn_on_mean_pooled_states_by_hand(do, make_model, dataset, key, store):
+    ref = make_model(key)
+    run = do(**FAST, model=ref, dataset=dataset, arms="frozen", seed=3)
+    loaded = models.load(parse(ref), store)
+    loaded.model.eval()
+
+    def features(texts):
+        rows = []
+        for text in texts:  # one by one: no padding that could matter
+            ids = loaded.tokenizer(text, return_tensors="pt", truncation=True, max_length=24)["input_ids"]
+            extra = {"decoder_input_ids": ids} if key == "t5" else {}
+            with torch.inference_mode():
+                rows.append(loaded.model.base_model(input_ids=ids, **extra).last_hidden_state[0].mean(0).numpy())
+        return np.stack(rows)
+
+    train = datasets.load(dataset).sample_train(24, 3)
+    texts, labels = split(dataset)
+    scaler = StandardScaler().fit(features(train["text"]))
+    by_hand = LogisticRegression(max_iter=2000, C=0.1).fit(scaler.transform(features(train["text"])), train["label"])
+    expected = by_hand.predict_log_proba(scaler.transform(features(texts)))
+    np.testing.assert_allclose(predicted(run, "frozen").numpy(), expected, atol=5e-3)
+    (row,) = run.result().arms
+    assert row.accuracy == by_hand.score(scaler.transform(features(texts)), labels)
+    assert row.params_trained == by_hand.coef_.size + 1
+
+
+def test_the_saved_model_is_the_one_that_was_tested(do, model, dataset, store):
+    run = do(**{**FAST, "epochs": 6, "train_examples": 60}, model=model, dataset=dataset, arms="pretrained")
+    texts, labels = split(dataset)
+    saved = models.load(parse(f"run:{run.id}"), store)
+    assert saved.label_names == tiny.LABELS
+    saved.model.eval()
+    encoded = saved.encode(texts, 24)
+    with torch.inference_mode():
+        logits = torch.cat([saved.model(**encoded.batch([row])).logits for row in range(len(texts))])
+    torch.testing.assert_close(predicted(run, "pretrained").float(), logits, rtol=0, atol=1e-5)
+    (row,) = run.result().arms
+    assert row.accuracy == (logits.argmax(-1).numpy() == labels).mean()
+    assert row.params == parameters.count(saved.model)
+
+
+def test_learning_beats_guessing(do, make_model, make_csv):
+    run = do(**{**FAST, "epochs": 12, "train_examples": 160, "learning_rate": 5e-3}, model=make_model("gpt"),
+             dataset=make_csv(200), arms="pretrained,bow")  # fmt: skip
+    assert [row.accuracy > 0.8 for row in run.result().arms] == [True, True]
+
+
+def weights_after(run):
+    return load_file(run.model_dir / "model.safetensors")
+
+
+def test_arms_start_and_learn_where_they_say(do, make_model, dataset, store):
+    """At a rate of nearly 0 the body is what it was; the scratch arm has none of it."""
+    ref = make_model("bert", labels=("a", "b", "c"))
+    run = do(**{**FAST, "learning_rate": 1e-12}, model=ref, dataset=dataset, arms="pretrained,scratch")
+    before = models.load(parse(ref), store).model.bert.state_dict()
+    saved = weights_after(run)
+    for name, tensor in before.items():
+        torch.testing.assert_close(saved[f"bert.{name}"], tensor, rtol=0, atol=1e-6)
+    assert not torch.allclose(predicted(run, "pretrained"), predicted(run, "scratch"), atol=1e-3)
+
+
+@pytest.mark.parametrize("arm", ["head", "top1", "lora"])
+def test_partial_arms_train_what_they_say(do, model, dataset, arm):
+    run = do(**FAST, model=model, dataset=dataset, arms=arm)
+    assert run.state().state == "done", run.state()
+    (row,) = run.result().arms
+    assert 0 < row.params_trained < row.params / 2
+    assert row.accuracy is not None
+
+
+def test_zero_shot_is_for_models_of_sentences(do, model, dataset):
+    with pytest.raises(Exception, match="zero-shot works with minilm"):
+        do(**FAST, model=model, dataset=dataset, arms="zero-shot")
+
+
+def test_a_matrix_of_domains_trains_on_each_and_tests_on_all(do, model, make_csv):
+    first, second = make_csv(60, name="first.csv"), make_csv(90, name="second.csv")
+    run = do(**FAST, model=model, dataset=first, test_datasets=second, arms="bow")
+    assert run.state().state == "done", run.state()
+    rows = run.result().arms
+    assert [(row.dataset, row.test_dataset) for row in rows] == [(first, first), (first, second)]
+    assert [row.n_eval for row in rows] == [len(split(first)[1]), len(split(second)[1])]
+
+
+# ── what is refused ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_more_labels_than_there_are_is_said_with_the_number(do, model, dataset):
+    state = do(**{**FAST, "train_examples": 1000}, model=model, dataset=dataset).state()
+    assert (state.state, state.error_kind) == ("failed", "data")
+    assert "1,000 training texts were asked for" in state.message
+
+
+def test_texts_without_words_are_nothing_for_a_bag_of_words(do, model, tmp_path):
+    rows = "\n".join(f"{'!' * (n + 1)},{tiny.LABELS[n % 2]}" for n in range(60))
+    (tmp_path / "marks.csv").write_text(f"text,label\n{rows}\n")
+    state = do(**FAST, model=model, dataset=f"file:{tmp_path / 'marks.csv'}", arms="bow").state()
+    assert (state.state, state.error_kind) == ("failed", "data")
+    assert "bag of words" in state.message
+
+
+# ── second tries ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("at", [0, 2, 6])
+def test_a_stopped_run_ends_as_an_undisturbed_one(do, launcher, model, dataset, stop_at, at):
+    values = {**FAST, "epochs": 2, "arms": "pretrained,scratch,frozen", "checkpoint_every_s": 0}
+    whole = do(**values, model=model, dataset=dataset)
+    stop_at(at)
+    run = do(**values, model=model, dataset=dataset)
+    assert run.state().state == "stopped"
+    launcher.resume(run.id)
+    assert run.state().state == "done", run.state()
+    assert {name: tensor.tolist() for name, tensor in weights_after(run).items()} == {
+        name: tensor.tolist() for name, tensor in weights_after(whole).items()
+    }
+    assert [row.accuracy for row in run.result().arms] == [row.accuracy for row in whole.result().arms]
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(run.predictions_file).sort_index(axis=1),
+        pd.read_parquet(whole.predictions_file).sort_index(axis=1),
+    )
+
+
+def test_finished_arms_are_kept(do, launcher, model, dataset):
+    run = do(**FAST, model=model, dataset=dataset, arms="frozen,bow")
+    result = run.result()
+    marked = result.arms[0].model_copy(update={"accuracy": 0.123})
+    run.set_result(result.model_copy(update={"arms": (marked,)}))
+    run.set_state(state="lost")
+    again = launcher.resume(run.id).result()
+    assert [row.arm for row in again.arms] == ["frozen", "bow"]
+    assert again.arms[0].accuracy == 0.123
+    assert again.arms[1].accuracy == result.arms[1].accuracy
+
+
+def test_nothing_but_the_model_is_left_of_a_finished_training(do, model, dataset):
+    run = do(**{**FAST, "checkpoint_every_s": 0}, model=model, dataset=dataset, arms="pretrained,scratch")
+    assert not list(run.checkpoint_dir.rglob("*.safetensors"))
+    assert (run.model_dir / "model.safetensors").is_file()
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(do, model, dataset):
+    first, second, other = (
+        do(**FAST, model=model, dataset=dataset, arms="pretrained", seed=seed) for seed in (1, 1, 2)
+    )
+    assert torch.equal(predicted(first, "pretrained"), predicted(second, "pretrained"))
+    assert not torch.equal(predicted(first, "pretrained"), predicted(other, "pretrained"))
