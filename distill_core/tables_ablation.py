@@ -75,7 +75,7 @@ def ablation_frame(run: Run) -> pd.DataFrame:
         by_arm.setdefault(student.arm, {})[student.seed] = student
     published = _published(spec.mode)
     planned = [name for name in dict.fromkeys(arm.name for arm in arms.plan(spec)) if name != FULL]
-    right, source = _right_answers(run), tables.source_text(run)
+    right, source = right_answers(run), tables.source_text(run)
     records = [
         {**_ablation_row(name, spec, by_arm, right), **published.get(name, {}), "title": _title(name, spec),
          "source": source}
@@ -118,7 +118,7 @@ def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def _right_answers(run: Run) -> dict[tuple[str, int], NDArray[np.float64]]:
+def right_answers(run: Run) -> dict[tuple[str, int], NDArray[np.float64]]:
     """For each arm and seed 1 where its answer to a test text is right, else 0; empty without predictions."""
     try:
         frame = tables_predictions.logits_of(run)

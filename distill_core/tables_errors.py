@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from distill_core import arms, soft_labels, tables_predictions
+from distill_core.arms import Arm
 from distill_core.results import DistillResult
 from distill_core.runs import Run
 from distill_core.specs import DistillSpec
@@ -27,12 +28,29 @@ def student_keys(run: Run) -> dict[str, str]:
     if not isinstance(spec, DistillSpec):
         return {}
     there = tables_predictions.arms(tables_predictions.logits_of(run))
-    several = spec.seeds > 1
-    return {
-        arm.key: f"{arm_title(arm.name)}, seed {arm.seed}" if several else arm_title(arm.name)
-        for arm in arms.plan(spec)
-        if arm.key in there
-    }
+    return {arm.key: _name(arm) for arm in arms.plan(spec) if arm.key in there}
+
+
+def _name(arm: Arm) -> str:
+    """The student in words: `Without soft targets`, `τ = 2, soft weight 0.5`, `1 layer, seed 3`."""
+    spec, parts = arm.spec, []
+    if spec.sweep_temperatures or spec.sweep_soft:
+        parts.append(f"τ = {spec.temperature:g}, soft weight {spec.soft:g}")
+    if spec.sweep_layers:
+        parts.append(f"{spec.student_layers} layer{'s' if spec.student_layers != 1 else ''}")
+    seed = [f"seed {arm.seed}"] if spec.seeds > 1 else []
+    return ", ".join([*(parts or [arm_title(arm.name)]), *seed])
+
+
+def row_of(students: pd.DataFrame, run: Run, key: str) -> pd.DataFrame:
+    """The rows of `tables_training.students_frame` that belong to this key, under its name: one, or none."""
+    spec = run.spec()
+    planned = {arm.key: arm for arm in arms.plan(spec)} if isinstance(spec, DistillSpec) else {}
+    if key not in planned:
+        return students.iloc[:0]
+    arm = planned[key]
+    own = students[(students["arm"] == arm.name) & (students["seed"] == arm.seed)].reset_index(drop=True)
+    return own.assign(title=pd.Series([_name(arm)] * len(own), dtype="string"))
 
 
 def error_slices(run: Run, arm: str) -> pd.DataFrame:

@@ -8,18 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from distill_core import arms, families, tables
+from distill_core import arms, families, paired_intervals, tables
 from distill_core.arms import Arm
 from distill_core.results import DistillResult
 from distill_core.runs import Run
-from distill_core.tables_ablation import asked, mean, typed
+from distill_core.tables_ablation import asked, mean, right_answers, typed
 
 _COUNTS = ("layers", "seeds", "n_eval", "params")
 _MEASURES = (
     "temperature", "soft", "hard", "accuracy", "ci_low", "ci_high", "retained", "retained_low", "retained_high",
-    "agreement", "kl_to_teacher", "params_share", "time_share", "latency_ms_p50", "train_s",
+    "behind_points", "behind_low_points", "behind_high_points", "agreement", "kl_to_teacher", "params_share",
+    "time_share", "latency_ms_p50", "train_s",
 )  # fmt: skip
 SWEEP_COLUMNS = ("arm", "setting", *_COUNTS, *_MEASURES, "source")
 
@@ -28,14 +31,40 @@ def sweep_frame(run: Run) -> pd.DataFrame:
     """One row a planned setting (SWEEP_COLUMNS), its measures as means over the finished seeds.
 
     `ci_*` is the mean of the seeds' Wilson intervals; `retained` = accuracy / teacher's, with the interval of
-    `tables.ratio_interval`; `params_share` and `time_share` = student / teacher. Raises RunError for a run that is no
-    distillation.
+    `tables.ratio_interval`; `params_share` and `time_share` = student / teacher. `behind_points` is the difference to
+    the most accurate setting so far, with its 95 % interval over test texts, paired by text; NA for that setting.
+    Raises RunError for a run that is no distillation.
     """
     spec, result = asked(run)
     source = tables.source_text(run)
     planned = {arm.name: arm for arm in reversed(arms.plan(spec))}
     records = [{**_sweep_row(planned[name], result), "source": source} for name in reversed(planned)]
+    _compare_with_best(records, run)
     return typed(records, SWEEP_COLUMNS, _COUNTS, _MEASURES)
+
+
+def _compare_with_best(records: list[dict[str, Any]], run: Run) -> None:
+    """Add how far each setting lies behind the best: single intervals hide that all students read the same texts."""
+    done = [record for record in records if "accuracy" in record]
+    if not done:
+        return
+    best, right = max(done, key=lambda record: record["accuracy"]), _right_by_setting(run)
+    for record in done:
+        if record is best:
+            continue
+        record["behind_points"] = 100 * (record["accuracy"] - best["accuracy"])
+        if {record["arm"], best["arm"]} <= right.keys():
+            interval = paired_intervals.over_texts(right[record["arm"]] - right[best["arm"]])
+            if interval is not None:
+                record["behind_low_points"], record["behind_high_points"] = (100 * end for end in interval)
+
+
+def _right_by_setting(run: Run) -> dict[str, NDArray[np.float64]]:
+    """For each setting the share of its seeds that are right on each test text. Shape: (texts,)."""
+    found: dict[str, list[NDArray[np.float64]]] = {}
+    for (name, _), right in right_answers(run).items():
+        found.setdefault(name, []).append(right)
+    return {name: np.mean(answers, axis=0) for name, answers in found.items()}
 
 
 def _sweep_row(arm: Arm, result: DistillResult | None) -> dict[str, Any]:

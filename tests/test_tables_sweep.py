@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sample_ablation as sample
 
 from distill_core import tables_sweep
 from distill_core.results import DistillResult
 from distill_core.runs import RunStore
+from distill_core.specs import DistillSpec
 
 GRID = {"sweep_temperatures": (1, 2, 4), "sweep_soft": (0.25, 0.75)}
 
@@ -44,6 +46,27 @@ def test_a_setting_has_its_row_before_it_is_trained(store: RunStore) -> None:
     assert frame["seeds"].tolist() == [1, 1, 0, 0, 0, 0]
     none = tables_sweep.sweep_frame(sample.sample_run(store, done=0, **GRID))
     assert none.dtypes.equals(frame.dtypes)
+
+
+def test_what_lies_behind_the_best_is_compared_text_by_text(store: RunStore) -> None:
+    """The best is right on texts 0–8 of 10, the other on 0–5 and 9: −4 + 1 texts; Agresti and Min by hand."""
+    spec = DistillSpec.model_validate({"teacher": "run:none", "sweep_soft": (0.0, 1.0)})
+    everything = np.ones(10, dtype=bool)
+    best, other = everything.copy(), everything.copy()
+    best[9], other[6:9] = False, False
+    run = sample.run_of(store, spec, {"soft 0": other, "soft 1": best}, everything)
+    frame = tables_sweep.sweep_frame(run).set_index("arm")
+    behind = frame.loc["soft 0"]
+    assert behind["behind_points"] == pytest.approx(-20.0)
+    middle = -2 / 12
+    half = 1.959964 * (((4 + 1) / 12 - middle**2) / 12) ** 0.5
+    assert behind["behind_low_points"] == pytest.approx(100 * (middle - half), abs=1e-4)
+    assert behind["behind_high_points"] == pytest.approx(100 * (middle + half), abs=1e-4)
+    assert frame.loc["soft 1", ["behind_points", "behind_low_points"]].isna().all()
+    run.predictions_file.unlink()
+    alone = tables_sweep.sweep_frame(run).set_index("arm").loc["soft 0"]
+    assert alone["behind_points"] == pytest.approx(-20.0)
+    assert alone[["behind_low_points", "behind_high_points"]].isna().all()
 
 
 def test_depths_are_shares_of_the_teacher(store: RunStore) -> None:
@@ -81,7 +104,7 @@ def test_distilberts_point_is_computed_from_the_papers_tables() -> None:
 
 def test_sharing_counts_passes_that_nobody_needed(store: RunStore) -> None:
     """Six students of three epochs: 18 passes without the cache, one with it."""
-    shared = tables_sweep.sharing(sample.sample_run(store, **GRID))
+    shared = tables_sweep.sharing(sample.sample_run(store, epochs=3, **GRID))
     assert shared == tables_sweep.Sharing(students=6, passes=18, pass_s=4.2, saved_s=pytest.approx(17 * 4.2))
 
 
