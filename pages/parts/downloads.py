@@ -1,4 +1,4 @@
-"""Take a comparison away: CSV, JSON, and one HTML page with the figures."""
+"""Take a result away: CSV, JSON, and one HTML page with the figures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,19 @@ from distill_core.runs import Run
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+_TITLES = {"compare": "Comparison"}
 
-def show(run: Run, frame: pd.DataFrame, figures: Sequence[Callable[[], Figure]]) -> None:
-    """Three buttons. The files are made when they are asked for; `figures` are drawn then, in light colors."""
+
+def show(
+    run: Run, frame: pd.DataFrame, figures: Sequence[Callable[[], Figure]], *, name: str = "compare", key: str = "cmp"
+) -> None:
+    """Three buttons. The files are made when they are asked for; `figures` are drawn then, in light colors.
+
+    `name` begins the names of the files, `key` those of the buttons.
+    """
 
     def page() -> bytes:
-        title = run.spec().title or f"Comparison {run.id}"
+        title = run.spec().title or f"{_TITLES.get(name, name.capitalize())} {run.id}"
         drawn = [draw() for draw in figures]
         return export.html_page(title, tables.source_text(run), drawn, frame).encode()
 
@@ -29,8 +36,8 @@ def show(run: Run, frame: pd.DataFrame, figures: Sequence[Callable[[], Figure]])
         ("HTML", page, "html", "text/html"),
     )
     with st.container(horizontal=True):
-        for name, make, ending, mime in files:
+        for label, make, ending, mime in files:
             st.download_button(
-                name, make, f"compare-{run.id}.{ending}", mime, icon=":material/download:", on_click="ignore",
-                key=f"cmp_{ending}",
+                label, make, f"{name}-{run.id}.{ending}", mime, icon=":material/download:", on_click="ignore",
+                key=f"{key}_{ending}",
             )  # fmt: skip

@@ -56,8 +56,8 @@ def epochs(prefix: str, spec: type[FinetuneSpec | DistillSpec], default: int) ->
     )  # fmt: skip
 
 
-def advanced(prefix: str, spec: type[FinetuneSpec | DistillSpec]) -> dict[str, Any]:
-    """Optimizer, lengths and seeds: rarely touched."""
+def advanced(prefix: str, spec: type[FinetuneSpec | DistillSpec], *, with_seeds: bool = True) -> dict[str, Any]:
+    """Optimizer, lengths and seeds: rarely touched. A form that asks for the number of seeds itself leaves it out."""
     rate = st.select_slider(
         "Learning rate", LEARNING_RATES, 1e-4, format_func=lambda value: f"{value:g}", key=f"{prefix}_lr",
         bind="query-params", help=field(spec, "learning_rate"),
@@ -70,10 +70,16 @@ def advanced(prefix: str, spec: type[FinetuneSpec | DistillSpec]) -> dict[str, A
         help=field(spec, "max_length"),
     )  # fmt: skip
     seed = st.number_input("Seed", 0, 2**31 - 1, 0, key=f"{prefix}_seed", bind="query-params", help=field(spec, "seed"))
-    seeds = st.slider(
-        "Repeat with so many seeds", 1, 5, 1, key=f"{prefix}_seeds", bind="query-params", help=field(spec, "seeds")
-    )
-    return {"learning_rate": rate, "batch_size": batch_size, "max_length": max_length, "seed": seed, "seeds": seeds}
+    values = {"learning_rate": rate, "batch_size": batch_size, "max_length": max_length, "seed": seed}
+    return {**values, "seeds": seeds(prefix, spec)} if with_seeds else values
+
+
+def seeds(prefix: str, spec: type[FinetuneSpec | DistillSpec], default: int = 1) -> int:
+    """How often everything is repeated."""
+    return st.slider(
+        "Repeat with so many seeds", 1, 5, default, key=f"{prefix}_seeds", bind="query-params",
+        help=field(spec, "seeds"),
+    )  # fmt: skip
 
 
 def parsed(values: dict[str, Any]) -> AnySpec | None:
