@@ -25,6 +25,7 @@ PAGES = {
         ("finetune", "Fine-tune", "tune", "finetune", "Teach a pre-trained model a task, and see what that saves."),
         ("soft_labels", "Soft labels", "contrast", "soft-labels", "What a teacher says beyond the right class."),
         ("distil", "Distill", "school", "distill", "Teach a small student network with a large teacher."),
+        ("take_apart", "Take apart", "science", "take-apart", "What was each ingredient of a distillation worth?"),
     ],
     "Look back": [("runs_page", "Runs", "history", "runs", "Every run on this machine: progress, results, logs.")],
 }
