@@ -17,6 +17,7 @@ from distill_core import splits, units
 IMBALANCE = 4.0  # the largest class against the smallest
 FEW_WORDS = 2
 FEW_TEST_TEXTS = 100
+MANY_CUT = 0.05  # from this share of cut texts on it matters
 _SHOWN = 3
 _WORD = re.compile(r"\w+")
 _PIECE = re.compile(r"\w+|[^\w\s]")
@@ -46,6 +47,14 @@ def check(frame: pd.DataFrame, label_names: tuple[str, ...], max_length: int) ->
         too_long(frame, max_length),
         size_of_test(frame),
     ]
+
+
+def headline(found: list[Check]) -> str:
+    """The verdict on all checks in one line."""
+    warnings = sum(one.level == "warning" for one in found)
+    if not warnings:
+        return f"Fit to learn from: all {len(found)} checks passed"
+    return f"{warnings} of {len(found)} checks {'warns' if warnings == 1 else 'warn'}"
 
 
 def leakage(frame: pd.DataFrame) -> Check:
@@ -114,7 +123,8 @@ def too_long(frame: pd.DataFrame, max_length: int) -> Check:
         return Check("too_long", "good", f"The texts fit into {max_length:,} tokens",
                      "Counted in words and signs; rare words take more tokens than one.")  # fmt: skip
     share = units.percent(cut / len(frame))
-    return Check("too_long", "warning", f"{_texts(cut)} longer than {max_length:,} tokens ({share})",
+    level: Literal["good", "warning"] = "warning" if cut >= MANY_CUT * len(frame) else "good"
+    return Check("too_long", level, f"{_texts(cut)} longer than {max_length:,} tokens ({share})",
                  "What stands behind is never read. Raise “Tokens a text” if the end matters.")  # fmt: skip
 
 

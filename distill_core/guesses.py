@@ -14,7 +14,7 @@ import pandas as pd
 from distill_core import tables_moved, units
 from distill_core.runs import Run
 from distill_core.specs import FinetuneSpec
-from distill_core.tables_transfer import arm_title
+from distill_core.tables_transfer import arm_title, depth_title
 
 COLUMNS = ("key", "label", "arm", "n", "train", "test", "layer", "guess", "measured", "off")
 _CURVE_ARMS = ("pretrained", "bow", "scratch", "frozen", "adapted")
@@ -61,8 +61,7 @@ def _unfreeze(spec: FinetuneSpec) -> list[Question]:
     """The head, one depth in between, all layers, LoRA; of these what the run compares."""
     tops = sorted((arm for arm in spec.arms if arm.startswith("top")), key=lambda arm: int(arm[3:]))
     wanted = ("head", *tops[len(tops) // 2 :][:1], "pretrained", "lora")
-    titles = {"pretrained": "All layers"}
-    return [Question(titles.get(arm, arm_title(arm)), arm) for arm in wanted if arm in spec.arms]
+    return [Question(depth_title(arm), arm) for arm in wanted if arm in spec.arms]
 
 
 def _domains(spec: FinetuneSpec) -> list[Question]:
@@ -83,6 +82,11 @@ def _moved(run: Run) -> list[Question]:
 
 def _which(layer: str) -> str:
     return "the embeddings" if layer == "embeddings" else layer
+
+
+def share(percent: float) -> float:
+    """A slider's percentage as a share 0–1."""
+    return percent / 100
 
 
 # ── grading ──────────────────────────────────────────────────────────────────────────────────────────────────────

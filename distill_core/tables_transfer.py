@@ -36,7 +36,8 @@ _MEASURES = ("accuracy", "ci_low", "ci_high", "seed_low", "seed_high", "train_s"
 CURVE_COLUMNS = ("arm", "title", *_COUNTS, *_MEASURES, "source")
 UNFREEZE_COLUMNS = ("arm", "title", "label", *_COUNTS, *_MEASURES, "share_trained", "decay", "source")
 DOMAIN_COLUMNS = (
-    "arm", "title", "train", "test", *_COUNTS, *_MEASURES, "majority", "is_below", "is_home", "against_home", "source",
+    "arm", "title", "train", "test", *_COUNTS, *_MEASURES, "majority", "is_below", "is_home",
+    "against_home_points", "source",
 )  # fmt: skip
 GAIN_COLUMNS = ("train", "test", "gain", "low", "high", "is_home", "source")
 
@@ -61,6 +62,11 @@ def arm_title(arm: str) -> str:
     if arm.startswith("top") and arm[3:].isdigit():
         return "Top layer" if arm == "top1" else f"Top {arm[3:]} layers"
     return TITLES.get(arm, arm[:1].upper() + arm[1:])
+
+
+def depth_title(arm: str) -> str:
+    """The arm as a depth: the pre-trained arm trains all layers."""
+    return "All layers" if arm == "pretrained" else arm_title(arm)
 
 
 def arm_sentence(arm: str) -> str:
@@ -102,7 +108,7 @@ def _means(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def _typed(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
-    floats = (*_MEASURES, "share_trained", "decay", "majority", "against_home", "gain", "low", "high")
+    floats = (*_MEASURES, "share_trained", "decay", "majority", "against_home_points", "gain", "low", "high")
     kinds = {**dict.fromkeys(_COUNTS, "Int64"), **dict.fromkeys(floats, "Float64"),
              **dict.fromkeys(("is_below", "is_home"), "boolean")}  # fmt: skip
     frame = frame.reindex(columns=list(columns))
@@ -179,7 +185,7 @@ def unfreeze_frame(run: Run) -> pd.DataFrame:
         return _typed(pd.DataFrame(), UNFREEZE_COLUMNS)
     rows = rows[(rows["train_examples"] == rows["train_examples"].max()) & (rows["test_dataset"] == rows["dataset"])]
     frame = _means(rows, ["arm", "train_examples"])
-    titles = frame["arm"].map(lambda arm: "All layers" if arm == "pretrained" else arm_title(arm))
+    titles = frame["arm"].map(depth_title)
     decayed = f", decay {spec.layer_lr_decay:g}" if spec.layer_lr_decay < 1 else ""
     frame = frame.assign(
         title=titles, label=titles + decayed, decay=spec.layer_lr_decay, source=tables.source_text(run),
@@ -218,7 +224,7 @@ def domain_frame(run: Run) -> pd.DataFrame:
     """One row an arm, training domain and test domain (DOMAIN_COLUMNS); of several sizes the largest.
 
     `majority`: the most frequent class of the test split; `is_below`: the accuracy lies below it, so that the transfer
-    is negative. `against_home`: the accuracy minus that of the same arm trained at home, on the test's own domain.
+    is negative. `against_home_points`: the accuracy minus that of the same arm trained at home, in percentage points.
     """
     rows = _rows(run)
     if rows.empty:
@@ -234,7 +240,7 @@ def domain_frame(run: Run) -> pd.DataFrame:
     frame = frame.assign(
         title=frame["arm"].map(arm_title), train_examples=sizes, majority=majority, source=tables.source_text(run),
         is_below=frame["accuracy"].astype("Float64") < majority, is_home=frame["train"] == frame["test"],
-        against_home=frame["accuracy"] - pd.Series(homes, index=frame.index),
+        against_home_points=100 * (frame["accuracy"] - pd.Series(homes, index=frame.index)),
     )  # fmt: skip
     return _typed(frame, DOMAIN_COLUMNS)
 
