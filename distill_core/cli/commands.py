@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from distill_core import environment, families, launch, specs
+from distill_core import environment, families, launch, specs, typed_text
 from distill_core.cli import doctor as doctor_module
 from distill_core.cli.flags import spec_values
 from distill_core.cli.output import Bar
@@ -129,17 +129,18 @@ def predict(arguments: argparse.Namespace) -> dict[str, Any]:
     environment.prepare_process(None)
     from distill_core import device, evaluate, model_ref, models
 
+    text = typed_text.clean(arguments.text)  # a terminal of another encoding gives half characters
     here = device.resolve(arguments.device)
     loaded = models.load(model_ref.parse(arguments.model), store())
     if loaded.label_names is None:
         raise ModelError(f"{arguments.model} has no classification head.", "Fine-tune it first, then name run:ID.")
     length = min(128, loaded.family.max_positions or 128)
     loaded.model.to(here.torch_device)
-    logits = evaluate.predict(loaded.model, loaded.encode([arguments.text], length), here)
+    logits = evaluate.predict(loaded.model, loaded.encode([text], length), here)
     shares = logits.softmax(-1)[0].tolist()
     best = max(range(len(shares)), key=shares.__getitem__)
     return {
-        "model": arguments.model, "text": arguments.text, "label": loaded.label_names[best],
+        "model": arguments.model, "text": text, "label": loaded.label_names[best],
         "probabilities": dict(zip(loaded.label_names, shares, strict=True)),
     }  # fmt: skip
 
