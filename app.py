@@ -23,6 +23,7 @@ PAGES = {
     ],
     "Train": [
         ("finetune", "Fine-tune", "tune", "finetune", "Teach a pre-trained model a task, and see what that saves."),
+        ("transfer", "Transfer lab", "moving", "transfer", "What pre-training buys: labels saved, layers, domains."),
         ("soft_labels", "Soft labels", "contrast", "soft-labels", "What a teacher says beyond the right class."),
         ("distil", "Distill", "school", "distill", "Teach a small student network with a large teacher."),
         ("take_apart", "Take apart", "science", "take-apart", "What was each ingredient of a distillation worth?"),
