@@ -1,0 +1,89 @@
+"""The side-by-side measurement: its sums by hand, and one small run of what needs no other toolkit."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import distillation, summary
+
+PROJECT = Path(__file__).resolve().parent.parent
+OWN = ("trainer", "ours-first", "ours-second", "ours-whole", "ours-uncached", "no-teacher")
+
+
+def row(contender, repeat, seconds, **more):
+    return {
+        "contender": contender, "repeat": repeat, "seconds": seconds, "cpu_seconds": 2 * seconds,
+        "samples_per_s": 60 / seconds, "peak_memory_mib": 900.0, "others_cores": 0.0, "padding_factor": 1.1, "steps": 6,
+        "held_out_loss": 0.5, "accuracy": 0.75, "ci_low": 0.7, "ci_high": 0.8, **more,
+    }  # fmt: skip
+
+
+def test_ratios_compare_runs_of_the_same_repeat():
+    rows = [row("textbrewer", 0, 10), row("ours-first", 0, 2), row("textbrewer", 1, 40), row("ours-first", 1, 10),
+            row("textbrewer", 2, 9), row("ours-first", 2, 3)]  # fmt: skip
+    assert summary.ratio(rows, "ours-first", "textbrewer") == pytest.approx(4)  # of 5, 4, 3
+    assert summary.ratio(rows, "ours-first", "trainer") is None
+    first = summary.summarize(rows)[1]
+    assert first["seconds"] == 3
+    assert first["over_textbrewer"] == pytest.approx(4)
+    assert first["repeats"] == 3
+
+
+def test_targets_are_met_missed_or_not_measured():
+    rows = [row("textbrewer", 0, 10), row("ours-first", 0, 2.5), row("trainer", 0, 4)]
+    lines = summary.target_lines(summary.targets(rows)).splitlines()
+    assert lines == [
+        "ours-first / textbrewer ≥ 2.8: 4.00, met",
+        "ours-second / textbrewer ≥ 3.5: not measured",
+        "ours-first / trainer ≥ 2.0: 1.60, missed",
+        "ours-second / no-teacher ≥ 0.95: not measured",
+    ]
+
+
+def test_a_toolkit_that_is_not_there_is_named_and_not_invented():
+    rows = [row("ours-first", 0, 2), {"contender": "textbrewer", "repeat": 0, "error": "No module named 'textbrewer'"}]
+    shown = summary.table(summary.summarize(rows)).splitlines()
+    assert shown[2].startswith("| ours-first | 30.0 | n/a | n/a | n/a | 1.10 | 6 | 900 |")
+    assert shown[3].startswith("| textbrewer | not measured: No module named 'textbrewer'")
+    assert len({line.count("|") for line in shown}) == 1
+
+
+def test_an_unknown_contender_is_wrong_usage(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        distillation.main(["--contenders", "ours-first,theirs"])
+    assert stopped.value.code == 2
+    assert "unknown contender 'theirs'" in capsys.readouterr().err
+
+
+def test_the_names_are_the_contenders():
+    pytest.importorskip("torch")
+    from benchmarks.contenders import CONTENDERS
+
+    assert tuple(CONTENDERS) == distillation.NAMES
+
+
+@pytest.mark.slow
+@pytest.mark.assets
+def test_a_small_run_does_equal_work():
+    command = [sys.executable, "-m", "benchmarks.distillation", "--examples", "40", "--epochs", "2", "--json",
+               "--contenders", ",".join(OWN)]  # fmt: skip
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    report = json.loads(done.stdout)
+    found = {line["contender"]: line for line in report["summary"]}
+    assert tuple(found) == OWN
+    for line in found.values():
+        assert "error" not in line, line
+        assert line["steps"] == 4  # two epochs of 32 + 8 texts
+        assert line["samples"] == 80
+        assert 1 <= line["padding_factor"] < 2.5
+        assert line["ci_low"] <= line["accuracy"] <= line["ci_high"]
+    # the same batches, the same dropout: the cache changes nothing that is learned
+    assert found["ours-whole"]["held_out_loss"] == pytest.approx(found["ours-uncached"]["held_out_loss"], rel=1e-3)
+    assert found["ours-first"]["held_out_loss"] == found["ours-second"]["held_out_loss"]
+    assert report["busy_core"] is None
