@@ -53,7 +53,9 @@ def test_from_start_to_a_downloaded_comparison(page: Page, server: Server) -> No
     expect(page.locator(".js-plotly-plot").get_by_text("ALBERT", exact=True).first).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["", "model-zoo", "compare", "finetune", "soft-labels", "distill", "runs"])
+@pytest.mark.parametrize(
+    "path", ["", "model-zoo", "compare", "finetune", "transfer", "soft-labels", "distill", "take-apart", "runs"]
+)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_page_opens_without_an_error(page: Page, server: Server, path: str, width: int) -> None:
     problems: list[str] = []
