@@ -64,6 +64,11 @@ def arm_title(arm: str) -> str:
     return TITLES.get(arm, arm[:1].upper() + arm[1:])
 
 
+def is_depth(arm: str) -> bool:
+    """Whether an arm says how much of the network learns."""
+    return arm == "pretrained" or UNFREEZE.fullmatch(arm) is not None
+
+
 def depth_title(arm: str) -> str:
     """The arm as a depth: the pre-trained arm trains all layers."""
     return "All layers" if arm == "pretrained" else arm_title(arm)
@@ -176,15 +181,15 @@ def difference(first: tuple[float, float, float], second: tuple[float, float, fl
 
 
 def unfreeze_frame(run: Run) -> pd.DataFrame:
-    """One row an arm, fewest trained parameters first (UNFREEZE_COLUMNS); of several sizes the largest.
+    """One row a depth, fewest trained parameters first (UNFREEZE_COLUMNS); of several sizes the largest.
 
     `share_trained`: trained parameters among all; `decay`: the layer-wise learning-rate decay, 1 for none.
     """
     rows, spec = _rows(run), run.spec()
     if rows.empty or not isinstance(spec, FinetuneSpec):
         return _typed(pd.DataFrame(), UNFREEZE_COLUMNS)
-    rows = rows[(rows["train_examples"] == rows["train_examples"].max()) & (rows["test_dataset"] == rows["dataset"])]
-    frame = _means(rows, ["arm", "train_examples"])
+    rows = rows[rows["arm"].map(is_depth) & (rows["test_dataset"] == rows["dataset"])]
+    frame = _means(rows[rows["train_examples"] == rows["train_examples"].max()], ["arm", "train_examples"])
     titles = frame["arm"].map(depth_title)
     decayed = f", decay {spec.layer_lr_decay:g}" if spec.layer_lr_decay < 1 else ""
     frame = frame.assign(

@@ -11,7 +11,7 @@ from distill_core.training_cost import offered_sizes
 
 SIZES = (25, 50, 100, 200, 500, 1000, 2000, 4000)
 USUAL_CURVE = (25, 100, 500)
-USUAL_SIZE = 1000
+USUAL_SIZE = 500
 CURVE_ARMS = ("pretrained", "frozen", "scratch", "bow", "zero-shot")
 DOMAIN_ARMS = ("pretrained", "adapted", "bow", "frozen", "scratch")
 DECAYS = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)

@@ -138,6 +138,12 @@ def test_depths_are_ordered_by_what_they_train(store: RunStore) -> None:
     assert frame["share_trained"].iloc[-1] == 1
 
 
+def test_ways_to_learn_that_are_no_depth_stay_out(store: RunStore) -> None:
+    rows = [sample.cell("head", 100, accuracy=0.6), sample.cell("bow", 100), sample.cell("frozen", 100)]
+    frame = tables.unfreeze_frame(sample.run_with(store, rows, arms="head,bow,frozen"))
+    assert list(frame["arm"]) == ["head"]
+
+
 def test_runs_that_differ_in_the_decay_alone_join_the_picture(store: RunStore) -> None:
     run, slower = sample.unfreeze_run(store), sample.unfreeze_run(store, decay=0.9, lift=0.01)
     other = sample.run_with(store, [sample.cell("head", 500, accuracy=0.7)], arms="head", train_examples="500")

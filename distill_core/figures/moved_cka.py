@@ -39,7 +39,9 @@ def title(rows: pd.DataFrame) -> str:
     if most["cka"] > _STILL:
         return f"Fine-tuning moved next to nothing: every layer stays above {_STILL:.2f}"
     name, other = theme.safe(most["layer"]), theme.safe(least["layer"])
-    return f"Fine-tuning moved {_the(name)} most, to a similarity of {most['cka']:.2f}; {_the(other)} {_kept(least)}"
+    return (
+        f"Fine-tuning moved {_the(name)} most, to a similarity of {_number(most['cka'])}; {_the(other)} {_kept(least)}"
+    )
 
 
 def _the(layer: str) -> str:
@@ -48,7 +50,12 @@ def _the(layer: str) -> str:
 
 def _kept(row: pd.Series[Any]) -> str:
     verb = "keep" if row["layer"] == "embeddings" else "keeps"
-    return f"{verb} {row['cka']:.2f}"
+    return f"{verb} {_number(float(row['cka']))}"
+
+
+def _number(value: float) -> str:
+    """Two digits, three near 1: 0.997 is not 1.00."""
+    return f"{value:.3f}" if 0.995 <= value < 0.9995 else f"{value:.2f}"
 
 
 def _bars(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
@@ -64,7 +71,7 @@ def _bars(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
         {"type": "bar", "orientation": "h", "y": names, "x": values, "width": 0.62, "hoverinfo": "text",
          "hovertext": hovers, "marker": {"color": color, "cornerradius": 3}},
         {"type": "scatter", "mode": "text", "y": names, "x": [1.01] * len(names), "hoverinfo": "skip",
-         "text": [f" {value:.2f}" for value in values], "textposition": "middle right", "cliponaxis": False,
+         "text": [f" {_number(value)}" for value in values], "textposition": "middle right", "cliponaxis": False,
          "textfont": {"size": 13, "color": transfer_style.ink(dark)}},
     ]  # fmt: skip
 

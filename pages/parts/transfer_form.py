@@ -15,7 +15,7 @@ from pages.parts import model_picker, stored_runs, train_form, transfer_data
 from pages.parts.transfer_words import OWN, OWN_TITLE, TABS
 
 DEPTHS = "How much learns"
-_EPOCHS = 4
+_EPOCHS = 3
 _MODEL_HELP = (
     "MiniLM is a real pre-trained model that needs no Hub. `bert@hub` and the others are the official checkpoints. "
     "Type `hub:org/name` for any other checkpoint of the ten families."

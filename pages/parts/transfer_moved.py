@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-from distill_core import run_list, tables_moved, tables_transfer
+from distill_core import run_list, tables_moved
 from distill_core.figures import moved_cka, moved_plane, theme
 from distill_core.runs import Run
 from pages.parts import downloads, page, provenance, stored_runs, transfer_guess
@@ -35,11 +37,14 @@ def show() -> None:
 
 def _runs() -> list[Run]:
     """Recorded runs first, then the newest of this installation."""
-    return [
-        run
-        for run in (*stored_runs.recorded_of("finetune"), *stored_runs.own_of("finetune"))
-        if tables_transfer.newest([run], "moved")
-    ]
+    runs = (*stored_runs.recorded_of("finetune"), *stored_runs.own_of("finetune"))
+    return [run for run in runs if _has_moved(str(run.path))]
+
+
+@st.cache_data(max_entries=2000, show_spinner=False, ttl="10s")
+def _has_moved(path: str) -> bool:
+    """Every result is read at most once in ten seconds, for all sessions."""
+    return tables_moved.moved_of(Run(Path(path))) is not None
 
 
 def _label(run: Run) -> str:

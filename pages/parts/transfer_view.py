@@ -123,8 +123,9 @@ def _arm(frame: pd.DataFrame, guess: Guess) -> str:
     arms = list(dict.fromkeys(frame["arm"])) or [one.arm for one in guess.asked[:1]]
     if len(arms) < 2:
         return arms[0] if arms else ""
+    first = next((one.arm for one in guess.asked if one.arm in arms), arms[0])
     return st.segmented_control(
-        "Way to learn", arms, default=arms[0], required=True, format_func=tables_transfer.arm_title, key="tl_arm",
+        "Way to learn", arms, default=first, required=True, format_func=tables_transfer.arm_title, key="tl_arm",
         bind="query-params", wrap=True, label_visibility="collapsed",
     )  # fmt: skip
 

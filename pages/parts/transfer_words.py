@@ -1,4 +1,4 @@
-"""What the Transfer lab says about each of its experiments: the question, what one sees, the formula and its code."""
+"""What the Transfer lab says about each of its experiments: question, explanation, formula; and how to go on."""
 
 from __future__ import annotations
 
@@ -39,9 +39,11 @@ WORDS = {
         "the left, pre-training has replaced labels; on the right the others catch up.",
         formula=r"\text{accuracy} = \frac{\text{right answers}}{n} \qquad "
         r"\frac{p + \frac{z^2}{2n} \pm z\sqrt{\frac{p(1-p)}{n} + \frac{z^2}{4n^2}}}{1 + \frac{z^2}{n}}, \; z = 1.96",
-        code="bag = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression(max_iter=1000))\n"
-        "bag.fit(texts[:n], labels[:n])          # the reference\n"
-        "model = AutoModelForSequenceClassification.from_pretrained(name)  # knows the language already",
+        code="words = TfidfVectorizer(ngram_range=(1, 2))\n"
+        "bag = make_pipeline(words, LogisticRegression())\n"
+        "bag.fit(texts[:n], labels[:n])   # the reference\n"
+        "# this one knows the language already:\n"
+        "AutoModelForSequenceClassification.from_pretrained(name)",
         following=("unfreeze", "How much of the model has to learn?"),
     ),
     "unfreeze": Words(
@@ -54,7 +56,8 @@ WORDS = {
         formula=r"W' = W + \tfrac{\alpha}{r} BA \quad (\text{LoRA}) \qquad "
         r"\eta_{\ell} = \eta \cdot d^{\,(L + 1 - \ell)} \quad (\text{decay } d)",
         code="for name, weight in model.base_model.named_parameters():\n"
-        "    weight.requires_grad_(layer_of(name) >= n_layers - top)   # the highest layers learn",
+        "    learns = layer_of(name) >= n_layers - top\n"
+        "    weight.requires_grad_(learns)",
         following=("domains", "Does it still work in another domain?"),
     ),
     "domains": Words(
@@ -66,7 +69,8 @@ WORDS = {
         "transfer. The second matrix tells what it helps to read unlabeled texts of the other domains first.",
         formula=r"\Delta = p_{\text{adapted}} - p_{\text{fine-tuned}}, \quad "
         r"\Delta \pm \sqrt{(p_1 - l_1)^2 + (u_2 - p_2)^2}",
-        code="adapt(model, unlabeled_target_texts)   # masked words, no labels (arXiv:2004.10964)\n"
+        code="# masked words, no labels (arXiv:2004.10964)\n"
+        "adapt(model, unlabeled_target_texts)\n"
         "finetune(model, labeled_source_texts)\nevaluate(model, target_test)",
         following=("moved", "What did fine-tuning change inside?"),
     ),
@@ -79,8 +83,10 @@ WORDS = {
         "The two planes have axes of their own, so that only the distances within one can be compared.",
         formula=r"\mathrm{CKA}(X, Y) = \frac{\lVert Y^\top X \rVert_F^2}"
         r"{\lVert X^\top X \rVert_F \, \lVert Y^\top Y \rVert_F}, \quad \text{columns centered}",
-        code="x, y = before - before.mean(0), after - after.mean(0)   # (texts, width)\n"
-        "cka = norm(y.T @ x)**2 / (norm(x.T @ x) * norm(y.T @ y))",
+        code="# before and after: (texts, width)\n"
+        "x, y = before - before.mean(0), after - after.mean(0)\n"
+        "own = norm(x.T @ x) * norm(y.T @ y)\n"
+        "cka = norm(y.T @ x)**2 / own",
         following=("curves", "Draw the learning curves"),
     ),
 }
