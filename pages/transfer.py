@@ -52,9 +52,9 @@ def experiment(name: str) -> None:
 
 
 def default(name: str) -> Run | None:
-    """The newest recorded run of this experiment, else the newest of this installation."""
-    recorded = tables_transfer.newest(reversed(stored_runs.recorded_of("finetune")), name)
-    return recorded or tables_transfer.newest(stored_runs.own_of("finetune"), name)
+    """The newest recorded run of this experiment, else the newest of this installation, a finished one before others."""
+    own = sorted(stored_runs.own_of("finetune"), key=lambda run: run.state().state != "done")
+    return tables_transfer.newest([*reversed(stored_runs.recorded_of("finetune")), *own], name)
 
 
 page.header("Transfer lab", "What does a model bring along that has read a lot before, and where does that end?")

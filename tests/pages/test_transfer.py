@@ -195,6 +195,12 @@ def test_a_live_run_shows_the_part_that_is_done() -> None:
     assert run.control()[0] == "pause"
 
 
+def test_a_finished_run_is_shown_before_a_newer_one_that_was_stopped() -> None:
+    run = sample.curves_run(own())
+    sample.curves_run(own(), state="stopped")
+    assert "The run was stopped" not in texts(skip(open_tab("curves"), "curves", run))
+
+
 def test_settings_that_changed_are_named_for_a_run_of_ones_own_choice() -> None:
     run = sample.curves_run(own())
     assert "Settings changed" not in texts(open_tab("curves"))
