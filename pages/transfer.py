@@ -52,7 +52,7 @@ def experiment(name: str) -> None:
 
 
 def default(name: str) -> Run | None:
-    """The newest recorded run of this experiment, else the newest of this installation, a finished one before others."""
+    """The newest recorded run of this experiment, else the newest of this installation, finished ones first."""
     own = sorted(stored_runs.own_of("finetune"), key=lambda run: run.state().state != "done")
     return tables_transfer.newest([*reversed(stored_runs.recorded_of("finetune")), *own], name)
 
