@@ -6,6 +6,8 @@ is NA: a planned arm has its row before it is trained. Means are taken over the 
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -119,7 +121,16 @@ def mean(values: list[float]) -> float:
 
 
 def right_answers(run: Run) -> dict[tuple[str, int], NDArray[np.float64]]:
-    """For each arm and seed 1 where its answer to a test text is right, else 0; empty without predictions."""
+    """For each arm and seed 1 where its answer to a test text is right, else 0; empty without predictions.
+
+    Computed once for all who look at the run: do not change the arrays.
+    """
+    return _right_answers(run.path, tables_predictions.version(run.predictions_file))
+
+
+@lru_cache(maxsize=32)
+def _right_answers(path: Path, _: tables_predictions.Version) -> dict[tuple[str, int], NDArray[np.float64]]:
+    run = Run(path)
     try:
         frame = tables_predictions.logits_of(run)
     except RunError:
@@ -140,6 +151,7 @@ _PAPER_ROWS = {  # what the row of Table 4 says was removed
 }
 
 
+@lru_cache(maxsize=2)
 def _published(mode: str) -> dict[str, dict[str, Any]]:
     """Arm → the paper's change of the GLUE score in points. In general distillation `hard` is the masked words."""
     frame = tables.published_frame(families.get("distilbert"))

@@ -1,7 +1,7 @@
 """What each ingredient was worth: the change when it is left out, as bars from zero, the largest loss on top.
 
 Whiskers are the interval over seeds, the gray band behind a bar is the one over test texts; a hollow diamond is the
-paper's own number, for another score.
+paper's own number, for another score. One bar far longer than all others is cut, visibly: they could not be read.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from distill_core.units import is_missing
 
 ROW_PX = 50
 EMPTY = ("No ingredient is left out yet", "The first bar appears when the full recipe and one arm are trained.")
+_FAR = 4.0  # a row that reaches so many times as far as the next one is cut …
+_CUT_AT = 1.6  # … at so many times the reach of that one
 _BAND = "rgba(128,140,152,0.28)"
 _PHRASES = {"random init": "With a random start"}
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -35,16 +37,19 @@ def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     full = f"all terms {units.percent(float(rows['full_accuracy'].iloc[0]), 3)}"
     return theme.figure(
         [_band(rows, names), *_bars(rows, names, dark), _published(rows, names, dark), _texts(rows, names, high, dark)],
-        title(frame), dark=dark, barmode="overlay", height=ROW_PX * len(rows) + 140,
-        **theme.baseline_line(0, full, dark), margin={"l": 8, "r": 16, "t": 48, "b": 88},
+        _title(rows), dark=dark, barmode="overlay", height=ROW_PX * len(rows) + 140,
+        **_marks(rows, full, (low, high), dark), margin={"l": 8, "r": 16, "t": 48, "b": 88},
         xaxis=theme.axis(_axis_title(rows), range=[low, high + room], tickvals=_ticks(low, high)),
         yaxis=theme.names_axis(type="category"),
     )  # fmt: skip
 
 
 def title(frame: pd.DataFrame) -> str:
-    """The largest difference that the seeds are sure of, or that there is none."""
-    rows = verdicts(frame)
+    """The largest difference that the seeds are sure of, or that there is none. `frame`: as for `draw`, not empty."""
+    return _title(verdicts(frame))
+
+
+def _title(rows: pd.DataFrame) -> str:
     seeds = int(rows["seeds"].min())
     if rows["is_sure"].isna().any():
         worst = rows.iloc[0]
@@ -98,14 +103,41 @@ def signed(points: float) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
+_INK = ("difference_points", "seeds_low_points", "seeds_high_points", "texts_low_points", "texts_high_points",
+        "published_points")  # fmt: skip
+
+
+def _reach(row: pd.Series[Any]) -> float:
+    """How far left of zero the row's ink goes, in points."""
+    return -min(0.0, *(float(row[name]) for name in _INK if not is_missing(row[name])))
+
+
+def _is_cut(rows: pd.DataFrame) -> bool:
+    """Whether the first row, the largest loss, is so large that the others would shrink to nothing."""
+    others = [_reach(row) for _, row in rows.iloc[1:].iterrows()]
+    return bool(others) and max(others) > 0 and -float(rows["difference_points"].iloc[0]) > _FAR * max(others)
+
+
 def _range(rows: pd.DataFrame) -> tuple[float, float]:
-    """From the leftmost ink to the rightmost, zero within."""
-    ink = ["difference_points", "seeds_low_points", "seeds_high_points", "texts_low_points", "texts_high_points",
-           "published_points"]  # fmt: skip
-    values = [float(value) for name in ink for value in rows[name] if not is_missing(value)]
-    low, high = min(0.0, *values), max(0.0, *values)
+    """From the leftmost ink to the rightmost, zero within; a row that is cut does not count on the left."""
+    shown = rows.iloc[1:] if _is_cut(rows) else rows
+    low = -max(_reach(row) for _, row in shown.iterrows()) * (_CUT_AT if _is_cut(rows) else 1.0)
+    high = max(0.0, *(float(value) for name in _INK for value in rows[name] if not is_missing(value)))
     pad = max((high - low) * 0.04, 0.05)
     return low - pad, high + pad
+
+
+def _marks(rows: pd.DataFrame, full: str, span: tuple[float, float], dark: bool) -> dict[str, Any]:
+    """The line at zero with its name, and two slanted gaps in a bar that is cut."""
+    marks = theme.baseline_line(0, full, dark)
+    if _is_cut(rows):
+        step = (span[1] - span[0]) / 60
+        for start in (span[0] + 3 * step, span[0] + 5 * step):
+            x = [start, start + step, start, start - step]
+            path = f"M {x[0]},-0.3 L {x[1]},-0.3 L {x[2]},0.3 L {x[3]},0.3 Z"
+            ground = arm_style.on_color(dark)
+            marks["shapes"].append({"type": "path", "path": path, "fillcolor": ground, "line": {"width": 0}})
+    return marks
 
 
 def _bars(rows: pd.DataFrame, names: list[str], dark: bool) -> list[dict[str, Any]]:
@@ -127,7 +159,7 @@ def _whiskers(rows: pd.DataFrame, names: list[str], look: dict[str, Any]) -> dic
     values = shown["difference_points"].to_numpy(dtype=float)
     return {
         "type": "scatter", "mode": "markers", "x": values.tolist(), "hoverinfo": "skip", "marker": {"opacity": 0},
-        "y": [name for name, is_known in zip(names, known, strict=True) if is_known], "cliponaxis": False,
+        "y": [name for name, is_known in zip(names, known, strict=True) if is_known],
         "error_x": {
             "type": "data", "symmetric": False, **look,
             "array": (shown["seeds_high_points"].to_numpy(dtype=float) - values).tolist(),
@@ -172,12 +204,13 @@ def _texts(rows: pd.DataFrame, names: list[str], at: float, dark: bool) -> dict[
 
 
 def _axis_title(rows: pd.DataFrame) -> str:
-    """The unit, and below it what whisker, band and diamond mean."""
+    """The unit, and below it what whisker, band, diamond and gap mean."""
     signs = {"seeds_low_points": "├┤ seeds", "texts_low_points": "▒ texts"}
     found = [words for name, words in signs.items() if rows[name].notna().any()]
     lines = ["change (points of accuracy)"]
     lines += [f"95 % over {'   '.join(found)}"] if found else []
     lines += ["◇ DistilBERT's paper (GLUE points)"] if rows["published_points"].notna().any() else []
+    lines += ["// cut: the bar is longer"] if _is_cut(rows) else []
     return "<br>".join(lines)
 
 

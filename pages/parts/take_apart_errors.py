@@ -13,7 +13,7 @@ from pages.parts import page
 _TITLES = {"new": "New", "inherited": "Inherited", "repaired": "Repaired"}
 _NUMBER = st.column_config.NumberColumn
 COLUMNS = {
-    "text": st.column_config.TextColumn("text", width="large"),
+    "text": st.column_config.TextColumn("text", width=260),
     "label": "label",
     "student_says": "student says",
     "student_share": _NUMBER("how sure", format="percent"),
@@ -30,6 +30,8 @@ def show(run: Run) -> None:
         if not students:
             st.caption("No student is tested yet.")
             return
+        if st.session_state.get("ta_arm") not in students:
+            st.session_state.pop("ta_arm", None)  # chosen for another run, whose students have other names
         key = st.selectbox("Student", list(students), format_func=students.get, key="ta_arm", bind="query-params")
         slices = tables_errors.error_slices(run, key)
     except DistillError as error:
@@ -43,9 +45,9 @@ def show(run: Run) -> None:
         format_func=lambda name: f"{_TITLES[name]} · {counts[name]:,}", label_visibility="collapsed",
     )  # fmt: skip
     st.caption(f"{_TITLES[group]}: {tables_errors.GROUPS[group]}. The student's surest answers stand first.")
-    st.dataframe(
+    st.dataframe(  # rows of more than 64 px wrap their text
         slices[slices["group"] == group], hide_index=True, column_order=list(COLUMNS), column_config=COLUMNS,
-        height=360, row_height=56, placeholder="n/a", key="ta_texts_table",
+        height=384, row_height=68, placeholder="n/a", key="ta_texts_table",
         alt="Test texts with their label and both answers",
     )  # fmt: skip
     if not tables_errors.texts_are_here(run):

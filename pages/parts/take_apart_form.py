@@ -59,7 +59,8 @@ def show(asked: Question) -> Request:
             "Layers of the student", 1, most, max(1, most // 2), key="ta_layers", bind="query-params",
             help=f"The teacher has {most}. {train_form.field(DistillSpec, 'student_layers')}",
         )  # fmt: skip
-    values["seeds"] = train_form.seeds("ta", DistillSpec, 3 if asked == "ingredients" else 1)
+    repeats = ("ta", 3) if asked == "ingredients" else ("ta_sweep", 1)  # a sweep has many students already
+    values["seeds"] = train_form.seeds(repeats[0], DistillSpec, repeats[1])
     place = st.container()
     with st.expander("Texts and training", icon=":material/menu_book:"):
         values |= _training(values["dataset"])

@@ -109,11 +109,26 @@ def test_axis_and_hover_have_their_units_and_sources() -> None:
 
 
 def test_the_zero_line_and_all_ink_are_in_view() -> None:
-    figure = ablation.draw(rows(SOFT, START))
+    figure = ablation.draw(rows(SOFT, COSINE))
     low, high = figure.layout.xaxis.range
-    assert low < -14
+    assert low < -2.96
     assert high > 0
     assert max(figure.layout.xaxis.tickvals) <= figure.data[5].x[0]
+
+
+def test_a_bar_far_longer_than_the_others_is_cut_and_keeps_its_value() -> None:
+    far = ("random init", "Random start", -26.3, (-27.0, -25.6), (-29.9, -22.7), -3.69)
+    figure = ablation.draw(rows(SOFT, COSINE, far))
+    assert figure.layout.xaxis.range[0] == pytest.approx(-2.96 * 1.6, rel=0.1)
+    assert figure.data[1].x[0] == -26.3
+    assert figure.data[5].text[0] == "<b>−26.3</b>"
+    assert [shape.type for shape in figure.layout.shapes] == ["line", "path", "path"]
+    assert figure.layout.xaxis.title.text.endswith("<br>// cut: the bar is longer")
+    whole = ablation.draw(rows(SOFT, ("random init", "Random start", -6.0, (None, None), (None, None), None)))
+    assert whole.layout.xaxis.range[0] < -6
+    assert [shape.type for shape in whole.layout.shapes] == ["line"]
+    alone = ablation.draw(rows(far))
+    assert alone.layout.xaxis.range[0] < -29.9
 
 
 def test_without_seeds_there_are_no_whiskers_to_explain() -> None:

@@ -271,3 +271,14 @@ def test_a_failed_run_says_why(teacher: Run) -> None:
     assert "The run failed" in texts(app)
     assert "Lower the learning rate." in texts(app)
     assert app.dataframe[0].value["difference_points"].notna().sum() == 2
+
+
+def test_a_student_of_another_run_gives_way(teacher: Run) -> None:
+    run = sample_ablation.ablation(own(), teacher=f"run:{teacher.id}", seeds=1)
+    sample_ablation.sample_run(own(), teacher=f"run:{teacher.id}", sweep_layers=(1, 2))
+    app = open_page(PAGE, ta_run=run.id)
+    app.selectbox(key="ta_arm").set_value("no soft").run()
+    app.get_by_key("ta_question").set_value("layers").run()
+    assert not app.exception
+    assert app.selectbox(key="ta_arm").value == "layers 1"
+    assert "1 layer has " in texts(app)
