@@ -47,7 +47,7 @@ def show(run: Run) -> None:
     st.caption(f"{_TITLES[group]}: {tables_errors.GROUPS[group]}. The student's surest answers stand first.")
     st.dataframe(  # rows of more than 64 px wrap their text
         slices[slices["group"] == group], hide_index=True, column_order=list(COLUMNS), column_config=COLUMNS,
-        height=384, row_height=68, placeholder="n/a", key="ta_texts_table",
+        height=460, row_height=84, placeholder="n/a", key="ta_texts_table",
         alt="Test texts with their label and both answers",
     )  # fmt: skip
     if not tables_errors.texts_are_here(run):

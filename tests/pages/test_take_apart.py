@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 import sample_ablation
 import sample_training as sample
 from streamlit.testing.v1 import AppTest
 from training_pages import inline, open_page, own, recorded, texts
 
-from distill_core import specs
+from distill_core import export, specs, tables_ablation
 from distill_core.cli.flags import spec_values
 from distill_core.cli.main import build_parser
+from distill_core.figures import ablation
 from distill_core.runs import Run, RunStore
 from distill_core.specs import DistillSpec
 
@@ -282,3 +284,22 @@ def test_a_student_of_another_run_gives_way(teacher: Run) -> None:
     assert not app.exception
     assert app.selectbox(key="ta_arm").value == "layers 1"
     assert "1 layer has " in texts(app)
+
+
+def test_texts_that_did_not_come_along_are_numbered_and_said(teacher: Run) -> None:
+    run = sample_ablation.ablation(own(), teacher=f"run:{teacher.id}", seeds=1)
+    frame = pd.read_parquet(run.predictions_file)
+    frame.assign(text=None).to_parquet(run.predictions_file, index=False)
+    app = open_page(PAGE, ta_run=run.id)
+    assert not app.exception
+    assert app.dataframe[1].value["text"].str.fullmatch(r"Test text [\d,]+").all()
+    assert "Fetch them with `python -m distill_core assets`." in texts(app)
+
+
+def test_the_page_to_take_away_holds_figure_and_numbers(teacher: Run) -> None:
+    run = sample_ablation.ablation(own(), teacher=f"run:{teacher.id}")
+    frame = tables_ablation.ablation_frame(run)
+    html = export.html_page("Take-apart", "measured", [ablation.draw(frame)], frame)
+    assert "Without soft targets" in html
+    assert "-2.96" in html
+    assert "n/a" in html
