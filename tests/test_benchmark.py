@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -28,18 +27,21 @@ def quick(monkeypatch):
     monkeypatch.setattr(benchmark, "WARM_UP_LIMIT_S", 0.0)
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """A time that passes only when a call says so."""
+    made = tiny.Clock()
+    monkeypatch.setattr(benchmark, "time", made)
+    monkeypatch.setattr(device, "time", made)
+    return made
+
+
 def fake(call, family="bert"):
     """A model that is this function."""
     model = torch.nn.Module()
     model.config = tiny.classifier(families.get(family)).model.config
     model.forward = lambda **inputs: call(inputs)
     return replace(tiny.classifier(families.get(family)), model=model)
-
-
-def busy(seconds):
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        pass
 
 
 # ── statistics ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -145,30 +147,24 @@ def test_the_median_is_that_of_torchs_own_timer():
     pytest.fail(f"ours and torch's, ms: {pairs}")
 
 
-def test_a_known_duration_is_measured_as_such(quick):
-    calls = []
-
-    def call(inputs):
-        calls.append(1)
-        busy(0.05 if len(calls) == 1 else 0.004)
-
-    timing = benchmark.measure(fake(call), 4, 8, 0.1, CPU)
-    assert 4 <= timing.latency_ms_p50 < 12
-    assert timing.first_forward_ms >= 50
-    assert timing.n_iterations >= 10
+def test_known_durations_are_measured_as_such(clock):
+    durations = itertools.chain([0.5], itertools.repeat(0.004))
+    timing = benchmark.measure(fake(lambda inputs: clock.pass_by(next(durations))), 4, 8, 0.1, CPU)
+    assert timing.first_forward_ms == pytest.approx(500)
+    assert timing.latency_ms_p50 == timing.latency_ms_p99 == pytest.approx(4)
+    assert timing.examples_per_s == pytest.approx(1000)
+    assert timing.n_iterations in range(25, 31)
 
 
-def test_the_shortest_time_is_kept(quick):
-    start = time.monotonic()
-    timing = benchmark.measure(fake(lambda inputs: busy(0.001)), 1, 8, 0.2, CPU)
-    assert time.monotonic() - start >= 0.2
-    assert timing.n_iterations > 30
+def test_the_shortest_time_and_ten_calls_are_kept(clock):
+    assert benchmark.measure(fake(lambda inputs: clock.pass_by(0.001)), 1, 8, 0.2, CPU).n_iterations in range(200, 206)
+    assert benchmark.measure(fake(lambda inputs: clock.pass_by(0.5)), 1, 8, 0.2, CPU).n_iterations == 10
 
 
-def test_a_slow_cell_is_timed_with_fewer_calls(monkeypatch, quick):
-    monkeypatch.setattr(benchmark, "CELL_LIMIT_S", 0.1)
-    timing = benchmark.measure(fake(lambda inputs: busy(0.03)), 1, 8, 5, CPU)
+def test_a_slow_cell_is_timed_with_fewer_calls(clock):
+    timing = benchmark.measure(fake(lambda inputs: clock.pass_by(50)), 1, 8, 1, CPU)
     assert 1 <= timing.n_iterations < 10
+    assert timing.latency_ms_p50 == pytest.approx(50_000)
 
 
 def test_warming_up_goes_on_until_the_time_is_stable(monkeypatch):
@@ -256,14 +252,14 @@ def test_another_error_is_not_taken_for_a_lack_of_memory():
 # ── rivals, and the load of others ───────────────────────────────────────────────────────────────────────────
 
 
-def test_rivals_are_timed_in_turns(quick):
+def test_rivals_are_timed_in_turns(clock):
     order = []
 
     def rival(name, seconds):
-        return fake(lambda inputs: (order.append(name), busy(seconds)))
+        return fake(lambda inputs: (order.append(name), clock.pass_by(seconds)))
 
     slow, fast = benchmark.interleaved((rival("a", 0.004), rival("b", 0.001)), 1, 8, CPU, rounds=3, calls=4)
-    assert slow.latency_ms_p50 > 2 * fast.latency_ms_p50
+    assert (slow.latency_ms_p50, fast.latency_ms_p50) == (pytest.approx(4), pytest.approx(1))
     assert slow.n_iterations == fast.n_iterations == 12
     assert "".join(order[-24:]) == "aaaabbbb" * 3
 
@@ -276,9 +272,9 @@ def test_rivals_are_timed_as_they_are_used_without_dropout(quick):
 
 
 def test_the_load_of_others_is_what_is_busy_less_what_is_ours(monkeypatch):
-    clock = itertools.count(100.0, 2.0)
+    seconds = itertools.count(100.0, 2.0)
     readings = {"_busy_s": iter([50.0, 55.0]), "_own_s": iter([10.0, 12.0])}
-    monkeypatch.setattr(benchmark.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(benchmark.time, "monotonic", lambda: next(seconds))
     for name, values in readings.items():
         monkeypatch.setattr(benchmark, name, lambda values=values: next(values))
     assert benchmark.OtherLoad().cores() == pytest.approx(1.5)  # (5 s − 2 s) in 2 s

@@ -172,3 +172,18 @@ def backbone(family: Family, seed: int = 0, **more: Any) -> Any:
     model = build_backbone(family, {**fields(family), **more})
     roughen(model, seed)
     return model.eval()
+
+
+class Clock:
+    """Stands in for the module `time`: no test has to wait, and a busy machine changes nothing."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+    def monotonic(self) -> float:
+        return self.now
+
+    perf_counter = time = monotonic

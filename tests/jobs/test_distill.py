@@ -123,12 +123,26 @@ def test_the_teacher_reads_once_for_all_runs(do, teacher, dataset):
     assert first.teacher.accuracy == second.teacher.accuracy
 
 
-@pytest.mark.parametrize("loss", ["cosine", "hidden", "attention", "relations"])
-@pytest.mark.parametrize("key", ["bert", "gpt", "t5", "albert"])
-def test_every_inner_loss_teaches(do, make_model, dataset, loss, key):
+QUICK = {("bert", "cosine"), ("bert", "hidden"), ("bert", "attention"), ("bert", "relations"), ("t5", "attention"),
+         ("gpt", "relations"), ("albert", "hidden")}  # fmt: skip
+INNER = [
+    pytest.param(key, loss, marks=() if (key, loss) in QUICK else pytest.mark.slow)
+    for key in ("bert", "gpt", "t5", "albert", "roberta", "distilbert", "ernie", "electra", "bart")
+    for loss in ("cosine", "hidden", "attention", "relations")
+]
+
+
+@pytest.mark.parametrize(("key", "loss"), INNER)
+def test_every_inner_loss_teaches(do, make_model, dataset, key, loss):
     values = {**FAST, "student_layers": 2, "epochs": 30, "batch_size": 80, "learning_rate": 5e-3, "soft": 0, "hard": 0}
     # dropout on attention is part of what the model gives as its attention: without it the curve is a clear one
-    clear = {"gpt": {"attn_pdrop": 0.0}, "t5": {"dropout_rate": 0.0}}.get(key, {"attention_probs_dropout_prob": 0.0})
+    clear = {
+        "gpt": {"attn_pdrop": 0.0},
+        "t5": {"dropout_rate": 0.0},
+        "distilbert": {"attention_dropout": 0.0},
+        "bart": {},
+    }
+    clear = clear.get(key, {"attention_probs_dropout_prob": 0.0})
     run = do(**{**values, loss: 1}, teacher=make_model(key, **clear), dataset=dataset, init="random", eval_examples=4)
     assert run.state().state == "done", run.state()
     curve = [m.value for m in run.read_metrics()[0] if m.name == loss]
@@ -206,7 +220,9 @@ def weights(run):
     return (run.model_dir / "model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("at", [0, 3, 8, 11])
+@pytest.mark.parametrize(
+    "at", [3, pytest.param(0, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow), 11]
+)
 def test_a_stopped_distillation_ends_as_an_undisturbed_one(do, launcher, teacher, dataset, stop_at, at):
     values = {**FAST, "epochs": 3, "cosine": 1.0, "checkpoint_every_s": 0}
     whole = do(**values, teacher=teacher, dataset=dataset, arms="distilled,scratch")

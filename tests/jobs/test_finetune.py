@@ -179,7 +179,7 @@ def test_texts_without_words_are_nothing_for_a_bag_of_words(do, model, tmp_path)
 # ── second tries ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("at", [0, 2, 6])
+@pytest.mark.parametrize("at", [pytest.param(0, marks=pytest.mark.slow), 2, 6])
 def test_a_stopped_run_ends_as_an_undisturbed_one(do, launcher, model, dataset, stop_at, at):
     values = {**FAST, "epochs": 2, "arms": "pretrained,scratch,frozen", "checkpoint_every_s": 0}
     whole = do(**values, model=model, dataset=dataset)
