@@ -180,7 +180,7 @@ def cells(batch_sizes: tuple[int, ...], seq_lens: tuple[int, ...]) -> Iterator[t
 
 
 def interleaved(
-    rivals: Sequence[LoadedModel], batch_size: int, seq_len: int, device: Device, *, rounds: int = 5, calls: int = 10
+    rivals: Sequence[LoadedModel], batch_size: int, seq_len: int, device: Device, *, rounds: int = 20, calls: int = 5
 ) -> list[Timing]:
     """Time several models of one process in turns: a change of the machine's load meets all of them alike."""
     runs = [_caller(loaded, batch_size, seq_len, device) for loaded in rivals]
