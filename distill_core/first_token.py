@@ -1,9 +1,8 @@
 """The last layer, computed for the one token that the classifier reads.
 
 The heads of BERT, RoBERTa, ERNIE and ELECTRA look at the first token alone: nothing else of the last layer's output
-reaches the logits or the loss, and its gradient is zero. Keys and values are needed of every token; queries, output
-projection and feed-forward network of the first one only. 10 of the layer's 12 width × width products fall away, and
-the logits and gradients stay what they were (up to rounding).
+reaches the logits or the loss, and its gradient is zero. So the layer's twelve width × width products are computed for
+one token of each text; the logits and gradients stay what they were (up to rounding).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor, nn
 
 _SAME_LAYERS = ("bert", "roberta", "ernie", "electra")  # model types whose layer is BERT's
@@ -43,26 +42,38 @@ def _last_layer(model: nn.Module) -> Any:
     if config._attn_implementation not in ("sdpa", "eager") or not hasattr(model, "classifier"):
         return None
     base: Any = model.base_model
-    return base.encoder.layer[-1]
+    layer = base.encoder.layer[-1]
+    attention = layer.attention.self
+    plain = all(type(module) is nn.Linear for module in (attention.key, attention.value))  # no adapter around them
+    return layer if plain else None
 
 
 def _forward(layer: Any, hidden: Tensor, attention_mask: Tensor | None = None, *_rest: Any, **_more: Any) -> Tensor:
     """BertLayer.forward for the first token. Shapes: (batch, seq, width) and its mask → (batch, 1, width).
 
-    The mask is boolean (True: look) or holds what is added to the scores; torch's attention takes both.
+    One query a text meets all keys, so the projections of keys and values move to where there is one vector a text:
+    q · (W_k h + b_k) = (W_kᵀ q) · h + q · b_k, and Σ a (W_v h + b_v) = W_v Σ a h + b_v Σ a.
     """
     first, attention = hidden[:, :1], layer.attention.self
-    context = F.scaled_dot_product_attention(
-        _heads(attention, attention.query(first)), _heads(attention, attention.key(hidden)),
-        _heads(attention, attention.value(hidden)), None if attention_mask is None else attention_mask[:, :, :1],
-        attention.dropout.p if attention.training else 0.0, scale=attention.scaling,
-    )  # fmt: skip
-    context = context.transpose(1, 2).flatten(2)  # (batch, heads, 1, width / heads) → (batch, 1, width)
-    output: Tensor = layer.feed_forward_chunk(layer.attention.output(context, first))
+    heads = attention.num_attention_heads
+    query = attention.query(first).unflatten(-1, (heads, -1)).squeeze(1) * attention.scaling  # (batch, heads, size)
+    key_weight, key_bias = _by_head(attention.key, heads)  # (heads, size, width), (heads, size)
+    value_weight, value_bias = _by_head(attention.value, heads)
+    scores = torch.einsum("bhs,hsw->bhw", query, key_weight) @ hidden.transpose(1, 2)  # (batch, heads, seq)
+    scores = scores + (query * key_bias).sum(-1, keepdim=True)
+    weights = attention.dropout(_masked(scores, attention_mask).softmax(-1))
+    context = torch.einsum("bhw,hsw->bhs", weights @ hidden, value_weight) + value_bias * weights.sum(-1, keepdim=True)
+    output: Tensor = layer.feed_forward_chunk(layer.attention.output(context.flatten(1).unsqueeze(1), first))
     return output
 
 
-def _heads(attention: Any, vectors: Tensor) -> Tensor:
-    """(batch, seq, width) → (batch, heads, seq, width / heads)."""
-    batch, length, _ = vectors.shape
-    return vectors.view(batch, length, attention.num_attention_heads, -1).transpose(1, 2)
+def _by_head(projection: nn.Linear, heads: int) -> tuple[Tensor, Tensor]:
+    return projection.weight.view(heads, -1, projection.in_features), projection.bias.view(heads, -1)
+
+
+def _masked(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """The mask (batch, 1, seq, seq) is boolean (True: look) or holds what is added to the scores."""
+    if mask is None:
+        return scores
+    row = mask[:, :, 0]  # (batch, 1, seq)
+    return scores.masked_fill(~row, torch.finfo(scores.dtype).min) if row.dtype == torch.bool else scores + row
