@@ -100,7 +100,7 @@ def _prepare(
     spec: DistillSpec, context: JobContext, here: Device, dataset: Dataset, teacher: LoadedModel, reporter: Reporter
 ) -> Classroom:
     """Tokenize, run the teacher once over all texts, and measure it."""
-    train = dataset.sample_train(spec.train_examples, spec.seed)
+    train = dataset.sample_train(spec.train_examples, spec.seed, clamp=True)
     teacher.model.to(here.torch_device).eval()
     encoded = teacher.encode(train["text"].tolist(), spec.max_length)
     reporter.say("The teacher reads all texts once")

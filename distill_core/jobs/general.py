@@ -55,7 +55,9 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     reporter.say("Loading the teacher")
     teacher = models.load_masked_lm(spec.teacher, context.store)
     teacher.model.eval().to(here.torch_device)
-    train = teacher.encode(dataset.sample_train(spec.train_examples, spec.seed)["text"].tolist(), spec.max_length)
+    train = teacher.encode(
+        dataset.sample_train(spec.train_examples, spec.seed, clamp=True)["text"].tolist(), spec.max_length
+    )
     tests = [dataset.split(name)["text"].tolist() for name in ("test", "validation")]
     if not tests[0]:
         raise DataError(f"{dataset.title} has no test texts.", "Give more texts: one in ten is kept for the test.")
