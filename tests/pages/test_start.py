@@ -41,7 +41,8 @@ def texts(app: AppTest) -> str:
     return "\n".join(str(element.value) for element in shown).replace("\\", "")
 
 
-def test_start_without_any_run() -> None:
+def test_start_without_any_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_runs, "RECORDED", RunStore(tmp_path / "none"))
     app = AppTest.from_file(APP, default_timeout=20).run()
     assert not app.exception
     assert app.title[0].value == "Distill Lab"
