@@ -271,6 +271,15 @@ def test_rivals_are_timed_as_they_are_used_without_dropout(quick):
     assert not loaded.model.training
 
 
+def test_rivals_are_moved_to_their_device_outside_inference_mode(quick):
+    """Weights that are moved within it can never be trained again: a student is timed before it learns."""
+    loaded, modes = tiny.classifier(families.get("bert")), []
+    move = loaded.model.to
+    loaded.model.to = lambda place: modes.append(torch.is_inference_mode_enabled()) or move(place)
+    benchmark.interleaved((loaded,), 1, 8, CPU, rounds=1, calls=1)
+    assert modes == [False]
+
+
 def test_the_load_of_others_is_what_is_busy_less_what_is_ours(monkeypatch):
     seconds = itertools.count(100.0, 2.0)
     readings = {"_busy_s": iter([50.0, 55.0]), "_own_s": iter([10.0, 12.0])}

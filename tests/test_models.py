@@ -84,6 +84,20 @@ def test_gpt_pads_with_its_unknown_token(tmp_path, store):
 
 
 @each_family
+def test_a_config_that_names_no_padding_gets_the_tokenizers(family, tmp_path, store):
+    """As the first GPT's: without it, a batch of several texts fails; with a wrong one, the wrong token is read."""
+    folder = tiny.save(tiny.classifier(family), tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "pad_token_id": None}))
+    loaded = load(folder, store)
+    loaded.model.eval()
+    encoded = loaded.encode(["a film", "", "one of the best films of the year!"], 32)
+    with torch.inference_mode():
+        alone = torch.cat([loaded.model(**encoded.batch([row])).logits for row in range(3)])
+        torch.testing.assert_close(loaded.model(**encoded.batch(range(3))).logits, alone, rtol=0, atol=1e-5)
+
+
+@each_family
 def test_the_model_knows_the_padding_of_its_tokenizer(family, tmp_path, store):
     loaded = load(tiny.save(tiny.classifier(family), tmp_path / "model"), store)
     assert loaded.model.config.pad_token_id == loaded.tokenizer.pad_token_id
