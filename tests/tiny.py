@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import nn
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoModelForMaskedLM, PreTrainedTokenizerFast
 
 from distill_core.families import Family
 from distill_core.model_ref import Ref
@@ -54,14 +54,16 @@ _TEMPLATES = {
     "albert": "[CLS] $A [SEP]",
 }
 _ROLES = {
-    "wordpiece": {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"},
+    "wordpiece": {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]",
+                  "mask_token": "[MASK]"},
     "bpe": {"unk_token": "<unk>"},
     "byte-bpe": {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>",
-                 "bos_token": "<s>", "eos_token": "</s>"},
+                 "bos_token": "<s>", "eos_token": "</s>", "mask_token": "<mask>"},
     "t5": {"pad_token": "<pad>", "unk_token": "<unk>", "eos_token": "</s>"},
     "xlnet": {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<cls>", "sep_token": "<sep>",
-              "bos_token": "<s>", "eos_token": "</s>"},
-    "albert": {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "[CLS]", "sep_token": "[SEP]"},
+              "bos_token": "<s>", "eos_token": "</s>", "mask_token": "<mask>"},
+    "albert": {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "[CLS]", "sep_token": "[SEP]",
+               "mask_token": "[MASK]"},
 }  # fmt: skip
 
 
@@ -164,6 +166,15 @@ def save(loaded: LoadedModel, folder: Path) -> Path:
     """Write the model as `save_pretrained` does; the first GPT without a padding token, as it is on the Hub."""
     loaded.model.save_pretrained(folder)
     tokenizer(loaded.family).save_pretrained(folder)
+    return folder
+
+
+def save_masked_lm(family: Family, folder: Path, seed: int = 0, **more: Any) -> Path:
+    """A pre-trained model with the head that fills in masked words, as the Hub has them."""
+    model = AutoModelForMaskedLM.from_config(build_config(family, {**fields(family), **more}))
+    roughen(model, seed)
+    model.save_pretrained(folder)
+    tokenizer(family).save_pretrained(folder)
     return folder
 
 

@@ -34,7 +34,7 @@ from distill_core.control import JobContext
 from distill_core.device import Device
 from distill_core.errors import DataError
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import save_model, train_settings
+from distill_core.jobs.supervised import drop_checkpoints, save_model, train_settings
 from distill_core.models import LoadedModel
 from distill_core.results import DistillResult, ModelReport, StudentReport
 from distill_core.specs import DistillSpec
@@ -58,13 +58,17 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     train = teacher.encode(
         dataset.sample_train(spec.train_examples, spec.seed, clamp=True)["text"].tolist(), spec.max_length
     )
-    tests = [dataset.split(name)["text"].tolist() for name in ("test", "validation")]
-    if not tests[0]:
+    tested, followed = (dataset.split(name)["text"].tolist() for name in ("test", "validation"))
+    if not tested:
         raise DataError(f"{dataset.title} has no test texts.", "Give more texts: one in ten is kept for the test.")
-    probes = [_probe(teacher, texts[: spec.eval_examples or len(texts)], spec.max_length) for texts in tests]
-    job = _General(spec, context, here, teacher, reporter, train, probes[0], probes[1])
+    test = _probe(teacher, tested[: spec.eval_examples or len(tested)], spec.max_length)
+    job = _General(
+        spec, context, here, teacher, reporter, train, test, _probe(teacher, followed[:PROBE_TEXTS], spec.max_length)
+    )  # fmt: skip
     earlier = context.run.result()
     done = list(earlier.students) if isinstance(earlier, DistillResult) else []
+    if isinstance(earlier, DistillResult):
+        job.keep_times(earlier)
     finished = {(student.arm, student.seed) for student in done}
     result = _result(spec, job, done)
     for arm in planned:
@@ -72,6 +76,7 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
             done.append(job.teach(arm))
             result = _result(spec, job, done)
             context.set_result(result)
+            drop_checkpoints(context)
         reporter.arm_done()
     return result
 
@@ -142,13 +147,25 @@ class _General:
         """The teacher on the test gaps; computed once."""
         if self._report is None:
             logits, wanted = self.test.logits(self.teacher.model, self.here)
+            found = evaluate.accuracy(logits, wanted) if len(wanted) else None
+            if found is None or not found.accuracy:
+                raise DataError(
+                    f"The teacher is right on none of the {len(wanted)} hidden words of the test texts.",
+                    "Choose another teacher, or give more texts.",
+                )
             self._report = ModelReport(
                 params=parameters.count(self.teacher.model),
                 params_by_part=parameters.count_by_part(self.teacher.model),
                 layers=students.n_layers(self.teacher.model.config),
-                **evaluate.accuracy(logits, wanted).model_dump(),
+                **found.model_dump(),
             )
         return self._report
+
+    def keep_times(self, earlier: DistillResult) -> None:
+        """The teacher's latency that an interrupted try has measured."""
+        if earlier.teacher is not None:
+            times = {name: getattr(earlier.teacher, name) for name in ("latency_ms_p50", "latency_ms_p95")}
+            self._report = self.teacher_report().model_copy(update=times)
 
     def teach(self, arm: Arm) -> StudentReport:
         """Train one student and measure it beside the teacher."""
@@ -174,7 +191,7 @@ class _General:
         if not self.validation.batches:
             return {}
         logits, wanted = self.validation.logits(model, self.here)
-        return {"accuracy": evaluate.accuracy(logits, wanted).accuracy}
+        return {"accuracy": evaluate.accuracy(logits, wanted).accuracy} if len(wanted) else {}
 
     def _step(self, spec: DistillSpec, model: nn.Module, indices: Sequence[int]) -> Loss:
         batch = self.train.batch(indices, self.here.torch_device)
@@ -206,7 +223,7 @@ class _General:
         return StudentReport(
             arm=arm.name, seed=arm.seed, params=params, params_by_part=parameters.count_by_part(student.model),
             layers=students.n_layers(student.model.config), ingredients=arm.ingredients, train_s=train_s,
-            params_saved=1 - params / teacher.params, retained=found.accuracy / max(teacher.accuracy, 1e-9),
+            params_saved=1 - params / teacher.params, retained=found.accuracy / teacher.accuracy,
             speedup=teacher_time.latency_ms_p50 / student_time.latency_ms_p50,
             latency_ms_p50=student_time.latency_ms_p50, latency_ms_p95=student_time.latency_ms_p95, **more,
         )  # fmt: skip
