@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import multiprocessing
+import os
 import statistics
 import subprocess
 import sys
@@ -70,7 +71,8 @@ def measure(folder: Path) -> list[dict[str, float | str]]:
 
 def _child(folder: Path, how: str) -> float:
     command = [sys.executable, "-m", "benchmarks.busy", str(folder), how]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=bare)
     return float(json.loads(done.stdout.splitlines()[-1])["step_ms"])
 
 
