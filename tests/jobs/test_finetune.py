@@ -145,6 +145,24 @@ def test_partial_arms_train_what_they_say(do, model, dataset, arm):
     assert row.accuracy is not None
 
 
+def test_more_pre_training_moves_the_body_and_needs_masked_words(do, make_model, dataset, model):
+    values = {**FAST, "learning_rate": 1e-2, "adapt_epochs": 2}
+    run = do(**values, model=model, dataset=dataset, arms="adapted,pretrained")
+    assert run.state().state == "done", run.state()
+    assert not torch.allclose(predicted(run, "adapted"), predicted(run, "pretrained"), atol=1e-3)
+    state = do(**values, model=make_model("gpt"), dataset=dataset, arms="adapted").state()
+    assert (state.state, state.error_kind) == ("failed", "model")
+    assert "GPT does not learn from masked words" in state.message
+
+
+def test_what_training_moved_is_told_with_the_result(do, model, dataset):
+    still = do(**{**FAST, "learning_rate": 1e-12}, model=model, dataset=dataset).result().moved
+    moved = do(**{**FAST, "learning_rate": 1e-2, "epochs": 3}, model=model, dataset=dataset).result().moved
+    assert still.cka == pytest.approx([1] * 4, abs=1e-6)
+    assert min(moved.cka) < 0.999
+    assert len(moved.before) == len(moved.after) == len(moved.labels) == len(split(dataset)[1])
+
+
 def test_zero_shot_is_for_models_of_sentences(do, model, dataset):
     with pytest.raises(Exception, match="zero-shot works with minilm"):
         do(**FAST, model=model, dataset=dataset, arms="zero-shot")
