@@ -14,7 +14,7 @@ from typing import Any
 
 from distill_core.errors import DistillError, ModelError
 
-PRELOAD = ["torch", "transformers.modeling_utils", "distill_core.models", "distill_core.benchmark"]
+PRELOAD = ["distill_core.preloaded"]
 POLL_S = 0.2
 
 

@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("models and training", (
         "device", "memory", "isolation", "parameters", "tokens", "losses", "objectives", "models", "students",
         "evaluate", "representation", "checkpoints", "training", "teacher_cache", "distillation", "benchmark",
-        "bag_of_words", "inference",
+        "bag_of_words", "inference", "preloaded",
     )),
     ("jobs", ("jobs", "jobs.*")),
     ("launch", ("worker", "launch", "launch.*")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -74,6 +75,15 @@ def kinds():
     yield torch.get_num_threads() > 0
 
 
+def ready():
+    """What is there before the function imports anything."""
+    names = set(sys.modules)
+    from transformers import conversion_mapping
+
+    yield {"torch", "transformers.modeling_utils", "distill_core.benchmark"} - names
+    yield conversion_mapping._checkpoint_conversion_mapping_cache is not None
+
+
 class Stop(Exception):
     pass
 
@@ -96,6 +106,13 @@ def test_all_results_arrive_in_order():
     assert list(run_isolated(nothing)) == []
     assert [len(text) for text in run_isolated(big)] == [5_000_000, 5_000_000]
     assert list(run_isolated(kinds)) == [True]
+
+
+@pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="children are spawned here")
+def test_a_child_finds_loaded_what_would_count_as_its_models_loading_time():
+    missing, compiled = run_isolated(ready)
+    assert missing == set()
+    assert compiled
 
 
 def test_a_result_arrives_before_the_next_one_is_made(tmp_path):
