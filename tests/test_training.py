@@ -212,7 +212,7 @@ def in_two_processes(folder, family):
     return [load_file(folder / f"{rank}.safetensors") for rank in range(2)]
 
 
-@pytest.mark.parametrize("key", ["bert", "xlnet"])
+@pytest.mark.parametrize("key", ["bert", pytest.param("xlnet", marks=pytest.mark.slow)])
 def test_two_processes_end_with_the_weights_of_one(tmp_path, key):
     """Shares of unequal size weigh by their texts. XLNet has weights that classification does not use."""
     train_in_two.train(key, tmp_path / "alone.safetensors")

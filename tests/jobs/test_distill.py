@@ -123,7 +123,7 @@ def test_the_teacher_reads_once_for_all_runs(do, teacher, dataset):
     assert first.teacher.accuracy == second.teacher.accuracy
 
 
-QUICK = {("bert", "cosine"), ("bert", "hidden"), ("bert", "attention"), ("bert", "relations"), ("t5", "attention"),
+QUICK = {("bert", "cosine"), ("bert", "hidden"), ("bert", "attention"), ("bert", "relations"),
          ("gpt", "relations"), ("albert", "hidden")}  # fmt: skip
 INNER = [
     pytest.param(key, loss, marks=() if (key, loss) in QUICK else pytest.mark.slow)

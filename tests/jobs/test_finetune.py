@@ -73,7 +73,9 @@ def test_the_bag_of_words_is_scikit_learn_by_hand(do, model, dataset):
     assert row.params == row.params_trained == len(words.vocabulary_) + 1
 
 
-@pytest.mark.parametrize("key", ["bert", "gpt", "xlnet", "t5"])
+@pytest.mark.parametrize(
+    "key", ["bert", "xlnet", *(pytest.param(key, marks=pytest.mark.slow) for key in ("gpt", "t5"))]
+)
 def test_the_frozen_arm_is_scikit_learn_on_mean_pooled_states_by_hand(do, make_model, dataset, key, store):
     ref = make_model(key)
     run = do(**FAST, model=ref, dataset=dataset, arms="frozen", seed=3)

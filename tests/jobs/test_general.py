@@ -20,7 +20,10 @@ def teacher(tmp_path):
     return f"path:{tiny.save_masked_lm(families.get('bert'), tmp_path / 'teacher')}"
 
 
-@pytest.mark.parametrize("key", ["bert", "roberta", "albert", "distilbert", "electra"])
+@pytest.mark.parametrize(
+    "key",
+    ["bert", "albert", *(pytest.param(key, marks=pytest.mark.slow) for key in ("roberta", "distilbert", "electra"))],
+)
 def test_a_smaller_model_of_words_comes_out(do, tmp_path, dataset, store, key):
     ref = f"path:{tiny.save_masked_lm(families.get(key), tmp_path / key)}"
     run = do(**FAST, teacher=ref, dataset=dataset, cosine=1, arms="distilled,scratch")
