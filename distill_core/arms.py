@@ -28,6 +28,11 @@ class Arm:
         return f"{self.name}-{self.seed}" if self.spec.seeds > 1 else self.name
 
     @property
+    def is_taught(self) -> bool:
+        """Whether it learns from the teacher, and not from the labels alone."""
+        return any(getattr(self.spec, name) for name in _INGREDIENTS if name != "hard")
+
+    @property
     def ingredients(self) -> dict[str, Any]:
         """What may differ between arms, for tables."""
         names = (*_INGREDIENTS, "temperature", "student_layers", "init")
@@ -42,6 +47,11 @@ def plan(spec: DistillSpec) -> list[Arm]:
         for seed in range(spec.seed, spec.seed + spec.seeds)
         for name, changes in variants
     ]
+
+
+def kept(planned: list[Arm]) -> Arm:
+    """The arm whose student is saved as the run's model: the first that learns from the teacher, else the first."""
+    return next((arm for arm in planned if arm.is_taught), planned[0])
 
 
 def _plain(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:

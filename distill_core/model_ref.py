@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from distill_core import families
-from distill_core.errors import SpecError
+from distill_core.errors import ModelError, SpecError
 
 Source = Literal["structure", "mini", "hub", "sst2", "minilm", "run", "hub_repo", "path"]
 
@@ -68,6 +68,18 @@ def parse(text: str) -> Ref:
     if prefix == "path" and name and "\0" not in name:
         return Ref("path", name)
     raise SpecError(f"Unknown model {text[:100]!r}.", _HINT)
+
+
+def hub_id(ref: Ref) -> str:
+    """The Hub repository that a reference means. Raises ModelError where a family has no fine-tuned checkpoint."""
+    if ref.source == "hub_repo":
+        return ref.name
+    family = families.get(ref.name)
+    if ref.source == "hub":
+        return family.hub_id
+    if family.sst2_hub_id is None:
+        raise ModelError(family.sst2_note, f"Fine-tune {family.key}@hub yourself.")
+    return family.sst2_hub_id
 
 
 def _coerce(value: Any) -> Ref:

@@ -25,7 +25,7 @@ from transformers import (
 from distill_core import families
 from distill_core.errors import ModelError, RunError
 from distill_core.families import Family
-from distill_core.model_ref import Ref
+from distill_core.model_ref import Ref, hub_id
 from distill_core.runs import RunStore
 from distill_core.settings import DATA
 from distill_core.text_classifier import TextClassifier
@@ -205,18 +205,6 @@ def locate(ref: Ref, store: RunStore) -> Checkpoint:
             f"There is no model in {ref.name!r}: config.json is missing.", "Name a save_pretrained folder."
         )
     return Checkpoint(path)
-
-
-def hub_id(ref: Ref) -> str:
-    """The Hub repository that a reference means. Raises ModelError where a family has no fine-tuned checkpoint."""
-    if ref.source == "hub_repo":
-        return ref.name
-    family = families.get(ref.name)
-    if ref.source == "hub":
-        return family.hub_id
-    if family.sst2_hub_id is None:
-        raise ModelError(family.sst2_note, f"Fine-tune {family.key}@hub yourself.")
-    return family.sst2_hub_id
 
 
 def load_tokenizer(path: Path, config: PretrainedConfig) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import tiny
@@ -111,6 +113,20 @@ def test_compare(cli, model, own, store):
         assert row["latency_ms_p50"] > 0
         assert 0 <= row["accuracy"] <= 1
     assert store.get(document["run"]).state().state == "done"
+
+
+def test_a_comparison_without_any_number_has_failed(cli, model, store):
+    broken = Path(model.removeprefix("path:")).parent / "broken"
+    shutil.copytree(model.removeprefix("path:"), broken)
+    (broken / "model.safetensors").write_bytes(b"not weights")
+    code, document, _ = cli("compare", "--models", f"path:{broken}", "--seq-lens", "8", "--min-time-s", "0.01")
+    assert code == 2
+    assert document["error"]["kind"] == "model"
+    assert document["error"]["message"].startswith("No model could be measured: ")
+    assert len(store.list()[0].result().rows) == 1  # the page still shows why
+    code, document, _ = cli("compare", "--models", f"{model},path:{broken}", "--seq-lens", "8", "--min-time-s", "0.01")
+    assert code == 0
+    assert [bool(row["error"]) for row in document["rows"]] == [False, True]
 
 
 def test_finetune_distill_predict(cli, model, own, store):

@@ -71,7 +71,17 @@ def _outcome(run: Run) -> dict[str, Any]:
     if state.state != "done":
         usage = state.error_kind in ("spec", "data", "model")
         raise JobFailed(state.error_kind or "run", state.message, state.hint, 2 if usage else 1)
+    _check_measured(run)
     return {"run": run.id, **_result_json(run)}
+
+
+def _check_measured(run: Run) -> None:
+    """One model's failure is one row's error; a comparison without any number has failed. Raises JobFailed."""
+    result = run.result()
+    if isinstance(result, CompareResult) and result.rows and all(row.error for row in result.rows):
+        first = next(row.error for row in result.rows if row.error)
+        usage = first.kind in ("spec", "data", "model")
+        raise JobFailed(first.kind, f"No model could be measured: {first.message}", first.hint, 2 if usage else 1)
 
 
 def _result_json(run: Run) -> dict[str, Any]:

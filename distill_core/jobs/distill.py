@@ -191,7 +191,7 @@ class Classroom:
         report = fit(student.model, lesson.encoded.lengths, step, settings, self.here, hooks)
         step.close(student.model)
         self.reporter.say(f"{arm.key}: testing", 0.97)
-        if not (self.context.run.model_dir / "config.json").is_file():
+        if arm.key == arms.kept(arms.plan(self.spec)).key:
             save_model(student, self.context)
         return self._report(arm, student, student_time, report.train_s)
 

@@ -183,7 +183,7 @@ class _General:
         )  # fmt: skip
         settings = train_settings(self.spec, arm.seed)
         report = fit(model, self.train.lengths, partial(self._step, arm.spec), settings, self.here, hooks)
-        if not (self.context.run.model_dir / "config.json").is_file():
+        if arm.key == arms.kept(arms.plan(self.spec)).key:
             save_model(student, self.context)
         return self._student_report(arm, student, report.train_s)
 

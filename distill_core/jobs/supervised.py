@@ -96,6 +96,8 @@ def drop_checkpoints(context: JobContext) -> None:
 def save_model(loaded: LoadedModel, context: JobContext) -> None:
     """save_pretrained with safetensors and tokenizer, moved into place when whole."""
     hidden = context.run.path / ".new-model"
+    shutil.rmtree(hidden, ignore_errors=True)
     loaded.model.save_pretrained(hidden)
     loaded.tokenizer.save_pretrained(hidden)
+    shutil.rmtree(context.run.model_dir, ignore_errors=True)  # of a try that ended before it wrote its result
     hidden.rename(context.run.model_dir)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from distill_core import export, tables
+from distill_core import csv_files, export, tables
+from distill_core.figures import report
 from distill_core.runs import Run
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ def show(
     def page() -> bytes:
         title = run.spec().title or f"{_TITLES.get(name, name.capitalize())} {run.id}"
         drawn = [draw() for draw in figures]
-        return export.html_page(title, tables.source_text(run), drawn, frame).encode()
+        return report.draw(title, tables.source_text(run), drawn, frame).encode()
 
     files = (
-        ("CSV", lambda: export.csv_text(frame).encode(), "csv", "text/csv"),
+        ("CSV", lambda: csv_files.safe_csv(frame).encode(), "csv", "text/csv"),
         ("JSON", lambda: export.json_text(run).encode(), "json", "application/json"),
         ("HTML", page, "html", "text/html"),
     )

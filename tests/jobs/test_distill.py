@@ -260,6 +260,28 @@ def test_nothing_but_the_model_is_left_of_a_finished_training(do, teacher, datas
     assert (run.model_dir / "config.json").is_file()
 
 
+def test_the_taught_student_is_saved_in_whatever_order_the_arms_stand(do, teacher, dataset, store):
+    run = do(**FAST, teacher=teacher, dataset=dataset, arms="scratch,distilled")
+    assert run.state().state == "done", run.state()
+    saved = models.load(parse(f"run:{run.id}"), store)
+    texts = datasets.load(dataset).split("test")["text"].tolist()
+    torch.testing.assert_close(says(saved, texts), logits_of(run, "distilled"), rtol=0, atol=1e-5)
+    alone = do(**FAST, teacher=teacher, dataset=dataset, arms="scratch")
+    assert (alone.model_dir / "config.json").is_file()
+
+
+def test_a_model_left_by_an_interrupted_try_is_replaced(do, teacher, dataset, store, launcher):
+    run = do(**FAST, teacher=teacher, dataset=dataset)
+    whole = (run.model_dir / "model.safetensors").read_bytes()
+    (run.path / "result.json").unlink()
+    (run.path / ".new-model").mkdir()
+    (run.model_dir / "model.safetensors").write_bytes(b"half")
+    run.set_state(state="lost")
+    launcher.resume(run.id)
+    assert run.state().state == "done", run.state()
+    assert (run.model_dir / "model.safetensors").read_bytes() == whole
+
+
 def test_the_saved_student_is_a_plain_checkpoint(do, teacher, dataset):
     run = do(**FAST, teacher=teacher, dataset=dataset, hidden=1.0, student_width=8)
     assert run.state().state == "done", run.state()

@@ -9,10 +9,10 @@ import sample_training as sample
 from streamlit.testing.v1 import AppTest
 from training_pages import inline, open_page, own, recorded, texts
 
-from distill_core import export, specs, tables_ablation
+from distill_core import specs, tables_ablation
 from distill_core.cli.flags import spec_values
 from distill_core.cli.main import build_parser
-from distill_core.figures import ablation
+from distill_core.figures import ablation, report
 from distill_core.runs import Run, RunStore
 from distill_core.specs import DistillSpec
 
@@ -299,7 +299,7 @@ def test_texts_that_did_not_come_along_are_numbered_and_said(teacher: Run) -> No
 def test_the_page_to_take_away_holds_figure_and_numbers(teacher: Run) -> None:
     run = sample_ablation.ablation(own(), teacher=f"run:{teacher.id}")
     frame = tables_ablation.ablation_frame(run)
-    html = export.html_page("Take-apart", "measured", [ablation.draw(frame)], frame)
+    html = report.draw("Take-apart", "measured", [ablation.draw(frame)], frame)
     assert "Without soft targets" in html
     assert "-2.96" in html
     assert "n/a" in html
