@@ -131,6 +131,8 @@ def test_pages_can_stop_it(terminal, store, launcher, until, until_state):
 def test_a_run_at_work_is_not_done_twice(store, limits, launcher, make_spec, until):
     run = launcher.submit(make_spec("steps"))
     until(lambda: (run.path / "steps").exists())
+    launcher.pause(run.id)
+    until(lambda: run.state().state == "paused")  # at work, and quiet: its next report would undo the next line
     run.set_state(state="stopped")
     with pytest.raises(LaunchError, match="still at work"):
         resume_foreground(run.id, store)
