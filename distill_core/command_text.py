@@ -5,17 +5,17 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec
+from distill_core.specs import AnySpec
 
 PROGRAM = ("python", "-m", "distill_core")
 
 
-def command(spec: CompareSpec | FinetuneSpec | DistillSpec) -> str:
+def command(spec: AnySpec) -> str:
     """`python -m distill_core distill --teacher run:ID --ablation`. Settings at their defaults are left out."""
     return shlex.join([*PROGRAM, *arguments(spec)])
 
 
-def arguments(spec: CompareSpec | FinetuneSpec | DistillSpec) -> list[str]:
+def arguments(spec: AnySpec) -> list[str]:
     """The words after the program's name."""
     values = spec.model_dump(mode="json", exclude_defaults=True, exclude={"kind"})
     words: list[str] = [spec.kind]

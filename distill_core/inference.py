@@ -18,7 +18,7 @@ from distill_core.model_ref import Ref
 from distill_core.models import LoadedModel
 from distill_core.runs import Run, RunStore
 from distill_core.soft_labels import Array
-from distill_core.specs import DistillSpec, FinetuneSpec
+from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
 from distill_core.typed_text import clean
 
 DEFAULT_LENGTH = 64
@@ -49,7 +49,7 @@ def load(run: Run) -> TextModel:
         raise ModelError(f"The model of run {run.id} has no classification head.", "Choose a finished fine-tuning.")
     loaded.model.eval()
     spec = run.spec()
-    length = spec.max_length if isinstance(spec, FinetuneSpec | DistillSpec) else DEFAULT_LENGTH
+    length = spec.max_length if isinstance(spec, FinetuneSpec | DistillSpec | StudentsSpec) else DEFAULT_LENGTH
     return TextModel(loaded, length)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -68,19 +69,22 @@ def _epitaph(code: int | None) -> str:
     return f"The process of this model ended without a result (exit {code})."
 
 
+def explained(error: Exception) -> DistillError:
+    """What went wrong with one model, in one sentence; of an unforeseen error the traceback goes to the log."""
+    if isinstance(error, DistillError):
+        return error
+    if isinstance(error, MemoryError):
+        return ModelError("Not enough memory.", "Choose a smaller model, batch or length.")
+    traceback.print_exception(error)
+    text = (str(error).strip().splitlines() or [""])[0][:200]
+    return ModelError(f"{type(error).__name__}: {text}", "The log of the run has the details.")
+
+
 def _child(sender: Connection, function: Callable[..., Iterator[Any]], args: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
     try:
         for value in function(*args):
             sender.send(("value", value))
         sender.send(("end", None))
-    except DistillError as error:
-        sender.send(("error", error))
-    except MemoryError:
-        sender.send(("error", ModelError("Not enough memory.", "Choose a smaller model, batch or length.")))
     except Exception as error:  # noqa: BLE001 - one model's failure is one row's error, whatever it is
-        import traceback
-
-        traceback.print_exc()
-        text = (str(error).strip().splitlines() or [""])[0][:200]
-        sender.send(("error", ModelError(f"{type(error).__name__}: {text}", "The log of the run has the details.")))
+        sender.send(("error", explained(error)))

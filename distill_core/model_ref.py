@@ -43,6 +43,14 @@ class Ref:
         return f"{prefix}{self.name}"
 
     @property
+    def title(self) -> str:
+        """A short name for tables and figures."""
+        if self.source in ("structure", "mini"):
+            name = families.get(self.name).title
+            return name if self.source == "structure" else f"{name} mini"
+        return "MiniLM" if self.source == "minilm" else str(self)
+
+    @property
     def family(self) -> families.Family | None:
         """The family that the reference itself names; None where only the loaded config can tell."""
         if self.source == "minilm":

@@ -68,9 +68,7 @@ class LoadedModel:
     @property
     def title(self) -> str:
         """A short name for tables and figures."""
-        if self.ref.source == "structure":
-            return self.family.title
-        return {"minilm": "MiniLM"}.get(self.ref.source, str(self.ref))
+        return self.ref.title
 
 
 @dataclass(frozen=True)

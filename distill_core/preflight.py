@@ -10,23 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from distill_core import assets, datasets, families, uploads
-from distill_core.errors import ModelError, RunError, SpecError
+from distill_core.errors import DistillError, ModelError, RunError, SpecError
 from distill_core.families import Family
 from distill_core.json_files import read_json
 from distill_core.model_ref import Ref
 from distill_core.runs import RunStore
 from distill_core.settings import DATA
-from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec
+from distill_core.specs import AnySpec, CompareSpec, DistillSpec, FinetuneSpec, StudentsSpec
 
 
-def check(spec: CompareSpec | FinetuneSpec | DistillSpec, store: RunStore) -> None:
+def check(spec: AnySpec, store: RunStore) -> None:
     """Raises DistillError with the first thing that would make the run fail."""
     if isinstance(spec, CompareSpec):
         _check_compare(spec, store)
     elif isinstance(spec, FinetuneSpec):
         _check_finetune(spec, store)
-    else:
+    elif isinstance(spec, DistillSpec):
         _check_distill(spec, store)
+    else:
+        _check_students(spec, store)
     for name in _datasets(spec):
         if name.startswith(datasets.FILE_PREFIX):
             datasets.load(name, text_column=spec.text_column, label_column=spec.label_column)
@@ -36,20 +38,20 @@ def check(spec: CompareSpec | FinetuneSpec | DistillSpec, store: RunStore) -> No
             raise SpecError("There is nothing to learn from without a data set.", "Choose one, for instance movies.")
 
 
-def _datasets(spec: CompareSpec | FinetuneSpec | DistillSpec) -> tuple[str, ...]:
+def _datasets(spec: AnySpec) -> tuple[str, ...]:
     """All data sets that the spec names."""
     further = (*spec.test_datasets, *spec.domains) if isinstance(spec, FinetuneSpec) else ()
     return (spec.dataset, *further)
 
 
-def check_from_page(spec: CompareSpec | FinetuneSpec | DistillSpec, store: RunStore) -> None:
+def check_from_page(spec: AnySpec, store: RunStore) -> None:
     """`check` for a request from a browser: it may not name files of the server, except uploads that were kept.
 
     Raises DistillError.
     """
-    refs = [value for value in vars(spec).values() if isinstance(value, Ref)]
-    for ref in (*refs, *(spec.models if isinstance(spec, CompareSpec) else ())):
-        if ref.source == "path":
+    listed = [value if isinstance(value, tuple) else (value,) for value in vars(spec).values()]
+    for ref in (entry for values in listed for entry in values):
+        if isinstance(ref, Ref) and ref.source == "path":
             raise SpecError(f"{ref} names a folder of the server.", "Use the command line for models in folders.")
     for name in _datasets(spec):
         if name.startswith(datasets.FILE_PREFIX) and not uploads.is_kept(name):
@@ -81,15 +83,37 @@ def _check_distill(spec: DistillSpec, store: RunStore) -> None:
     config = _local_config(spec.teacher, store)
     if config is None:
         return
-    if spec.mode == "task" and not any("SequenceClassification" in name for name in config.get("architectures") or []):
-        raise ModelError(
-            f"{spec.teacher} has no classification head, so it cannot teach.", "Fine-tune it first, then name run:ID."
-        )
+    if spec.mode == "task":
+        _check_head(spec.teacher, config)
     family = families.by_model_type(str(config.get("model_type")))
     if family is not None and spec.student is None:
         _check_layers(spec, min(int(config.get(name) or 0) for name in family.shape.layers))
     if spec.student is not None:
         _check_trainable(spec.student, spec.max_length, store)
+
+
+def _check_students(spec: StudentsSpec, store: RunStore) -> None:
+    """A student that is missing is an error of its own rows; without any student there is nothing to do."""
+    _check_trainable(spec.teacher or spec.base, spec.max_length, store)
+    config = _local_config(spec.teacher, store) if spec.teacher is not None else None
+    if config is not None and spec.teacher is not None:
+        _check_head(spec.teacher, config)
+    problems = []
+    for ref in spec.students:
+        try:
+            _check_trainable(ref, spec.max_length, store)
+            _local_config(ref, store)
+        except DistillError as error:
+            problems.append(error)
+    if len(problems) == len(spec.students):
+        raise problems[0]
+
+
+def _check_head(teacher: Ref, config: dict[str, Any]) -> None:
+    if not any("SequenceClassification" in name for name in config.get("architectures") or []):
+        raise ModelError(
+            f"{teacher} has no classification head, so it cannot teach.", "Fine-tune it first, then name run:ID."
+        )
 
 
 def _check_layers(spec: DistillSpec, there: int) -> None:

@@ -10,9 +10,9 @@ import pandas as pd
 from distill_core.errors import RunError
 from distill_core.results import LIVE
 from distill_core.runs import Run, now
-from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec
+from distill_core.specs import AnySpec, CompareSpec, FinetuneSpec, StudentsSpec
 
-KINDS = {"compare": "Compare", "finetune": "Fine-tune", "distill": "Distill"}
+KINDS = {"compare": "Compare", "finetune": "Fine-tune", "distill": "Distill", "students": "Ten students"}
 COLUMNS = ("id", "title", "kind", "state", "created", "started", "duration_s", "device", "message")
 _NAMELESS = ("title", "kind")
 
@@ -48,7 +48,7 @@ def duration_s(run: Run) -> float | None:
     return max(0.0, took.total_seconds())
 
 
-def title(spec: CompareSpec | FinetuneSpec | DistillSpec) -> str:
+def title(spec: AnySpec) -> str:
     """The run's own title, or one made from what was asked: `minilm on movies`."""
     if spec.title:
         return spec.title
@@ -58,6 +58,8 @@ def title(spec: CompareSpec | FinetuneSpec | DistillSpec) -> str:
         return str(spec.models[0]) if count == 1 else f"{count} models"
     if isinstance(spec, FinetuneSpec):
         return f"{spec.model} on {dataset}"
+    if isinstance(spec, StudentsSpec):
+        return f"{spec.teacher or spec.base} to {len(spec.students)} students on {dataset}"
     student = str(spec.student) if spec.student else f"{spec.student_layers} layers"
     return f"{spec.teacher} to {student} on {dataset}"
 
@@ -67,9 +69,7 @@ def dataset_name(name: str) -> str:
     return "an own file" if name.startswith("file:") else name
 
 
-def changes(
-    asked: CompareSpec | FinetuneSpec | DistillSpec, done: CompareSpec | FinetuneSpec | DistillSpec
-) -> list[str]:
+def changes(asked: AnySpec, done: AnySpec) -> list[str]:
     """What a request changes against a run of the same kind: `temperature 2.0 → 4.0`; empty when nothing."""
     before, after = done.model_dump(mode="json"), asked.model_dump(mode="json")
     return [

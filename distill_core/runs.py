@@ -84,7 +84,7 @@ class Run:
 
     # ── what was asked, where it stands ──────────────────────────────────────────────────────────────────────
 
-    def spec(self) -> specs.CompareSpec | specs.FinetuneSpec | specs.DistillSpec:
+    def spec(self) -> specs.AnySpec:
         """What was asked. Raises RunError when spec.json is damaged."""
         data = read_json(self.path / "spec.json")
         if data is None:
@@ -221,7 +221,7 @@ class RunStore:
         """The lock under which runs are queued and started, by whatever process."""
         return self.root / ".queue.lock"
 
-    def create(self, spec: specs.CompareSpec | specs.FinetuneSpec | specs.DistillSpec) -> Run:
+    def create(self, spec: specs.AnySpec) -> Run:
         """A new queued run. It appears whole: a hidden directory is filled, then renamed."""
         run_id = f"{self._next_number():06d}-{secrets.token_hex(3)}"
         hidden = self.root / f".new-{run_id}"

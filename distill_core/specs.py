@@ -18,8 +18,10 @@ from pydantic import (
     model_validator,
 )
 
+from distill_core import families
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef, Ref
+from distill_core.spec_errors import explain
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 DTypeName = Literal["auto", "float32", "bfloat16", "float16"]
@@ -27,6 +29,7 @@ FinetuneArm = Annotated[
     str, Field(pattern=r"^(pretrained|frozen|scratch|bow|zero-shot|head|lora|adapted|top[1-9]\d?)$")
 ]
 DistillArm = Literal["distilled", "init-only", "scratch", "scratch-distilled"]
+StudentsArm = Literal["taught", "labels", "all-labels", "random", "random-taught"]
 
 
 def _split(value: Any) -> Any:
@@ -199,49 +202,72 @@ class DistillSpec(_TrainSpec):
         return self
 
 
-Spec = Annotated[CompareSpec | FinetuneSpec | DistillSpec, Field(discriminator="kind")]
-SPECS: dict[str, type[_Spec]] = {"compare": CompareSpec, "finetune": FinetuneSpec, "distill": DistillSpec}
-_ADAPTER: TypeAdapter[CompareSpec | FinetuneSpec | DistillSpec] = TypeAdapter(Spec)
+class StudentsSpec(_TrainSpec):
+    """One teacher and many small students: each beside itself without the teacher, and all beside each other."""
+
+    kind: Literal["students"] = "students"
+    teacher: ModelRef | None = _field(
+        None, "The fine-tuned model that teaches, for instance run:ID; empty: base is fine-tuned first."
+    )
+    base: ModelRef = _field(Ref("minilm", "minilm"), "Model that becomes the teacher where none is given.")
+    teacher_epochs: int = _field(
+        4, "Passes over the labeled texts when the teacher is fine-tuned first.", typical="2–6", ge=1, le=200
+    )
+    teacher_learning_rate: float = _field(
+        1e-4, "Highest learning rate of that fine-tuning.", typical="2e-5 – 1e-4", gt=0, le=1
+    )
+    students: Annotated[tuple[ModelRef, ...], Many] = _field(
+        tuple(Ref("mini", key) for key in families.BY_KEY), "Models that learn, separated by commas.",
+        min_length=1, max_length=20,
+    )  # fmt: skip
+    arms: Annotated[tuple[StudentsArm, ...], Many] = _field(
+        ("labels", "taught", "random", "all-labels"),
+        "taught (soft targets on all texts, and the labels); labels (these alone); all-labels (every text has one); "
+        "random (random weights, the labels alone); random-taught.",
+        min_length=1, max_length=5,
+    )  # fmt: skip
+    labels: int = _field(
+        1000, "Texts that keep their label, for teacher and students alike.", unit="texts", typical="200–2000",
+        ge=2, le=10**7,
+    )  # fmt: skip
+    epochs: int = _field(3, "Passes over all training texts, for the arms that see them.", typical="2–10", ge=1, le=200)
+    label_epochs: int | None = _field(
+        None,
+        "Passes over the labeled texts, for the arms that see them alone; empty: as many steps as the other arms take, "
+        "at most 15 passes.",
+        ge=1, le=1000,
+    )  # fmt: skip
+    learning_rate: float = _field(2e-4, "Highest learning rate of the students.", typical="1e-4 – 1e-3", gt=0, le=1)
+    temperature: float = _field(2.0, "Softens teacher and student distributions.", typical="1–10", gt=0, le=1000)
+    soft: float = _field(0.9, "Weight of the soft-target loss.", typical="0.5–0.9", ge=0, le=1000)
+    hard: float = _field(0.1, "Weight of the cross-entropy with the true labels.", typical="0.1–0.5", ge=0, le=1000)
+    seeds: int = _field(1, "How many seeds.", ge=1, le=20)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name in ("students", "arms"):
+            listed = getattr(self, name)
+            twice = next((entry for entry in listed if listed.count(entry) > 1), None)
+            if twice is not None:
+                raise SpecError(f"{twice} is listed twice in {name}.", "List each once.")
+        if not self.soft and any(arm in ("taught", "random-taught") for arm in self.arms):
+            raise SpecError("With soft 0 the teacher says nothing.", "Raise soft, or leave out the taught arms.")
+        return self
 
 
-def parse(data: dict[str, Any]) -> CompareSpec | FinetuneSpec | DistillSpec:
+AnySpec = CompareSpec | FinetuneSpec | DistillSpec | StudentsSpec
+Spec = Annotated[AnySpec, Field(discriminator="kind")]
+SPECS: dict[str, type[_Spec]] = {
+    "compare": CompareSpec, "finetune": FinetuneSpec, "distill": DistillSpec, "students": StudentsSpec,
+}  # fmt: skip
+_ADAPTER: TypeAdapter[AnySpec] = TypeAdapter(Spec)
+
+
+def parse(data: dict[str, Any]) -> AnySpec:
     """A spec from untrusted values. Raises SpecError with the first problem in the user's words."""
     if str(data.get("kind")) not in SPECS:  # str: a list cannot be looked up
         raise SpecError(f"Unknown kind of run {data.get('kind')!r}.", f"Known: {', '.join(SPECS)}.")
     try:
         return _ADAPTER.validate_python(data)
     except ValidationError as error:
-        raise _explain(error, SPECS[data["kind"]]) from error
-
-
-_LIMITS = {"greater_than": ("gt", ">"), "greater_than_equal": ("ge", "≥"), "less_than": ("lt", "<"),
-           "less_than_equal": ("le", "≤"), "too_short": ("min_length", "at least"),
-           "too_long": ("max_length", "at most")}  # fmt: skip
-
-
-def _explain(error: ValidationError, spec: type[_Spec]) -> SpecError:
-    first = error.errors(include_url=False)[0]
-    loc = [str(part) for part in first["loc"] if part not in SPECS]
-    name = loc[0] if loc else "spec"
-    got = repr(first["input"])[:80]
-    field = spec.model_fields.get(name)
-    extra = field.json_schema_extra if field is not None and isinstance(field.json_schema_extra, dict) else {}
-    typical = f"Typical: {extra['typical']}." if extra.get("typical") else ""
-    if first["type"] in _LIMITS:
-        key, sign = _LIMITS[first["type"]]
-        size = " entries" if "too_" in first["type"] else ""
-        limit = first.get("ctx", {})[key]
-        shown = f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
-        return SpecError(f"{name} must be {sign} {shown}{size}, got {got}.", typical)
-    if first["type"] == "missing":
-        return SpecError(f"{name} is missing.", field.description or "" if field else "")
-    if first["type"] == "extra_forbidden":
-        return SpecError(f"{name} is not a setting of {spec.model_fields['kind'].default}.",
-                         f"Known: {', '.join(spec.model_fields)}.")  # fmt: skip
-    if first["type"] == "literal_error":
-        return SpecError(f"{name} must be one of {first['ctx']['expected']}, got {got}.", typical)
-    if first["type"] == "string_pattern_mismatch":
-        return SpecError(f"{name}: {got} is unknown.", f"Known: {field.description if field else ''}")
-    if first["type"] in ("int_parsing", "int_from_float", "int_type"):
-        return SpecError(f"{name} must be a whole number, got {got}.", typical)
-    return SpecError(f"{name}: {first['msg'].lower()}, got {got}.", typical)
+        raise explain(error, SPECS[data["kind"]]) from error

@@ -19,7 +19,7 @@ from distill_core import assets, datasets, soft_labels
 from distill_core.errors import DistillError, RunError
 from distill_core.runs import Run
 from distill_core.soft_labels import Array
-from distill_core.specs import DistillSpec, FinetuneSpec
+from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
 
 Group = Literal["sure", "undecided", "wrong"]
 TEXT, LABEL, HERE = "text", "label", "text_is_here"
@@ -80,7 +80,7 @@ def _fetched(labels: list[int], run: Run) -> list[str] | None:
     """The test texts of the run's data set, if they lie on this machine and are those that the run saw."""
     try:
         spec = run.spec()
-        if not isinstance(spec, FinetuneSpec | DistillSpec) or not _is_here(spec.dataset):
+        if not isinstance(spec, FinetuneSpec | DistillSpec | StudentsSpec) or not _is_here(spec.dataset):
             return None
         test = datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column).split("test")
     except DistillError:

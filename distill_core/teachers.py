@@ -11,7 +11,7 @@ from distill_core.results import FinetuneResult
 from distill_core.runs import Run, RunStore
 from distill_core.settings import DATA
 from distill_core.shapes import shape_of
-from distill_core.specs import FinetuneSpec
+from distill_core.specs import FinetuneSpec, StudentsSpec
 
 
 @dataclass(frozen=True)
@@ -70,3 +70,18 @@ def public() -> list[Teacher]:
             label = f"{family.title} fine-tuned on SST-2, from the Hub"
             found.append(Teacher(str(ref), label, "sst2", info.label_names, shape.layers if shape else None))
     return found
+
+
+def origin(ref: Ref, store: RunStore) -> tuple[Ref, int | None]:
+    """The pre-trained model that a fine-tuned one began as, and its number of labeled texts, where its run tells them.
+
+    Raises RunError for a run that is not there.
+    """
+    if ref.source != "run":
+        return ref, None
+    spec = store.get(ref.name).spec()
+    if isinstance(spec, FinetuneSpec):
+        return spec.model, spec.train_examples[0]  # the model of the first size is the one that is kept
+    if isinstance(spec, StudentsSpec):
+        return spec.base, spec.labels
+    return ref, None

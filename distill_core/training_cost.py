@@ -7,12 +7,13 @@ without one, from a measurement on two cores of a server processor.
 
 from __future__ import annotations
 
-from distill_core import arms, datasets, known_splits, run_list
+from distill_core import arms, datasets, known_splits, run_list, student_plan
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
 from distill_core.runs import Run, RunStore
 from distill_core.shapes import Shape, shape_of
-from distill_core.specs import DistillSpec, FinetuneSpec
+from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
+from distill_core.student_plan import Cell
 
 USUAL_PACE = 1750.0  # layer passes per second: 146 texts/s through a student of 3 layers, two cores
 START_S = 8.0  # imports, the data set, the models
@@ -22,9 +23,12 @@ _ADAPT_PASSES = 6  # the output layer over the vocabulary weighs as much as the 
 _VALIDATION_TEXTS = 300 * 4  # an epoch's four looks at the live curve
 _TEST_SHARE = 0.1
 _OWN_FILE_ROWS = 2000
+_NARROW = 0.2  # a layer of width 128 takes a fifth of the time of one of 384, not a ninth
+
+TrainingSpec = FinetuneSpec | DistillSpec | StudentsSpec
 
 
-def seconds(spec: FinetuneSpec | DistillSpec, store: RunStore, history: list[Run]) -> float:
+def seconds(spec: TrainingSpec, store: RunStore, history: list[Run]) -> float:
     """Seconds that this run will take. `history`: finished training runs on this machine, the newest first."""
     return START_S + work(spec, store) / pace(history, store)
 
@@ -37,13 +41,15 @@ def pace(history: list[Run], store: RunStore) -> float:
             spec = run.spec()
         except DistillError:
             continue
-        if isinstance(spec, FinetuneSpec | DistillSpec) and took is not None and took > 1.5 * START_S:
+        if isinstance(spec, TrainingSpec) and took is not None and took > 1.5 * START_S:
             return work(spec, store) / (took - START_S)
     return USUAL_PACE
 
 
-def work(spec: FinetuneSpec | DistillSpec, store: RunStore) -> float:
+def work(spec: TrainingSpec, store: RunStore) -> float:
     """Layer passes of a run, over all its arms, sizes and seeds."""
+    if isinstance(spec, StudentsSpec):
+        return _students(spec, store)
     return _finetune(spec, store) if isinstance(spec, FinetuneSpec) else _distill(spec, store)
 
 
@@ -106,6 +112,28 @@ def _distill(spec: DistillSpec, store: RunStore) -> float:
     return total
 
 
+def _students(spec: StudentsSpec, store: RunStore) -> float:
+    n, test = round(_most(spec.dataset)), round(_test_texts(spec.dataset, spec))
+    cells = student_plan.plan(spec)
+    return teacher_work(spec, n, test, store) + sum(cell_work(spec, cell, n, test, store) for cell in cells)
+
+
+def teacher_work(spec: StudentsSpec, train_texts: int, test_texts: int, store: RunStore) -> float:
+    """Layer passes of the teacher of many students: its own training where it is made first, and one reading."""
+    learned = (
+        0 if spec.teacher is not None else spec.teacher_epochs * (_TRAINING_PASSES * spec.labels + _looks(spec.dataset))
+    )
+    return _weighted_layers(spec.teacher or spec.base, store) * (learned + train_texts + test_texts)
+
+
+def cell_work(spec: StudentsSpec, cell: Cell, train_texts: int, test_texts: int, store: RunStore) -> float:
+    """Layer passes of one student in one arm; a model of two stacks passes through both."""
+    family = cell.student.family
+    stacks = 2 if family is not None and family.architecture == "encoder-decoder" else 1
+    read = student_plan.texts_read(spec, cell, train_texts)
+    return stacks * _weighted_layers(cell.student, store) * (_TRAINING_PASSES * read + test_texts)
+
+
 def _training_texts(n: float, spec: DistillSpec) -> float:
     return spec.epochs * (_TRAINING_PASSES * n + _looks(spec.dataset))
 
@@ -118,10 +146,10 @@ def _looks(dataset: str) -> float:
 def _weighted_layers(ref: Ref, store: RunStore) -> float:
     """Layers, a wider one counted by its number of weights."""
     shape = shape_of(ref, store) or BASE
-    return shape.layers * (shape.width / 384) ** 2
+    return shape.layers * max(_NARROW, (shape.width / 384) ** 2)
 
 
-def _test_texts(dataset: str, spec: FinetuneSpec | DistillSpec) -> float:
+def _test_texts(dataset: str, spec: TrainingSpec) -> float:
     there = _rows(dataset) * _TEST_SHARE
     return min(there, spec.eval_examples) if spec.eval_examples else there
 

@@ -17,7 +17,7 @@ from distill_core import datasets, families, models, parameters
 from distill_core.cli.main import build_parser, main
 from distill_core.control import JobContext, Stopped
 from distill_core.model_ref import parse
-from distill_core.results import BenchmarkRow, FinetuneArmResult, StudentReport
+from distill_core.results import BenchmarkRow, FinetuneArmResult, StudentReport, StudentRow, TeacherOfTen
 from distill_core.runs import RunStore
 from distill_core.settings import PROJECT, settings
 from distill_core.specs import SPECS
@@ -155,6 +155,30 @@ def test_finetune_distill_predict(cli, model, own, store):
         shares = saved.model(**saved.encode(["a warm film"], 32).batch([0])).logits.softmax(-1)[0]
     assert said["probabilities"] == pytest.approx(dict(zip(tiny.LABELS, shares.tolist(), strict=True)), abs=1e-5)
     assert said["label"] == tiny.LABELS[int(shares.argmax())]
+
+
+def test_students(cli, model, own, tmp_path):
+    student = tiny.save(tiny.classifier(families.get("gpt"), layers=1), tmp_path / "gpt")
+    once = [word for name in ("epochs", "label-epochs", "teacher-epochs") for word in (f"--{name}", "1")]
+    arguments = ("students", "--base", model, "--dataset", own, "--labels", "24", *once, "--max-length", "16",
+                 "--threads", "1", "--arms", "labels,taught")  # fmt: skip
+    code, document, errors = cli(*arguments, "--students", f"path:{student},path:{tmp_path / 'gone'}")
+    assert code == 0
+    assert document.keys() == {"run", "teacher", "students"}
+    assert document["teacher"].keys() == TeacherOfTen.model_fields.keys()
+    assert document["teacher"]["ref"] == f"run:{document['run']}"
+    rows = document["students"]
+    assert all(row.keys() == StudentRow.model_fields.keys() for row in rows)
+    assert [(row["arm"], bool(row["error"]), row["accuracy"] is None) for row in rows] == [
+        ("labels", False, False), ("labels", True, True), ("taught", False, False), ("taught", True, True),
+    ]  # fmt: skip
+    assert any("%" in line for line in errors)
+    broken = tmp_path / "broken"
+    shutil.copytree(student, broken)
+    (broken / "model.safetensors").write_bytes(b"not weights")
+    code, document, _ = cli(*arguments, "--students", f"path:{broken}")
+    assert code == 2
+    assert document["error"]["message"].startswith("No model could be measured: ")
 
 
 @pytest.mark.parametrize("text", ["🙂 é\u202e", "x" * 50_000, "a\0b", "caf\udce9", "</s><s>[SEP]"])

@@ -43,6 +43,12 @@ def test_every_family_has_the_four_sources():
             assert str(ref) == f"{family.key}@{source}"
 
 
+def test_short_names():
+    named = {"bert@structure": "BERT", "distilbert@mini": "DistilBERT mini", "minilm": "MiniLM", "gpt@hub": "gpt@hub"}
+    assert {text: parse(text).title for text in named} == named
+    assert parse("path:models/a").title == "path:models/a"
+
+
 def test_only_a_reference_that_names_a_family_has_one():
     assert parse("minilm").family is families.get("bert")
     for text in ("run:000012-a1b2c3", "hub:org/bert", "path:bert"):

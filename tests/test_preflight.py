@@ -62,6 +62,26 @@ def test_what_can_run_passes(check, make_folder, own):
     check(kind="distill", teacher="bert@sst2", dataset="movies")
 
 
+def test_one_student_that_is_there_is_enough(check, make_folder, own):
+    """The others become rows with an error; a teacher must be whole, and somebody must learn."""
+    student = make_folder(classifies=False)
+    check(kind="students", students=f"{student},path:/no/such/model,bert@structure", dataset=own)
+    with pytest.raises(ModelError, match="/no/such/model"):
+        check(kind="students", students="path:/no/such/model", dataset=own)
+    with pytest.raises(ModelError, match="no classification head"):
+        check(kind="students", teacher=student, students=student, dataset=own)
+    with pytest.raises(ModelError, match="random weights"):
+        check(kind="students", base="bert@structure", students=student, dataset=own)
+    with pytest.raises(SpecError, match="512 positions"):
+        check(kind="students", students=student, max_length=600, dataset=own)
+    check(kind="students", teacher=make_folder(), students=student, dataset=own)
+
+
+def test_a_page_may_not_name_folders_in_a_list_of_students(from_page, make_folder):
+    with pytest.raises(SpecError, match="a folder of the server"):
+        from_page(kind="students", students=make_folder(classifies=False))
+
+
 @pytest.mark.parametrize("kind", ["compare", "finetune", "distill"])
 def test_an_unknown_data_set_is_refused_with_a_near_one(check, make_folder, kind):
     values = {"compare": {"models": "minilm"}, "finetune": {}, "distill": {"teacher": make_folder()}}[kind]

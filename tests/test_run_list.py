@@ -9,7 +9,7 @@ import sample_training as sample
 
 from distill_core import run_list
 from distill_core.runs import RunStore
-from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec
+from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec, StudentsSpec
 
 
 @pytest.fixture
@@ -50,6 +50,10 @@ def test_titles() -> None:
     assert run_list.title(FinetuneSpec(dataset="file:/secret/folder/a.csv")) == "minilm on an own file"
     assert run_list.title(DistillSpec(teacher="minilm")) == "minilm to 3 layers on movies"
     assert run_list.title(DistillSpec(teacher="minilm", student="bert@mini")) == "minilm to bert@mini on movies"
+    assert run_list.title(StudentsSpec()) == "minilm to 10 students on movies"
+    assert run_list.title(StudentsSpec(teacher="run:000001-abcdef", students="bert@mini", dataset="nyt")) == (
+        "run:000001-abcdef to 1 students on nyt"
+    )
 
 
 def test_changes_name_what_differs_and_nothing_else() -> None:

@@ -14,6 +14,7 @@ from distill_core.model_ref import Ref
 COMPARE = {"kind": "compare", "models": "bert@structure"}
 FINETUNE = {"kind": "finetune"}
 DISTILL = {"kind": "distill", "teacher": "run:000001-abcdef"}
+STUDENTS = {"kind": "students"}
 
 
 def refused(data, **changes):
@@ -41,7 +42,7 @@ def test_one_value_serves_where_many_may_stand():
     assert specs.parse({**DISTILL, "layers": 2, "student_layers": 1}).layers == (2,)
 
 
-@pytest.mark.parametrize("data", [COMPARE, FINETUNE, DISTILL])
+@pytest.mark.parametrize("data", [COMPARE, FINETUNE, DISTILL, STUDENTS])
 def test_a_spec_is_frozen_and_round_trips(data):
     spec = specs.parse(data)
     with pytest.raises(ValueError, match="frozen"):
@@ -72,6 +73,9 @@ def test_a_spec_is_frozen_and_round_trips(data):
         (DISTILL, "temperature", "0", "> 0"),
         (DISTILL, "soft", "-0.1", "≥ 0"),
         (DISTILL, "student_layers", "0", "≥ 1"),
+        (STUDENTS, "students", [], "at least 1 entries"),
+        (STUDENTS, "labels", "1", "≥ 2"),
+        (STUDENTS, "label_epochs", "0", "≥ 1"),
     ],
 )
 def test_a_number_out_of_range_names_the_field_the_limit_and_the_value(data, name, value, limit):
@@ -126,6 +130,22 @@ def test_distill_wants_something_to_learn_and_one_layer_for_each():
     assert specs.parse({**DISTILL, "soft": 0, "hard": 0, "cosine": 1}).cosine == 1
     assert "2 teacher layers are listed for a student of 3" in refused(DISTILL, layers="0,1")
     assert specs.parse({**DISTILL, "layers": "0,1", "student_layers": 2}).layers == (0, 1)
+
+
+def test_ten_students_want_each_student_and_arm_once_and_a_teacher_that_is_heard():
+    assert "bert@mini is listed twice in students" in refused(STUDENTS, students="bert@mini,gpt@mini,bert@mini")
+    assert "labels is listed twice in arms" in refused(STUDENTS, arms="labels,labels")
+    assert "the teacher says nothing" in refused(STUDENTS, soft=0)
+    assert "the teacher says nothing" in refused(STUDENTS, soft=0, arms="random-taught")
+    assert specs.parse({**STUDENTS, "soft": 0, "arms": "labels,random"}).soft == 0
+    assert specs.parse({**STUDENTS, "hard": 0}).hard == 0
+    assert specs.parse(STUDENTS).teacher is None
+    assert specs.parse({**STUDENTS, "teacher": "run:000001-abcdef"}).teacher == Ref("run", "000001-abcdef")
+
+
+def test_a_setting_that_is_named_as_its_kind_is_named_in_the_message():
+    assert refused(STUDENTS, students="gpt9@mini").startswith("Unknown family 'gpt9'")
+    assert refused(STUDENTS, students={"bert": 1}).startswith("students")
 
 
 def test_an_unknown_model_in_a_list_keeps_its_own_sentence():

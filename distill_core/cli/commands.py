@@ -14,7 +14,7 @@ from distill_core.cli import doctor as doctor_module
 from distill_core.cli.flags import spec_values
 from distill_core.cli.output import Bar
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
-from distill_core.results import LIVE, CompareResult, DistillResult, FinetuneResult
+from distill_core.results import LIVE, CompareResult, DistillResult, FinetuneResult, StudentsResult
 from distill_core.runs import Run, RunStore
 from distill_core.settings import PROJECT, settings, settings_table
 
@@ -35,7 +35,7 @@ def store() -> RunStore:
 
 
 def start_job(arguments: argparse.Namespace) -> dict[str, Any]:
-    """compare, finetune, distill: run in the foreground with a bar, or queue with --detach."""
+    """compare, finetune, distill, students: run in the foreground with a bar, or queue with --detach."""
     return _start(specs.parse(spec_values(arguments, arguments.command)), arguments.detach)
 
 
@@ -76,10 +76,11 @@ def _outcome(run: Run) -> dict[str, Any]:
 
 
 def _check_measured(run: Run) -> None:
-    """One model's failure is one row's error; a comparison without any number has failed. Raises JobFailed."""
+    """One model's failure is one row's error; a run of many models without any number has failed. Raises JobFailed."""
     result = run.result()
-    if isinstance(result, CompareResult) and result.rows and all(row.error for row in result.rows):
-        first = next(row.error for row in result.rows if row.error)
+    rows = result.rows if isinstance(result, CompareResult | StudentsResult) else ()
+    if rows and all(row.error for row in rows):
+        first = next(row.error for row in rows if row.error)
         usage = first.kind in ("spec", "data", "model")
         raise JobFailed(first.kind, f"No model could be measured: {first.message}", first.hint, 2 if usage else 1)
 
@@ -93,6 +94,9 @@ def _result_json(run: Run) -> dict[str, Any]:
     if isinstance(result, DistillResult):
         teacher = result.teacher.model_dump() if result.teacher else None
         return {"teacher": teacher, "students": [student.model_dump() for student in result.students]}
+    if isinstance(result, StudentsResult):
+        teacher = result.teacher.model_dump() if result.teacher else None
+        return {"teacher": teacher, "students": [row.model_dump() for row in result.rows]}
     raise RunError(f"The run {run.id} has no result.", "See its log.")
 
 

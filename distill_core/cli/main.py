@@ -14,6 +14,7 @@ _JOBS = {
     "compare": "Measure models side by side: size, speed, memory, accuracy.",
     "finetune": "Fine-tune a pre-trained model on labeled texts, beside reference arms.",
     "distill": "Teach a student network with a teacher's soft labels.",
+    "students": "Teach many small students with one teacher, beside the same students without it.",
 }
 
 

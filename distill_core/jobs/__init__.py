@@ -4,4 +4,5 @@ JOBS: dict[str, str] = {
     "compare": "distill_core.jobs.compare:run",
     "finetune": "distill_core.jobs.finetune:run",
     "distill": "distill_core.jobs.distill:run",
+    "students": "distill_core.jobs.students:run",
 }

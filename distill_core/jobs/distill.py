@@ -24,8 +24,9 @@ from distill_core.control import JobContext
 from distill_core.datasets import Dataset
 from distill_core.device import Device
 from distill_core.distillation import DistillStep, Lesson
-from distill_core.errors import DataError, SpecError
+from distill_core.errors import SpecError
 from distill_core.jobs import accuracy, general
+from distill_core.jobs import teacher as own_teacher
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import (
     LiveAccuracy,
@@ -79,17 +80,7 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
 
 def _load_teacher(spec: DistillSpec, planned: list[Arm], dataset: Dataset, context: JobContext) -> LoadedModel:
     """The teacher, checked against data and students before any work is done."""
-    teacher = models.load(spec.teacher, context.store)
-    if teacher.label_names is None:
-        raise SpecError(f"{spec.teacher} has no classification head, so it cannot teach.", "Fine-tune it first.")
-    columns = accuracy.class_columns(teacher, dataset)
-    if columns != list(range(len(dataset.label_names))):
-        other = "other classes" if columns is None else "the classes in another order"
-        raise SpecError(
-            f"The teacher knows {other}: {', '.join(teacher.label_names)}, where {dataset.title} has "
-            f"{', '.join(dataset.label_names)}.",
-            "Choose a teacher that was fine-tuned on data with the same classes in the same order.",
-        )
+    teacher = own_teacher.load(spec.teacher, dataset, context.store)
     if spec.student is None:
         for arm in planned:
             students.choose_layers(teacher.model.config, arm.spec)
@@ -106,17 +97,7 @@ def _prepare(
     reporter.say("The teacher reads all texts once")
     taught = teacher_cache.outputs(teacher.model, encoded, here, keep_hidden=spec.cosine > 0, check=context.check)
     texts, labels = accuracy.test_texts(dataset, spec.eval_examples)
-    logits = evaluate.predict(teacher.model, teacher.encode(texts, spec.max_length), here, check=context.check)
-    found = evaluate.accuracy(logits, labels)
-    if not found.accuracy:
-        raise DataError(
-            f"The teacher is right on none of the {len(texts)} test texts, so a student can keep nothing of it.",
-            "Choose another teacher, or test on more texts.",
-        )
-    report = ModelReport(
-        params=parameters.count(teacher.model), params_by_part=parameters.count_by_part(teacher.model),
-        layers=students.n_layers(teacher.model.config), **found.model_dump(),
-    )  # fmt: skip
+    logits, report = own_teacher.judge(teacher, texts, labels, spec.max_length, here, context.check)
     predictions = Predictions(context, texts, labels)
     predictions.add("teacher", logits)
     return Classroom(

@@ -14,7 +14,7 @@ from distill_core.control import JobContext
 from distill_core.datasets import Dataset
 from distill_core.device import Device
 from distill_core.models import LoadedModel
-from distill_core.specs import DistillSpec, FinetuneSpec
+from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
 from distill_core.tokens import Encoded
 from distill_core.training import Loss, Step, TrainSettings
 
@@ -62,8 +62,8 @@ class Predictions:
 
     def add(self, arm: str, logits: Tensor) -> None:
         """Write the logits (texts, classes) of one arm."""
-        for label in range(logits.shape[-1]):
-            self._frame[f"{arm}: logit {label}"] = logits[:, label].numpy()
+        said = {f"{arm}: logit {label}": logits[:, label].numpy() for label in range(logits.shape[-1])}
+        self._frame = self._frame.assign(**said).copy()  # a copy: frames of hundreds of single columns are slow
         hidden = self._file.with_name(f".{self._file.name}")
         self._frame.to_parquet(hidden, index=False)
         hidden.replace(self._file)
@@ -80,7 +80,7 @@ def supervised_step(encoded: Encoded, labels: Tensor, here: Device) -> Step:
     return step
 
 
-def train_settings(spec: FinetuneSpec | DistillSpec, seed: int) -> TrainSettings:
+def train_settings(spec: FinetuneSpec | DistillSpec | StudentsSpec, seed: int) -> TrainSettings:
     return TrainSettings(
         epochs=spec.epochs, batch_size=spec.batch_size, learning_rate=spec.learning_rate,
         warmup_fraction=spec.warmup_fraction, weight_decay=spec.weight_decay, max_grad_norm=spec.max_grad_norm,

@@ -6,9 +6,8 @@ from abc import ABC, abstractmethod
 
 from distill_core.errors import RunError
 from distill_core.runs import Command, Run, RunStore
-from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec
+from distill_core.specs import AnySpec as AnySpec
 
-AnySpec = CompareSpec | FinetuneSpec | DistillSpec
 RESUMABLE = frozenset({"lost", "stopped", "failed"})
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from distill_core import export, run_list, tables, units
 from distill_core.errors import DistillError, RunError
-from distill_core.results import LIVE, CompareResult, DistillResult, FinetuneResult
+from distill_core.results import LIVE, CompareResult, FinetuneResult, Result, StudentsResult
 from distill_core.runs import Run
 from pages.parts import page, provenance, run_panel, stored_runs
 from pages.parts.page import plain, problem
@@ -53,8 +53,9 @@ def _actions(run: Run) -> None:
     kind = stored_runs.kind(run)
     with st.container(horizontal=True, vertical_alignment="center"):
         if kind:
-            path, parameter = PAGES[kind]
-            page.next_step(path, "Open on its page", {parameter: run.id})
+            if kind in PAGES:
+                path, parameter = PAGES[kind]
+                page.next_step(path, "Open on its page", {parameter: run.id})
             st.download_button(
                 "Export as JSON", lambda: export.json_text(run).encode(), f"run-{run.id}.json", "application/json",
                 icon=":material/download:", on_click="ignore", key="r_export",
@@ -115,8 +116,8 @@ def _result(run: Run) -> None:
     st.code(json.dumps(result.model_dump(), indent=1, ensure_ascii=False), language="json", height=360)
 
 
-def _rows(result: CompareResult | FinetuneResult | DistillResult) -> int:
-    if isinstance(result, CompareResult):
+def _rows(result: Result) -> int:
+    if isinstance(result, CompareResult | StudentsResult):
         return len(result.rows)
     return len(result.arms) if isinstance(result, FinetuneResult) else len(result.students)
 

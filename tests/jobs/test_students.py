@@ -1,0 +1,299 @@
+"""Ten students, one teacher: each arm against the job that does the same for one model, failures, second tries."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import tiny
+import torch
+
+from distill_core import benchmark, datasets, families, models, parameters, preflight, shapes
+from distill_core.errors import DistillError
+from distill_core.jobs import students as job
+from distill_core.model_ref import parse
+from distill_core.results import ErrorInfo, StudentsResult
+
+LABELS = 24
+SHARED = {"epochs": 2, "batch_size": 16, "max_length": 24, "threads": 1, "learning_rate": 2e-3}
+FAST = {"kind": "students", **SHARED, "labels": LABELS, "label_epochs": 3, "teacher_epochs": 2,
+        "teacher_learning_rate": 2e-3, "soft": 0.7, "hard": 0.3}  # fmt: skip
+ARMS = ("labels", "taught", "random", "all-labels", "random-taught")
+
+
+@pytest.fixture(autouse=True)
+def short_timing(monkeypatch):
+    """The times are real, but few."""
+
+    def few(rivals, batch_size, seq_len, device):
+        return benchmark.interleaved(rivals, batch_size, seq_len, device, rounds=2, calls=1)
+
+    monkeypatch.setattr(job, "interleaved", few)
+
+
+@pytest.fixture
+def teacher(make_model):
+    return make_model("bert", "teacher", seed=3)
+
+
+@pytest.fixture
+def two(make_model):
+    """A first-token encoder and a decoder, each with tokens of its own."""
+    return [make_model("distilbert", layers=1, seed=1), make_model("gpt", layers=1, seed=2)]
+
+
+def logits_of(run, arm):
+    frame = pd.read_parquet(run.predictions_file)
+    return torch.tensor(frame[[f"{arm}: logit {label}" for label in range(2)]].to_numpy())
+
+
+def says(loaded, texts):
+    loaded.model.eval()
+    with torch.inference_mode():
+        return torch.cat([loaded.model(**loaded.encode([text], 24).batch([0])).logits for text in texts])
+
+
+def test_every_arm_of_every_student_stands_beside_the_teacher(do, teacher, two, dataset, store):
+    run = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms=ARMS)
+    assert run.state().state == "done", run.state()
+    result = run.result()
+    own = datasets.load(dataset)
+    frame = own.split("test")
+    texts, labels = frame["text"].tolist(), torch.tensor(frame["label"].tolist())
+    expected = says(models.load(parse(teacher), store), texts)
+    torch.testing.assert_close(logits_of(run, "teacher"), expected, rtol=0, atol=1e-5)
+    assert result.teacher.accuracy == (expected.argmax(-1) == labels).double().mean()
+    assert (result.teacher.ref, result.teacher.labels, result.teacher.train_s) == (teacher, None, None)
+    assert result.teacher.latency_ms_p50 > 0
+    assert (result.train_texts, result.labels, result.seq_len) == (own.train_size, LABELS, 24)
+    assert [(row.student, row.arm) for row in result.rows] == [(ref, arm) for arm in ARMS for ref in two]
+    for row in result.rows:
+        said = logits_of(run, f"{row.student} {row.arm}").argmax(-1)
+        model = models.load(parse(row.student), store, label_names=tiny.LABELS).model
+        assert row.params == parameters.count(model) == sum(row.params_by_part.values())
+        assert row.layers == 1
+        assert row.weights == ("random" if row.arm.startswith("random") else "pretrained")
+        assert row.accuracy == (said == labels).double().mean()
+        assert row.ci_low < row.accuracy < row.ci_high
+        assert row.n_eval == len(labels)
+        assert row.retained == pytest.approx(row.accuracy / result.teacher.accuracy)
+        assert row.agreement == (said == expected.argmax(-1)).double().mean()
+        assert row.new_errors == int(((said != labels) & (expected.argmax(-1) == labels)).sum())
+        assert row.kl_to_teacher > 0
+        assert row.speedup == pytest.approx(result.teacher.latency_ms_p50 / row.latency_ms_p50)
+        assert row.latency_ms_p95 >= row.latency_ms_p50
+        assert row.train_s > 0
+        assert row.error is None
+    read = {row.arm: (row.train_texts, row.labels, row.epochs) for row in result.rows}
+    n = own.train_size
+    assert read == {"labels": (LABELS, LABELS, 3), "random": (LABELS, LABELS, 3), "taught": (n, LABELS, 2),
+                    "random-taught": (n, LABELS, 2), "all-labels": (n, n, 2)}  # fmt: skip
+    assert not list(run.checkpoint_dir.rglob("*.safetensors"))
+
+
+def test_every_arm_is_what_another_job_does_with_that_one_model(do, teacher, two, dataset):
+    """The reference is the other job: same texts, same order, same seed, same steps."""
+    run = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms=ARMS)
+    n = datasets.load(dataset).train_size
+    for ref in two:
+        tune = {**SHARED, "kind": "finetune", "model": ref, "dataset": dataset}
+        few = do(**{**tune, "epochs": 3}, train_examples=LABELS, arms="pretrained,scratch")
+        every = do(**tune, train_examples=n, arms="pretrained")
+        taught = do(**SHARED, kind="distill", teacher=teacher, student=ref, dataset=dataset, soft=0.7, hard=0.3,
+                    labeled_examples=LABELS, train_examples=0, arms="distilled,scratch-distilled")  # fmt: skip
+        references = {
+            "labels": logits_of(few, "pretrained"), "random": logits_of(few, "scratch"),
+            "all-labels": logits_of(every, "pretrained"), "taught": logits_of(taught, "distilled"),
+            "random-taught": logits_of(taught, "scratch-distilled"),
+        }  # fmt: skip
+        for arm, expected in references.items():
+            torch.testing.assert_close(logits_of(run, f"{ref} {arm}"), expected, rtol=0, atol=1e-4)
+        found = torch.stack(list(references.values()))
+        assert torch.cdist(found.flatten(1), found.flatten(1)).fill_diagonal_(1).min() > 0.01  # no two are alike
+
+
+def test_without_a_teacher_the_base_becomes_one_on_the_labeled_texts(do, make_model, two, dataset, store):
+    base = make_model("gpt", "base", seed=4)
+    run = do(**FAST, base=base, students=two, dataset=dataset, arms="taught")
+    assert run.state().state == "done", run.state()
+    report = run.result().teacher
+    assert (report.ref, report.title, report.labels) == (f"run:{run.id}", base, LABELS)
+    assert report.train_s > 0
+    texts = datasets.load(dataset).split("test")["text"].tolist()
+    saved = models.load(parse(f"run:{run.id}"), store)
+    torch.testing.assert_close(says(saved, texts), logits_of(run, "teacher"), rtol=0, atol=1e-5)
+    values = {**SHARED, "kind": "finetune", "train_examples": LABELS, "arms": "pretrained"}
+    alone = do(**values, model=base, dataset=dataset)
+    torch.testing.assert_close(logits_of(run, "teacher"), logits_of(alone, "pretrained"), rtol=0, atol=1e-4)
+    curve = [point.value for point in run.read_metrics()[0] if point.arm == "teacher" and point.name == "accuracy"]
+    assert curve
+
+
+def test_a_teacher_from_a_run_brings_its_name_and_its_number_of_labels(do, make_model, two, dataset):
+    base = make_model("gpt", "base", seed=4)
+    tuned = do(**SHARED, kind="finetune", train_examples=30, arms="pretrained", model=base, dataset=dataset)
+    report = do(**FAST, teacher=f"run:{tuned.id}", students=two, dataset=dataset, arms="labels").result().teacher
+    assert (report.ref, report.title, report.labels) == (f"run:{tuned.id}", base, 30)
+
+
+def test_the_teacher_reads_once_for_all_students_and_all_runs(do, teacher, two, dataset):
+    first = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught").result()
+    second = do(**{**FAST, "temperature": 5}, teacher=teacher, students=two, dataset=dataset, arms="taught").result()
+    assert first.teacher_pass_s > 0
+    assert second.teacher_pass_s == 0
+    third = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="labels").result()
+    assert third.teacher_pass_s is None or third.teacher_pass_s == 0
+
+
+def test_seeds_share_the_labels_and_draw_everything_else_anew(do, teacher, two, dataset):
+    run = do(**FAST, teacher=teacher, students=two[:1], dataset=dataset, arms="random", seeds=2)
+    first, second = run.result().rows
+    assert (first.seed, second.seed) == (0, 1)
+    assert first.kl_to_teacher != second.kl_to_teacher
+    assert not torch.allclose(logits_of(run, f"{two[0]} random 0"), logits_of(run, f"{two[0]} random 1"))
+
+
+def test_all_ten_families_learn_from_one_teacher(do, teacher, tmp_path, monkeypatch, dataset):
+    """As `@mini` models in data/minis; nobody's tokens are those of the teacher."""
+    for module in (models, preflight, shapes):
+        monkeypatch.setattr(module, "DATA", tmp_path)
+    for family in families.FAMILIES:
+        tiny.save(tiny.classifier(family, layers=1, seed=1), tmp_path / "minis" / family.key)
+    run = do(**{**FAST, "epochs": 1}, teacher=teacher, dataset=dataset, arms="taught", eval_examples=6)
+    assert run.state().state == "done", run.state()
+    rows = run.result().rows
+    assert [row.family for row in rows] == list(families.BY_KEY)
+    assert [row.title for row in rows] == [f"{family.title} mini" for family in families.FAMILIES]
+    assert all(row.error is None and row.accuracy is not None for row in rows)
+    assert len({row.kl_to_teacher for row in rows}) == 10
+
+
+# ── failures ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_broken_student_is_an_error_in_its_own_rows(do, teacher, two, make_model, dataset):
+    broken = make_model("electra")
+    Path(broken.removeprefix("path:"), "model.safetensors").write_bytes(b"not weights")
+    short = make_model("ernie", max_position_embeddings=4)  # the texts are longer than it can read
+    missing = "path:/no/such/model"
+    run = do(**FAST, teacher=teacher, students=[broken, two[0], short, missing], dataset=dataset, arms="taught,labels")
+    assert run.state().state == "done", run.state()
+    rows = run.result().rows
+    assert len(rows) == 8
+    for row in rows:
+        assert (row.error is None) == (row.student == two[0])
+        assert (row.accuracy is None) == (row.student != two[0])
+        assert row.student == two[0] or row.params is None
+    messages = {row.student: row.error.message for row in rows if row.error}
+    assert "do not load" in messages[broken]
+    assert messages[short]
+    assert "There is no model" in messages[missing]
+
+
+def test_an_arm_that_fails_leaves_the_other_arms_of_the_student(do, teacher, two, dataset, monkeypatch):
+    fit = job.fit
+
+    def failing(model, lengths, *rest):
+        if len(lengths) > LABELS:
+            raise RuntimeError("an expected failure\nwith details")
+        return fit(model, lengths, *rest)
+
+    monkeypatch.setattr(job, "fit", failing)
+    run = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught,labels")
+    taught, labels = run.result().rows[:2], run.result().rows[2:]
+    assert all(row.error.message == "RuntimeError: an expected failure" for row in taught)
+    assert all(row.params and row.latency_ms_p50 and row.accuracy is None for row in taught)
+    assert all(row.error is None and row.accuracy is not None for row in labels)
+
+
+def refused(do, **values):
+    """Kind and message of a request that is refused before or in its run."""
+    try:
+        state = do(**{**FAST, **values}).state()
+    except DistillError as error:
+        return error.kind, error.message
+    assert state.state == "failed"
+    return state.error_kind, state.message
+
+
+def test_a_teacher_of_other_classes_or_without_a_head_is_refused(do, teacher, two, make_csv, dataset, tmp_path):
+    kind, message = refused(do, teacher=teacher, students=two, dataset=make_csv(labels=("no", "yes")))
+    assert kind == "spec"
+    assert "other classes: negative, positive" in message
+    tiny.backbone(families.get("bert")).save_pretrained(tmp_path / "bare")
+    tiny.tokenizer(families.get("bert")).save_pretrained(tmp_path / "bare")
+    kind, message = refused(do, teacher=f"path:{tmp_path / 'bare'}", students=two, dataset=dataset)
+    assert "no classification head" in message
+
+
+def test_more_labels_than_texts_are_refused(do, teacher, two, dataset):
+    kind, message = refused(do, teacher=teacher, students=two, dataset=dataset, labels=10_000)
+    assert kind == "data"
+    assert "10,000 training texts were asked for" in message
+
+
+def test_without_any_student_nothing_is_started(do, teacher, dataset, store):
+    kind, message = refused(do, teacher=teacher, students="path:/no/such/model,path:/nor/this", dataset=dataset)
+    assert kind == "model"
+    assert "/no/such/model" in message
+    kind, message = refused(do, teacher=teacher, students="bert@structure", dataset=dataset)
+    assert "random weights and no tokenizer" in message
+    assert store.list() == []
+
+
+# ── second tries ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def told(result):
+    return [(row.student, row.arm, row.accuracy, row.kl_to_teacher) for row in result.rows]
+
+
+@pytest.mark.parametrize("at", [2, 15, *(pytest.param(at, marks=pytest.mark.slow) for at in (5, 9, 21))])
+def test_a_stopped_run_ends_as_an_undisturbed_one(do, launcher, make_model, two, dataset, stop_at, at):
+    """Stopped while the teacher learns, while it reads, and while the students learn."""
+    values = {**FAST, "base": make_model("gpt", "base", seed=4), "students": two, "dataset": dataset,
+              "arms": "taught,random", "checkpoint_every_s": 0}  # fmt: skip
+    whole = do(**values)
+    stop_at(at)
+    run = do(**values)
+    assert run.state().state == "stopped"
+    launcher.resume(run.id)
+    assert run.state().state == "done", run.state()
+    assert told(run.result()) == told(whole.result())
+    assert run.result().teacher.accuracy == whole.result().teacher.accuracy
+
+
+def test_finished_rows_are_kept_with_their_times_and_failed_ones_tried_again(do, launcher, teacher, two, dataset):
+    run = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught,labels")
+    result = run.result()
+    kept = result.rows[0].model_copy(update={"accuracy": 0.123})
+    failed = result.rows[1].model_copy(update={"accuracy": None, "error": ErrorInfo(kind="model", message="m")})
+    pending = result.rows[2].model_copy(update={"accuracy": None})
+    run.set_result(result.model_copy(update={"rows": (kept, failed, pending, result.rows[3])}))
+    run.set_state(state="lost")
+    again = launcher.resume(run.id).result()
+    assert again.rows[0] == kept
+    assert [row.accuracy for row in again.rows[1:]] == [row.accuracy for row in result.rows[1:]]
+    assert all(row.error is None for row in again.rows)
+    assert again.rows[2].latency_ms_p50 == result.rows[2].latency_ms_p50
+    assert again.teacher.latency_ms_p50 == result.teacher.latency_ms_p50
+
+
+def test_the_teacher_that_a_run_has_made_is_not_made_again(do, launcher, make_model, two, dataset, monkeypatch):
+    base = make_model("gpt", "base", seed=4)
+    run = do(**FAST, base=base, students=two[:1], dataset=dataset, arms="taught")
+    result = run.result()
+    assert isinstance(result, StudentsResult)
+    run.set_result(result.model_copy(update={"rows": ()}))
+    run.set_state(state="lost")
+    shutil.rmtree(base.removeprefix("path:"))
+    monkeypatch.setattr(preflight, "check", lambda spec, store: None)
+    again = launcher.resume(run.id)
+    assert again.state().state == "done", again.state()
+    assert told(again.result()) == told(result)
+    assert again.result().teacher.train_s == result.teacher.train_s
+    config = json.loads((run.model_dir / "config.json").read_text())
+    assert config["id2label"] == {"0": "negative", "1": "positive"}
