@@ -6,11 +6,20 @@ without its masked-LM term, which needs raw text).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from distill_core.errors import SpecError
+
+
+class Loss(NamedTuple):
+    """The loss to minimize and the named parts that are drawn. Scalars."""
+
+    total: Tensor
+    parts: dict[str, Tensor]
 
 
 def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:

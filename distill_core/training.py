@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
@@ -24,16 +24,10 @@ from distill_core import checkpoints
 from distill_core.allocator import kept_memory
 from distill_core.device import Device
 from distill_core.errors import RunError
+from distill_core.losses import Loss as Loss  # the jobs' step functions give it to `fit`
 from distill_core.tokens import bucketed_batches
 
 FLUSH_EVERY_S = 0.5  # seconds between two points of the loss curve: reading a loss waits for the device
-
-
-class Loss(NamedTuple):
-    """The loss to minimize and the named parts that are drawn. Scalars."""
-
-    total: Tensor
-    parts: dict[str, Tensor]
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tables", ("tables", "tables_*", "export", "estimate")),
     ("figures", ("figures", "figures.*")),
     ("models and training", (
-        "device", "memory", "isolation", "parameters", "tokens", "losses", "objectives", "models", "students",
-        "evaluate", "representation", "checkpoints", "training", "teacher_cache", "distillation", "benchmark",
-        "bag_of_words", "inference", "preloaded",
+        "device", "memory", "isolation", "parameters", "tokens", "losses", "objectives", "objectives.*", "models",
+        "students", "evaluate", "representation", "checkpoints", "training", "teacher_cache", "distillation",
+        "benchmark", "bag_of_words", "inference", "preloaded",
     )),
     ("jobs", ("jobs", "jobs.*")),
     ("launch", ("worker", "launch", "launch.*")),
