@@ -12,10 +12,8 @@ import shutil
 import sys
 
 from distill_core.errors import DistillError, RunError
-from distill_core.runs import RunStore
+from distill_core.runs import RECORDED_FILES, RunStore
 from distill_core.settings import DATA, settings
-
-FILES = ("spec.json", "env.json", "state.json", "result.json", "metrics.jsonl", "predictions.parquet")
 
 
 def record(run_id: str, name: str) -> None:
@@ -26,7 +24,7 @@ def record(run_id: str, name: str) -> None:
     target = DATA / "recorded" / name
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for file in FILES:
+    for file in RECORDED_FILES:
         if (run.path / file).is_file():
             shutil.copyfile(run.path / file, target / file)
 

@@ -10,6 +10,7 @@
     log.txt         stdout, stderr, tracebacks      the run's process
     alive.lock      an OS lock held while it lives  the run's process
     checkpoint/ model/ predictions.parquet          the run's process
+    adapted/ domain_predictions.parquet             the run's process, of a fine-tuning on several domains
 
 JSON is written whole (json_files.py); a reader of metrics.jsonl skips a half-written line.
 """
@@ -36,6 +37,8 @@ from distill_core.json_files import write_json as write_json
 from distill_core.results import LIVE, Environment, Metric, Result, State, parse_result
 
 Command = Literal["pause", "resume", "step", "stop"]
+RECORDED_FILES = ("spec.json", "env.json", "state.json", "result.json", "metrics.jsonl", "predictions.parquet",
+                  "domain_predictions.parquet")  # fmt: skip
 _ID = re.compile(r"\d{6,9}-[0-9a-f]{6}|[a-z0-9][a-z0-9-]{0,60}")
 
 
@@ -65,6 +68,14 @@ class Run:
     @property
     def predictions_file(self) -> Path:
         return self.path / "predictions.parquet"
+
+    @property
+    def domain_predictions_file(self) -> Path:
+        return self.path / "domain_predictions.parquet"
+
+    @property
+    def adapted_dir(self) -> Path:
+        return self.path / "adapted"
 
     @property
     def log_file(self) -> Path:

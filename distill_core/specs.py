@@ -122,6 +122,9 @@ class FinetuneSpec(_TrainSpec):
         1.0, "Each layer further down learns this much slower; 1 means all alike.", typical="0.8–1", gt=0, le=1
     )
     adapt_epochs: int = _field(1, "Passes over unlabeled target texts for the adapted arm.", ge=1, le=20)
+    adapt_examples: int = _field(
+        4000, "Unlabeled target texts of the adapted arm at most; 0 means all.", unit="texts", ge=0, le=10**7
+    )
 
 
 class DistillSpec(_TrainSpec):

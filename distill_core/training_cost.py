@@ -19,7 +19,7 @@ USUAL_PACE = 1750.0  # layer passes per second: 146 texts/s through a student of
 START_S = 8.0  # imports, the data set, the models
 BASE = Shape(12, 768)  # taken where only loading can tell
 _TRAINING_PASSES = 3
-_ADAPT_PASSES = 6  # the output layer over the vocabulary weighs as much as the six layers of MiniLM
+_ADAPT_PASSES = 3.5  # training, and the output layer over the vocabulary for the hidden words
 _VALIDATION_TEXTS = 300 * 4  # an epoch's four looks at the live curve
 _TEST_SHARE = 0.1
 _OWN_FILE_ROWS = 2000
@@ -69,7 +69,8 @@ def _finetune(spec: FinetuneSpec, store: RunStore) -> float:
             if arm == "adapted":
                 others = [other for other in {*names, *spec.test_datasets} if other != name] or [name]
                 pool = sum(_most(other) for other in others)
-                texts += spec.adapt_epochs * pool * _ADAPT_PASSES * len(sizes) * spec.seeds
+                read = min(pool, spec.adapt_examples or pool)
+                texts += spec.adapt_epochs * read * _ADAPT_PASSES  # once, for all sizes and seeds
         if "frozen" in spec.arms:
             texts += max(sizes) * spec.seeds  # the features are computed once
     if "frozen" in spec.arms or "zero-shot" in spec.arms:

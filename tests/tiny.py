@@ -171,11 +171,16 @@ def save(loaded: LoadedModel, folder: Path) -> Path:
 
 def save_masked_lm(family: Family, folder: Path, seed: int = 0, **more: Any) -> Path:
     """A pre-trained model with the head that fills in masked words, as the Hub has them."""
-    model = AutoModelForMaskedLM.from_config(build_config(family, {**fields(family), **more}))
-    roughen(model, seed)
-    model.save_pretrained(folder)
+    masked_lm(family, seed, **more).save_pretrained(folder)
     tokenizer(family).save_pretrained(folder)
     return folder
+
+
+def masked_lm(family: Family, seed: int = 0, **more: Any) -> Any:
+    """A model that fills in masked words, with rough weights."""
+    model = AutoModelForMaskedLM.from_config(build_config(family, {**fields(family), **more}))
+    roughen(model, seed)
+    return model
 
 
 def backbone(family: Family, seed: int = 0, **more: Any) -> Any:

@@ -1,15 +1,25 @@
-"""More pre-training on unlabeled texts of the domain where the model shall work (arXiv:2004.10964): masked words."""
+"""More pre-training on unlabeled texts of the domain where the model shall work (arXiv:2004.10964): masked words.
+
+It knows neither labels nor the number of labeled texts, so that all seeds and sizes of a run share it. Its weights lie
+in the run's folder until the run is done: a second try goes on from them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED_LM
 
-from distill_core import losses, objectives
+from distill_core import device, losses, objectives
 from distill_core.control import JobContext
 from distill_core.device import Device
 from distill_core.errors import ModelError
@@ -19,14 +29,50 @@ from distill_core.specs import FinetuneSpec
 from distill_core.training import Hooks, Loss, fit
 
 
+@dataclass(frozen=True)
+class Adapted:
+    """The backbones of a run after more pre-training, one a domain."""
+
+    spec: FinetuneSpec
+    context: JobContext
+    here: Device
+
+    def weights(self, domain: str, load: Callable[[], LoadedModel], texts: Sequence[str]) -> dict[str, Tensor]:
+        """The weights below the head, for a model that will be fine-tuned on this domain.
+
+        Raises ModelError for a family that does not learn from masked words.
+        """
+        file = self.context.run.adapted_dir / f"{hashlib.sha256(domain.encode()).hexdigest()[:16]}.safetensors"
+        if not file.is_file():
+            device.seed_everything(self.spec.seed)
+            loaded = load()
+            adapt(loaded, texts, self.spec, self.here, self.context, file.stem)
+            _save(loaded.model.base_model.state_dict(), file)
+        return load_file(file)
+
+
+def _save(weights: dict[str, Tensor], file: Path) -> None:
+    """Whole or not at all."""
+    file.parent.mkdir(exist_ok=True)
+    hidden = file.with_name(f".{file.name}")
+    save_file({name: tensor.cpu().contiguous() for name, tensor in weights.items()}, hidden)
+    hidden.replace(file)
+
+
+def drop_adapted(context: JobContext) -> None:
+    """Delete the backbones of a run that is done: each is as large as the model."""
+    shutil.rmtree(context.run.adapted_dir, ignore_errors=True)
+
+
 def adapt(
-    loaded: LoadedModel, texts: Sequence[str], spec: FinetuneSpec, here: Device, context: JobContext
+    loaded: LoadedModel, texts: Sequence[str], spec: FinetuneSpec, here: Device, context: JobContext, name: str
 ) -> None:  # fmt: skip
-    """Train the backbone of `loaded` in place on masked words of these texts.
+    """Train the backbone of `loaded` in place on masked words of these texts; `name` is that of its checkpoints.
 
     Raises ModelError for a family that does not learn from masked words.
     """
-    if loaded.tokenizer.mask_token_id is None or loaded.family.architecture != "encoder":
+    learns_so = loaded.family.architecture == "encoder" and loaded.model.config.model_type in MASKED_LM
+    if loaded.tokenizer.mask_token_id is None or not learns_so:
         raise ModelError(f"{loaded.family.title} does not learn from masked words.", "Leave out the adapted arm.")
     model = AutoModelForMaskedLM.from_config(loaded.model.config)
     model.base_model.load_state_dict(loaded.model.base_model.state_dict(), strict=False)
@@ -41,13 +87,31 @@ def adapt(
             batch["input_ids"], maskable, loaded.tokenizer.mask_token_id, len(loaded.tokenizer)
         )  # fmt: skip
         gaps = masked.labels != objectives.IGNORED
-        logits = network(
-            input_ids=masked.input_ids.to(here.torch_device),
-            attention_mask=batch["attention_mask"].to(here.torch_device),
-        ).logits[gaps.to(here.torch_device)]
+        inputs = {"input_ids": masked.input_ids, "attention_mask": batch["attention_mask"]}
+        logits = gap_logits(network, {key: value.to(here.torch_device) for key, value in inputs.items()},
+                            gaps.to(here.torch_device))  # fmt: skip
         wanted = masked.labels[gaps].to(here.torch_device)
         return Loss(losses.hard_label_loss(logits, wanted) if len(wanted) else logits.sum() * 0, {})
 
     settings = replace(train_settings(spec, spec.seed), epochs=spec.adapt_epochs, evals_per_epoch=0)
-    fit(model, encoded.lengths, step, settings, here, Hooks(check=context.check))
+    hooks = Hooks(check=context.check, checkpoint_dir=context.run.checkpoint_dir / f"adapting-{name}")
+    fit(model, encoded.lengths, step, settings, here, hooks)
     loaded.model.base_model.load_state_dict(model.base_model.state_dict(), strict=False)
+
+
+def gap_logits(model: nn.Module, inputs: dict[str, Tensor], gaps: Tensor) -> Tensor:
+    """The logits at the gaps alone. Shapes: inputs and gaps (batch, seq) → (gaps, vocab).
+
+    The last matrix holds the whole vocabulary: for a small model it costs as much as all layers together, so that it
+    is spared the 85 % of the tokens that nobody asks for.
+    """
+    inner: Any = getattr(model, "module", model)  # of several processes: the model inside
+    decoder = inner.get_output_embeddings()
+    hook = decoder.register_forward_pre_hook(
+        lambda _, states: (states[0][gaps],)
+    )  # (batch, seq, width) → (gaps, width)
+    try:
+        logits: Tensor = model(**inputs).logits
+    finally:
+        hook.remove()
+    return logits

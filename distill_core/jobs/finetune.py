@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from distill_core import datasets, device, environment, evaluate, models, representation
+from torch import Tensor
+
+from distill_core import datasets, device, environment, evaluate, models, representation, transfer_cells
 from distill_core.control import JobContext
 from distill_core.datasets import Dataset
 from distill_core.device import Device
 from distill_core.errors import SpecError
 from distill_core.jobs import accuracy
+from distill_core.jobs.adapt import drop_adapted
 from distill_core.jobs.learners import Learned, Learners, Task
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import Predictions, drop_checkpoints, save_model
+from distill_core.jobs.supervised import DomainPredictions, Predictions, drop_checkpoints, save_model
+from distill_core.models import LoadedModel
 from distill_core.results import FinetuneArmResult, FinetuneResult, Movement
 from distill_core.specs import FinetuneSpec
+from distill_core.transfer_cells import Cell
 
 MOVED_TEXTS = 256  # test texts on which the networks before and after are compared
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """One training of the plan."""
-
-    dataset: str
-    seed: int
-    n: int
-    arm: str
 
 
 def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
@@ -39,6 +33,7 @@ def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
         job.do(cell)
         context.set_result(job.result())
         drop_checkpoints(context)
+    drop_adapted(context)
     return job.result()
 
 
@@ -72,76 +67,77 @@ class _Job:
         earlier = self.context.run.result()
         if isinstance(earlier, FinetuneResult):
             self.done, self.moved = list(earlier.arms), earlier.moved
-        plan = list(self._plan())
-        finished = {_Cell(row.dataset, row.seed, row.train_examples, row.arm) for row in self.done}
+        plan = transfer_cells.plan(self.spec)
+        finished = {Cell(row.dataset, row.seed, row.train_examples, row.arm) for row in self.done}
         self._open = [cell for cell in plan if cell not in finished]
         self.reporter = Reporter(self.context, len(plan), len(plan) - len(self._open))
         self.learners = Learners(self.spec, self.context, self.here, self.reporter)
+        self.tests = {name: accuracy.test_texts(one, self.spec.eval_examples) for name, one in self.loaded.items()}
 
-    def open_cells(self) -> list[_Cell]:
+    def open_cells(self) -> list[Cell]:
         return self._open
 
-    def _plan(self) -> Iterator[_Cell]:
-        """Seed by seed, so that every arm has a first result early. Zero-shot knows no number of labels."""
-        for seed in range(self.spec.seed, self.spec.seed + self.spec.seeds):
-            for name in self.spec.domains or (self.spec.dataset,):
-                for n in self.spec.train_examples:
-                    for arm in self.spec.arms:
-                        yield _Cell(name, seed, n, arm)
-
-    def do(self, cell: _Cell) -> None:
+    def do(self, cell: Cell) -> None:
         """Learn one cell and test it on every data set."""
-        name = self._name(cell)
+        name = transfer_cells.name(self.spec, cell)
         self.reporter.say(f"{name}: starting")
         dataset = self.loaded[cell.dataset]
         train = dataset.sample_train(cell.n, cell.seed, clamp=bool(self.spec.domains))
-        task = Task(cell.arm, name, train, dataset, cell.seed, self._target_texts(cell))
+        task = Task(cell.arm, name, train, dataset, cell.seed, cell.dataset,
+                    self._target_texts(cell) if cell.arm == "adapted" else ())  # fmt: skip
         learned = self.learners.learn(task)
         self.reporter.say(f"{name}: testing", 0.97)
-        tests = list(self.loaded) if self.spec.domains or self.spec.test_datasets else [cell.dataset]
-        self.done += [self._test(cell, learned, test, name) for test in tests]
-        if cell.arm == "pretrained":
-            self._keep(learned)
+        logits = {test: learned.classify(texts) for test, (texts, _) in self.tests.items()}
+        self._keep_predictions(cell, name, logits)
+        self.done += [self._row(cell, learned, test, logits[test]) for test in self.tests]
+        if self._is_kept(cell) and learned.loaded is not None:
+            self._keep_model(learned.loaded)
         self.reporter.arm_done()
 
-    def _name(self, cell: _Cell) -> str:
-        """The arm, with what tells it from its like in this run."""
-        spec = self.spec
-        words = [cell.arm]
-        if len(spec.domains) > 1:
-            words.append(cell.dataset.replace("/", "-").replace(":", "-"))
-        if len(spec.train_examples) > 1 or spec.seeds > 1:
-            words += [str(cell.n), str(cell.seed)]
-        return "-".join(words)
-
-    def _target_texts(self, cell: _Cell) -> tuple[str, ...]:
-        """Training texts, without labels, of the domains that the model is tested on."""
+    def _target_texts(self, cell: Cell) -> tuple[str, ...]:
+        """Training texts, without labels, of the domains that the model is tested on: as many of each, where there are
+        more than `adapt_examples`."""
         others = [name for name in self.loaded if name != cell.dataset] or [cell.dataset]
-        return tuple(text for name in others for text in self.loaded[name].split("train")["text"])
+        texts = [self.loaded[name].split("train")["text"] for name in others]
+        if self.spec.adapt_examples:
+            most = -(-self.spec.adapt_examples // len(others))
+            texts = [part.sample(min(most, len(part)), random_state=self.spec.seed) for part in texts]
+        return tuple(text for part in texts for text in part)
 
-    def _test(self, cell: _Cell, learned: Learned, test: str, name: str) -> FinetuneArmResult:
-        texts, labels = accuracy.test_texts(self.loaded[test], self.spec.eval_examples)
-        logits = learned.classify(texts)
-        if test == cell.dataset and not self.spec.domains:
-            Predictions(self.context, texts, labels).add(name, logits)
+    def _keep_predictions(self, cell: Cell, name: str, logits: dict[str, Tensor]) -> None:
+        """What the model says about the test texts of its own data set, and of all of them where there are several."""
+        if len(self.spec.domains) < 2:
+            Predictions(self.context, *self.tests[cell.dataset]).add(name, logits[cell.dataset])
+        if len(self.tests) > 1:
+            DomainPredictions(self.context, self.tests).add(name, logits)
+
+    def _row(self, cell: Cell, learned: Learned, test: str, logits: Tensor) -> FinetuneArmResult:
+        _, labels = self.tests[test]
         return FinetuneArmResult(
             arm=cell.arm, train_examples=cell.n, seed=cell.seed, dataset=cell.dataset, test_dataset=test,
             train_s=learned.train_s, train_tflop=learned.train_tflop, params=learned.params,
             params_trained=learned.params_trained, **evaluate.accuracy(logits, labels).model_dump(),
         )  # fmt: skip
 
-    def _keep(self, learned: Learned) -> None:
-        """Save the first fine-tuned model, and what its training moved."""
-        if learned.loaded is None or (self.context.run.model_dir / "config.json").is_file():
-            return
-        save_model(learned.loaded, self.context)
+    def _is_kept(self, cell: Cell) -> bool:
+        """Whether the run keeps this model: fine-tuned with the first seed, from the most labeled texts so far."""
+        first = transfer_cells.plan(self.spec)[0]
+        if (cell.arm, cell.dataset, cell.seed) != ("pretrained", first.dataset, first.seed):
+            return False
+        sizes = [row.train_examples for row in self.done
+                 if (row.arm, row.dataset, row.seed) == ("pretrained", first.dataset, first.seed)]  # fmt: skip
+        return cell.n >= max(sizes, default=0)
+
+    def _keep_model(self, loaded: LoadedModel) -> None:
+        """Save a fine-tuned model, and what its training moved."""
+        save_model(loaded, self.context)
         texts, labels = accuracy.test_texts(next(iter(self.loaded.values())), MOVED_TEXTS)
-        encoded = learned.loaded.encode(texts, self.spec.max_length)
-        before = models.load(self.spec.model, self.context.store, label_names=learned.loaded.label_names)
+        encoded = loaded.encode(texts, self.spec.max_length)
+        before = models.load(self.spec.model, self.context.store, label_names=loaded.label_names)
         before.model.to(self.here.torch_device)
         states = [
             representation.layer_states(model, encoded, self.here, self.context.check)
-            for model in (before.model, learned.loaded.model)
+            for model in (before.model, loaded.model)
         ]  # fmt: skip
         self.moved = representation.movement(states[0], states[1], labels.tolist())
 

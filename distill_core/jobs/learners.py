@@ -24,7 +24,7 @@ from distill_core.control import JobContext
 from distill_core.datasets import Dataset
 from distill_core.device import Device
 from distill_core.errors import SpecError
-from distill_core.jobs.adapt import adapt
+from distill_core.jobs.adapt import Adapted
 from distill_core.jobs.features import FrozenFeatures
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import LiveAccuracy, labels_of, supervised_step, train_settings
@@ -42,6 +42,7 @@ class Task:
     train: pd.DataFrame
     dataset: Dataset
     seed: int
+    domain: str = ""
     target_texts: tuple[str, ...] = ()
 
 
@@ -63,6 +64,7 @@ class Learners:
     def __init__(self, spec: FinetuneSpec, context: JobContext, here: Device, reporter: Reporter) -> None:
         self.spec, self.context, self.here, self.reporter = spec, context, here, reporter
         self._features: FrozenFeatures | None = None
+        self._adapted = Adapted(spec, context, here)
 
     def learn(self, task: Task) -> Learned:
         """Raises DistillError for an arm that this model cannot take."""
@@ -99,14 +101,14 @@ class Learners:
 
     def _start(self, task: Task) -> LoadedModel:
         """The model before its first step, with the weights that shall learn."""
+        adapted = self._more_pre_training(task) if task.arm == "adapted" else None
         device.seed_everything(task.seed)
         names = task.dataset.label_names
         loaded = models.load(self.spec.model, self.context.store, label_names=names)
         if task.arm == "scratch":
             return replace(loaded, model=models.build_classifier(loaded.model.config, names), weights="random")
-        if task.arm == "adapted":
-            self.reporter.say(f"{task.name}: more pre-training on unlabeled texts")
-            adapt(loaded, task.target_texts, self.spec, self.here, self.context)
+        if adapted is not None:
+            loaded.model.base_model.load_state_dict(adapted, strict=False)
         if task.arm == "head":
             students.freeze_backbone(loaded.model)
         if task.arm.startswith("top"):
@@ -114,6 +116,12 @@ class Learners:
         if task.arm == "lora":
             loaded = replace(loaded, model=students.with_lora(loaded.model))
         return loaded
+
+    def _more_pre_training(self, task: Task) -> dict[str, Tensor]:
+        """The network below the head after the target's texts: computed once a domain, whatever seed and size."""
+        self.reporter.say(f"{task.name}: more pre-training on unlabeled texts")
+        bare = partial(models.load, self.spec.model, self.context.store, label_names=task.dataset.label_names)
+        return self._adapted.weights(task.domain, bare, task.target_texts)
 
     def _classify(self, loaded: LoadedModel, texts: Sequence[str]) -> Tensor:
         encoded = loaded.encode(texts, self.spec.max_length)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -55,18 +57,54 @@ class Predictions:
 
     def __init__(self, context: JobContext, texts: list[str], labels: Tensor) -> None:
         self._file = context.run.predictions_file
-        self._frame = pd.DataFrame({"text": texts, "label": labels.tolist()})
-        if self._file.is_file():  # an earlier try of this run
-            before = pd.read_parquet(self._file)
-            self._frame = before if before["text"].tolist() == texts else self._frame
+        self._frame = _earlier(self._file, pd.DataFrame({"text": texts, "label": labels.tolist()}))
 
     def add(self, arm: str, logits: Tensor) -> None:
         """Write the logits (texts, classes) of one arm."""
         said = {f"{arm}: logit {label}": logits[:, label].numpy() for label in range(logits.shape[-1])}
         self._frame = self._frame.assign(**said).copy()  # a copy: frames of hundreds of single columns are slow
-        hidden = self._file.with_name(f".{self._file.name}")
-        self._frame.to_parquet(hidden, index=False)
-        hidden.replace(self._file)
+        _write(self._file, self._frame)
+
+
+class DomainPredictions:
+    """The test texts of several data sets below each other, in domain_predictions.parquet: `domain`, the name of the
+    data set, and the columns of `Predictions`. An arm that has not been tested on a domain has no numbers there.
+    """
+
+    def __init__(self, context: JobContext, tests: Mapping[str, tuple[list[str], Tensor]]) -> None:
+        self._file = context.run.domain_predictions_file
+        parts = [
+            pd.DataFrame({"domain": name, "text": texts, "label": labels.tolist()})
+            for name, (texts, labels) in tests.items()
+        ]
+        self._frame = _earlier(self._file, pd.concat(parts, ignore_index=True))
+
+    def add(self, arm: str, logits: Mapping[str, Tensor]) -> None:
+        """Write the logits (texts, classes) of one arm on each of these data sets."""
+        for name, said in logits.items():
+            for label in range(said.shape[-1]):
+                column = f"{arm}: logit {label}"
+                if column not in self._frame:
+                    self._frame[column] = np.float32(np.nan)
+                self._frame.loc[self._frame["domain"] == name, column] = said[:, label].float().numpy()
+        self._frame = self._frame.copy()  # as above
+        _write(self._file, self._frame)
+
+
+def _earlier(file: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """What an earlier try of this run has kept of the same texts, else `frame`."""
+    if not file.is_file():
+        return frame
+    before = pd.read_parquet(file)
+    same = all(name in before and before[name].tolist() == frame[name].tolist() for name in frame.columns)
+    return before if same else frame
+
+
+def _write(file: Path, frame: pd.DataFrame) -> None:
+    """Whole or not at all."""
+    hidden = file.with_name(f".{file.name}")
+    frame.to_parquet(hidden, index=False)
+    hidden.replace(file)
 
 
 def supervised_step(encoded: Encoded, labels: Tensor, here: Device) -> Step:

@@ -14,7 +14,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from distill_core import datasets, evaluate, models, parameters
+from distill_core import datasets, evaluate, families, models, parameters, representation
+from distill_core.control import Stopped
+from distill_core.jobs import adapt as adapt_module
 from distill_core.model_ref import parse
 
 FAST = {"kind": "finetune", "epochs": 1, "batch_size": 8, "max_length": 24, "threads": 1, "learning_rate": 1e-3,
@@ -152,9 +154,10 @@ def test_more_pre_training_moves_the_body_and_needs_masked_words(do, make_model,
     run = do(**values, model=model, dataset=dataset, arms="adapted,pretrained")
     assert run.state().state == "done", run.state()
     assert not torch.allclose(predicted(run, "adapted"), predicted(run, "pretrained"), atol=1e-3)
-    state = do(**values, model=make_model("gpt"), dataset=dataset, arms="adapted").state()
-    assert (state.state, state.error_kind) == ("failed", "model")
-    assert "GPT does not learn from masked words" in state.message
+    for key, title in (("gpt", "GPT"), ("xlnet", "XLNet")):
+        state = do(**values, model=make_model(key), dataset=dataset, arms="adapted").state()
+        assert (state.state, state.error_kind) == ("failed", "model")
+        assert f"{title} does not learn from masked words" in state.message
 
 
 def test_what_training_moved_is_told_with_the_result(do, model, dataset):
@@ -163,6 +166,15 @@ def test_what_training_moved_is_told_with_the_result(do, model, dataset):
     assert still.cka == pytest.approx([1] * 4, abs=1e-6)
     assert min(moved.cka) < 0.999
     assert len(moved.before) == len(moved.after) == len(moved.labels) == len(split(dataset)[1])
+
+
+def test_of_several_sizes_and_seeds_the_model_with_most_labels_of_the_first_seed_is_kept(do, model, dataset):
+    values = {**FAST, "arms": "pretrained", "model": model, "dataset": dataset, "seed": 2}
+    curve = do(**{**values, "train_examples": "8,40,24", "seeds": 2})
+    alone = do(**{**values, "train_examples": 40})
+    kept, expected = weights_after(curve), weights_after(alone)
+    assert all(torch.equal(kept[name], expected[name]) for name in expected)
+    assert curve.result().moved == alone.result().moved
 
 
 def test_zero_shot_is_for_models_of_sentences(do, model, dataset):
@@ -177,6 +189,72 @@ def test_a_matrix_of_domains_trains_on_each_and_tests_on_all(do, model, make_csv
     rows = run.result().arms
     assert [(row.dataset, row.test_dataset) for row in rows] == [(first, first), (first, second)]
     assert [row.n_eval for row in rows] == [len(split(first)[1]), len(split(second)[1])]
+
+
+def test_what_each_model_says_is_kept_for_every_domain(do, launcher, model, make_csv, stop_at):
+    first, second = make_csv(60, name="first.csv"), make_csv(90, name="second.csv")
+    values = {**FAST, "domains": f"{first},{second}", "arms": "frozen,bow", "dataset": first, "model": model}
+    whole = do(**values)
+    frame = pd.read_parquet(whole.domain_predictions_file)
+    assert frame["text"].tolist() == split(first)[0] + split(second)[0]
+    assert list(frame.groupby("domain", sort=False).size().items()) == [
+        (name, len(split(name)[1])) for name in (first, second)
+    ]
+    assert not whole.predictions_file.is_file()
+    rows = whole.result().arms
+    assert len(rows) == 2 * 2 * 2
+    for row in rows:
+        name = f"{row.arm}-{row.dataset.replace('/', '-').replace(':', '-')}"
+        own = frame[frame["domain"] == row.test_dataset]
+        said = own[[f"{name}: logit 0", f"{name}: logit 1"]].to_numpy().argmax(-1)
+        assert row.accuracy == (said == own["label"]).mean()
+    stop_at(1)
+    run = do(**values)
+    assert run.state().state == "stopped"
+    launcher.resume(run.id)
+    again = pd.read_parquet(run.domain_predictions_file)
+    pd.testing.assert_frame_equal(again.sort_index(axis=1), frame.sort_index(axis=1))
+
+
+def test_one_training_set_with_further_tests_keeps_both_files(do, model, make_csv):
+    first, second = make_csv(60, name="first.csv"), make_csv(90, name="second.csv")
+    run = do(**FAST, model=model, dataset=first, test_datasets=second, arms="bow")
+    alone, both = pd.read_parquet(run.predictions_file), pd.read_parquet(run.domain_predictions_file)
+    assert len(alone) == len(split(first)[1])
+    np.testing.assert_allclose(both["bow: logit 1"].head(len(alone)), alone["bow: logit 1"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("at", [pytest.param(3, marks=pytest.mark.slow), 7])
+def test_more_pre_training_is_done_once_for_all_seeds(do, launcher, model, make_csv, monkeypatch, stop_at, at):
+    """`at`: the run is stopped while it reads the target's texts, and while it learns the task."""
+    first, second = make_csv(60, name="first.csv"), make_csv(90, name="second.csv")
+    calls = []
+    real = adapt_module.adapt
+    monkeypatch.setattr(adapt_module, "adapt", lambda *given: (calls.append(len(given[1])), real(*given)))
+    values = {**FAST, "domains": f"{first},{second}", "arms": "adapted", "dataset": first, "model": model,
+              "train_examples": "8", "seeds": 2, "learning_rate": 1e-2, "adapt_examples": 30}  # fmt: skip
+    whole = do(**values)
+    assert whole.state().state == "done", whole.state()
+    assert calls == [30, 30]
+    assert not whole.adapted_dir.exists()
+    stop_at(at)
+    run = do(**values)
+    assert run.state().state == "stopped"
+    launcher.resume(run.id)
+    kept, expected = (pd.read_parquet(one.domain_predictions_file) for one in (run, whole))
+    pd.testing.assert_frame_equal(kept.sort_index(axis=1), expected.sort_index(axis=1))
+
+
+@pytest.mark.parametrize("family", [one for one in families.FAMILIES if one.architecture == "encoder" and
+                                    one.key != "xlnet"], ids=lambda one: one.key)  # fmt: skip
+def test_logits_of_gaps_alone_are_those_of_the_whole_text(family):
+    model = tiny.masked_lm(family).eval()
+    ids = torch.randint(5, 20, (3, 7), generator=torch.Generator().manual_seed(0))
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    gaps = ids % 3 == 0
+    with torch.inference_mode():
+        torch.testing.assert_close(adapt_module.gap_logits(model, inputs, gaps), model(**inputs).logits[gaps])
+        assert model(**inputs).logits.shape[:2] == ids.shape  # nothing is left behind
 
 
 # ── what is refused ──────────────────────────────────────────────────────────────────────────────────────────
@@ -216,6 +294,21 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(do, launcher, model, dataset, 
         pd.read_parquet(run.predictions_file).sort_index(axis=1),
         pd.read_parquet(whole.predictions_file).sort_index(axis=1),
     )
+
+
+def test_a_stop_while_the_movement_is_computed_does_not_lose_it(do, launcher, model, dataset, monkeypatch):
+    whole = do(**FAST, model=model, dataset=dataset)
+    with monkeypatch.context() as patch:
+
+        def stopped(*_):
+            raise Stopped
+
+        patch.setattr(representation, "layer_states", stopped)
+        run = do(**FAST, model=model, dataset=dataset)
+    assert run.state().state == "stopped"
+    assert (run.model_dir / "config.json").is_file()
+    launcher.resume(run.id)
+    assert run.result().moved.cka == pytest.approx(whole.result().moved.cka)
 
 
 def test_finished_arms_are_kept(do, launcher, model, dataset):
