@@ -7,7 +7,6 @@ import pandas as pd
 
 from distill_core import arms, soft_labels, tables_predictions
 from distill_core.arms import Arm
-from distill_core.results import DistillResult
 from distill_core.runs import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables_predictions import HERE, LABEL, TEXT
@@ -65,7 +64,7 @@ def error_slices(run: Run, arm: str) -> pd.DataFrame:
     frame = tables_predictions.logits_of(run)
     student, teacher = (soft_labels.softmax(tables_predictions.logits(frame, name)) for name in (arm, "teacher"))
     said, taught, label = student.argmax(-1), teacher.argmax(-1), frame[LABEL].to_numpy()
-    names = _class_names(run, student.shape[-1])
+    names = tables_predictions.class_names(run, student.shape[-1])
     wrong, teacher_wrong = said != label, taught != label
     group = np.select([wrong & ~teacher_wrong, wrong & teacher_wrong, ~wrong & teacher_wrong], list(GROUPS), "")
     rows = pd.DataFrame(
@@ -88,9 +87,3 @@ def counts(slices: pd.DataFrame) -> dict[str, int]:
 def texts_are_here(run: Run) -> bool:
     """Whether the texts themselves are on this machine: a recorded run may have come without them."""
     return bool(tables_predictions.logits_of(run)[HERE].all())
-
-
-def _class_names(run: Run, n: int) -> list[str]:
-    result = run.result()
-    known = result.label_names if isinstance(result, DistillResult) else ()
-    return [known[code] if code < len(known) else f"class {code}" for code in range(n)]

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from distill_core import assets, datasets, soft_labels
 from distill_core.errors import DistillError, RunError
+from distill_core.results import DistillResult, FinetuneResult
 from distill_core.runs import Run
 from distill_core.soft_labels import Array
 from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
@@ -24,6 +25,7 @@ from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
 Group = Literal["sure", "undecided", "wrong"]
 TEXT, LABEL, HERE = "text", "label", "text_is_here"
 TEACHERS = ("teacher", "pretrained")
+_SIZED = re.compile(r"pretrained-(?P<n>\d+)-\d+")
 _COLUMN = re.compile(r"(?P<arm>.+): logit (?P<label>\d{1,3})")
 Version = tuple[int, int]
 
@@ -51,8 +53,19 @@ def logits_of(run: Run) -> pd.DataFrame:
 @lru_cache(maxsize=16)
 def _read(path: Path, _: Version) -> pd.DataFrame:
     run = Run(path)
+    frame = checked(run, run.predictions_file)
+    columns = [name for name in frame.columns if _COLUMN.fullmatch(str(name))]
+    texts = _texts(frame, run)
+    here = texts.notna()
+    numbered = pd.Series([f"Test text {row + 1:,}" for row in range(len(frame))], dtype="str")
+    kept = {TEXT: texts.where(here, numbered), LABEL: frame[LABEL], HERE: here}
+    return pd.concat([pd.DataFrame(kept), frame[columns]], axis=1)
+
+
+def checked(run: Run, file: Path) -> pd.DataFrame:
+    """The frame of a file of predictions, with logits and a class for every label. Raises RunError."""
     try:
-        frame: pd.DataFrame = pq.read_table(run.predictions_file).to_pandas()
+        frame: pd.DataFrame = pq.read_table(file).to_pandas()
     except FileNotFoundError as error:
         raise RunError(f"The run {run.id} has kept no predictions.", "Train once more: new runs keep them.") from error
     except (OSError, pa.ArrowException, ValueError) as error:
@@ -61,12 +74,14 @@ def _read(path: Path, _: Version) -> pd.DataFrame:
         raise RunError(f"The predictions of run {run.id} hold no logits.", "Delete the run and train again.")
     if not frame[LABEL].isin(range(logits(frame, arms(frame)[0]).shape[1])).all():
         raise RunError(f"The predictions of run {run.id} hold a label without a class.", "Delete it and train again.")
-    columns = [name for name in frame.columns if _COLUMN.fullmatch(str(name))]
-    texts = _texts(frame, run)
-    here = texts.notna()
-    numbered = pd.Series([f"Test text {row + 1:,}" for row in range(len(frame))], dtype="str")
-    kept = {TEXT: texts.where(here, numbered), LABEL: frame[LABEL], HERE: here}
-    return pd.concat([pd.DataFrame(kept), frame[columns]], axis=1)
+    return frame
+
+
+def class_names(run: Run, n: int) -> list[str]:
+    """The names of `n` classes; by their number where the run does not know them."""
+    result = run.result()
+    known = result.label_names if isinstance(result, FinetuneResult | DistillResult) else ()
+    return [known[code] if code < len(known) else f"class {code}" for code in range(n)]
 
 
 def _texts(frame: pd.DataFrame, run: Run) -> pd.Series[str]:
@@ -111,9 +126,12 @@ def arms_among(columns: list[str]) -> tuple[str, ...]:
 
 
 def teacher_arm(names: tuple[str, ...]) -> str | None:
-    """The arm that teaches: the teacher of a distillation, the (first) pre-trained arm of a fine-tuning."""
+    """The arm that teaches: the teacher of a distillation, the pre-trained arm of a fine-tuning; of several sizes the
+    one with the most labeled texts, of several seeds the first, whose model the run has saved."""
     exact = [name for name in TEACHERS if name in names]
-    return next(iter([*exact, *(name for name in names if name.startswith("pretrained-"))]), None)
+    sized = [match for match in map(_SIZED.fullmatch, names) if match is not None]
+    sized.sort(key=lambda match: -int(match["n"]))  # stable: the first seed stays first
+    return next(iter([*exact, *(match[0] for match in sized)]), None)
 
 
 def logits(frame: pd.DataFrame, arm: str) -> Array:

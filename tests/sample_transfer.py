@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 from sample_training import ENDED, ENVIRONMENT, STARTED
 
 from distill_core.results import FinetuneArmResult, FinetuneResult, Movement
@@ -97,3 +98,25 @@ def domains_run(store: RunStore, arms: tuple[str, ...] = ("pretrained", "adapted
         for i, train in enumerate(DOMAINS) for arm in arms for j, test in enumerate(DOMAINS)
     ]  # fmt: skip
     return run_with(store, rows, moved=movement(), domains=DOMAINS, arms=arms, train_examples=(2000,))
+
+
+def keep_answers(run: Run, arm: str = "pretrained") -> pd.DataFrame:
+    """Let a run with DOMAINS have kept what its models said about 30 texts of each domain; every third is positive.
+
+    A model from home is right on all but the last two texts, a foreign one on all that hold no "odd": these are the
+    first ten, the long ones. Of the last two it gets one right.
+    """
+    rows = []
+    for domain in DOMAINS:
+        for i in range(30):
+            text = f"{domain} <b>{i}</b> " + ("odd words " * 6 if i < 10 else "plain")
+            label = int(i % 3 == 0)
+            row: dict[str, object] = {"domain": domain, "text": text, "label": label}
+            for train in DOMAINS:
+                is_right = i < 28 if train == domain else i >= 10 and i != 29
+                size = (2.0 + i / 10) * (1 if bool(label) == is_right else -1)
+                row |= {f"{arm}-{train}: logit 0": -size, f"{arm}-{train}: logit 1": size}
+            rows.append(row)
+    frame = pd.DataFrame(rows)
+    frame.to_parquet(run.domain_predictions_file, index=False)
+    return frame

@@ -177,7 +177,8 @@ def test_runs_that_cannot_show_anything_are_left_out(store: RunStore) -> None:
 
 def test_several_sizes_teach_with_the_first_pretrained_arm() -> None:
     assert (
-        tables_predictions.teacher_arm(("scratch-200-0", "pretrained-200-0", "pretrained-800-0")) == "pretrained-200-0"
+        tables_predictions.teacher_arm(("scratch-9999-0", "pretrained-200-0", "pretrained-1000-3", "pretrained-1000-4"))
+        == "pretrained-1000-3"
     )
     assert tables_predictions.teacher_arm(("pretrained", "teacher")) == "teacher"
     assert tables_predictions.teacher_arm(("bow",)) is None

@@ -12,7 +12,7 @@ from distill_core import known_splits, tables_training, tables_transfer
 from distill_core.figures import domain_gain, domain_matrix, learning_curve, unfreeze
 from distill_core.figures.learning_curve import X_TITLES, View
 from distill_core.runs import Run
-from pages.parts import downloads, page, provenance, stored_runs
+from pages.parts import downloads, page, provenance, stored_runs, transfer_mismatch
 from pages.parts.transfer_guess import Guess, again
 from pages.parts.transfer_words import TABS
 
@@ -98,7 +98,9 @@ def domains(run: Run, guess: Guess) -> None:
     if len(gain):
         page.chart(draw_gain(dark=page.is_dark()), "tl_fig_gain")
         st.caption("Percentage points; **bold** where the 95 % interval does not reach 0. The adapted model has read "
-                   "the unlabeled training texts of all other domains.")  # fmt: skip
+                   "unlabeled training texts of all other domains.")  # fmt: skip
+    if len(frame):
+        transfer_mismatch.show(run, frame, arm)
     _behind(run, frame, guess, [draw, draw_gain] if len(gain) else [draw])
 
 
@@ -125,7 +127,7 @@ def _arm(frame: pd.DataFrame, guess: Guess) -> str:
         return arms[0] if arms else ""
     first = next((one.arm for one in guess.asked if one.arm in arms), arms[0])
     return st.segmented_control(
-        "Way to learn", arms, default=first, required=True, format_func=tables_transfer.arm_title, key="tl_arm",
+        "Way to learn", arms, default=first, required=True, format_func=tables_training.arm_title, key="tl_arm",
         bind="query-params", wrap=True, label_visibility="collapsed",
     )  # fmt: skip
 

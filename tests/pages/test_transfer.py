@@ -148,6 +148,34 @@ def test_the_matrix_of_each_arm_and_what_adapting_changes() -> None:
     assert "2 of 12 are below the most frequent class" in texts(app)
 
 
+def test_texts_that_only_a_model_from_home_gets_right_are_shown_as_text() -> None:
+    run = sample.domains_run(own())
+    sample.keep_answers(run)
+    app = skip(open_tab("domains"), "domains", run)
+    assert "need a model from home" not in texts(app)
+    app.session_state["tl_mismatch"] = True
+    app.run()
+    assert not app.exception
+    assert app.selectbox(key="tl_pair").options[0] == "movies → tweets: -18.0 points"  # the cell that loses most
+    assert "10 of 30 texts of tweets need a model from home: the one from movies errs" in texts(app)
+    assert "Both models are right on 18, both wrong on 1; the foreign one alone is right on 1." in texts(app)
+    shown, lengths, words = (frame.value for frame in app.dataframe[:3])
+    assert shown["text"].iloc[0].startswith("tweets <b>9</b> odd words")
+    assert list(lengths["slice"]) == ["3 words", "14 words"]
+    assert list(words["slice"]) == ["odd", "words"]
+    app.selectbox(key="tl_pair").select("nyt → amazon").run()
+    assert "texts of amazon need a model from home: the one from nyt errs" in texts(app)
+
+
+def test_a_run_that_has_kept_no_answers_says_so() -> None:
+    run = sample.domains_run(own())
+    app = skip(open_tab("domains"), "domains", run)
+    app.session_state["tl_mismatch"] = True
+    app.run()
+    assert not app.exception
+    assert "has kept no predictions. Train once more" in texts(app)
+
+
 def test_decays_of_other_runs_join_the_unfreezing() -> None:
     sample.unfreeze_run(own(), decay=0.9, lift=0.01)
     run = sample.unfreeze_run(own())

@@ -1,0 +1,105 @@
+"""Where a foreign domain hurts: texts that a model from home gets right and a model from elsewhere gets wrong."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from distill_core import run_list, tables_mismatch
+from distill_core.errors import DistillError
+from distill_core.runs import Run
+from distill_core.tables_mismatch import Counts, Pair
+from pages.parts import page
+
+_NUMBER, _TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
+COLUMNS = {
+    "text": _TEXT("text", width=320),
+    "label": "right label",
+    "home_share": _NUMBER("from home", format="percent"),
+    "foreign_share": _NUMBER("foreign", format="percent"),
+    "foreign_says": "foreign says",
+}
+_SLICES = {
+    "texts": _NUMBER("texts", format="localized"),
+    "home": _NUMBER("from home", format="percent"),
+    "foreign": _NUMBER("foreign", format="percent"),
+    "lost_points": _NUMBER("lost (points)", format="%+.0f"),
+}
+
+
+def show(run: Run, frame: pd.DataFrame, arm: str) -> None:
+    """Folded below the matrix; `frame`: `tables_transfer.domain_frame`. Without predictions the reason stands here."""
+    folded = st.expander(
+        "Where the mismatch hurts", icon=":material/troubleshoot:", key="tl_mismatch", on_change="rerun"
+    )  # fmt: skip
+    if not folded.open:
+        return
+    with folded:
+        try:
+            pair = _pair(run, frame, arm)
+            if pair is None:
+                st.caption("No model is tested away from home yet.")
+                return
+            _texts(run, arm, pair)
+            _slices(run, arm, pair)
+        except DistillError as error:
+            st.caption(f"{page.plain(error.message)} {page.plain(error.hint)}")
+
+
+def _pair(run: Run, frame: pd.DataFrame, arm: str) -> Pair | None:
+    """The cell to look into, the one that loses most first."""
+    lost = {
+        (row.train, row.test): float(row.against_home_points)
+        for row in frame[frame["arm"] == arm].dropna(subset=["against_home_points"]).itertuples()
+    }
+    known = {_title(pair): pair for pair in tables_mismatch.pairs(run, arm) if (pair.train, pair.test) in lost}
+    offered = sorted(known, key=lambda title: lost[known[title].train, known[title].test])
+    if not offered:
+        return None
+    if st.session_state.get("tl_pair") not in offered:
+        st.session_state.pop("tl_pair", None)  # chosen for another run, which has other domains
+
+    def label(title: str) -> str:
+        return f"{title}: {lost[known[title].train, known[title].test]:+.1f} points"
+
+    chosen = st.selectbox("Learned from → tested on", offered, format_func=label, key="tl_pair", bind="query-params")
+    return known[chosen]
+
+
+def _title(pair: Pair) -> str:
+    return f"{run_list.dataset_name(pair.train)} → {run_list.dataset_name(pair.test)}"
+
+
+def _texts(run: Run, arm: str, pair: Pair) -> None:
+    counts, texts = tables_mismatch.counts(run, arm, pair), tables_mismatch.texts_frame(run, arm, pair)
+    st.markdown(f"##### {page.plain(headline(counts, pair))}")
+    st.caption(
+        f"Both models are right on {counts.both:,}, both wrong on {counts.none:,}; the foreign one alone is right on "
+        f"{counts.only_foreign:,}. The columns tell how much each gives to the right label."
+    )
+    st.dataframe(  # rows of more than 64 px wrap their text
+        texts, hide_index=True, column_order=list(COLUMNS), column_config=COLUMNS, height=380, row_height=72,
+        placeholder="n/a", key="tl_mismatch_texts", alt="Test texts that only the model from home gets right",
+    )  # fmt: skip
+
+
+def headline(counts: Counts, pair: Pair) -> str:
+    """How many texts are lost, in one sentence."""
+    n = counts.both + counts.only_home + counts.only_foreign + counts.none
+    home, foreign = run_list.dataset_name(pair.test), run_list.dataset_name(pair.train)
+    return f"{counts.only_home:,} of {n:,} texts of {home} need a model from home: the one from {foreign} errs"
+
+
+def _slices(run: Run, arm: str, pair: Pair) -> None:
+    lengths, words = (make(run, arm, pair) for make in (tables_mismatch.lengths_frame, tables_mismatch.words_frame))
+    left, right = st.columns(2, gap="large")
+    for place, name, title, frame in ((left, "length", "Length", lengths), (right, "word", "Word in the text", words)):
+        with place:
+            st.dataframe(
+                frame, hide_index=True, column_order=["slice", *_SLICES], key=f"tl_mismatch_{name}",
+                column_config={"slice": _TEXT(title, pinned=True), **_SLICES}, alt=f"Accuracy of both models by {name}",
+            )  # fmt: skip
+    st.caption(
+        f"Words of {tables_mismatch.MIN_TEXTS} texts or more, the most lost texts first. Few texts, wide intervals: "
+        "read them as hints."
+    )
