@@ -14,7 +14,8 @@ import pandas as pd
 from distill_core import tables_moved, units
 from distill_core.runs import Run
 from distill_core.specs import FinetuneSpec
-from distill_core.tables_transfer import arm_title, depth_title
+from distill_core.tables_training import arm_title
+from distill_core.tables_transfer import depth_title
 
 COLUMNS = ("key", "label", "arm", "n", "train", "test", "layer", "guess", "measured", "off")
 _CURVE_ARMS = ("pretrained", "bow", "scratch", "frozen", "adapted")

@@ -7,6 +7,7 @@ computed here; figures and pages only show it.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,10 @@ ARM_TITLES = {
     "frozen": "Frozen",
     "scratch": "From scratch",
     "bow": "Bag of words",
+    "zero-shot": "Zero-shot",
+    "head": "Head only",
+    "lora": "LoRA",
+    "adapted": "Adapted",
     "distilled": "Distilled",
     "init-only": "Copied layers",
     "scratch-distilled": "Scratch, distilled",
@@ -41,10 +46,15 @@ ARM_SENTENCES = {
     "frozen": "The pre-trained network stands still; one linear layer learns on top of it.",
     "scratch": "The same network begins with random weights and sees the labels alone.",
     "bow": "No network: word counts and a logistic regression.",
+    "zero-shot": "No training: the label whose words are nearest to the text.",
+    "head": "Only the classification head learns; the network below stands still.",
+    "lora": "Small low-rank matrices learn beside the frozen ones, and the head.",
+    "adapted": "First it reads unlabeled texts of the other domains, then it is fine-tuned.",
     "distilled": "The student learns from the teacher's soft targets and from the labels.",
     "init-only": "The student begins with the teacher's layers and sees the labels alone.",
     "scratch-distilled": "The student begins with random weights and learns from the teacher.",
 }
+TOP = re.compile(r"top\d+")
 _FINETUNE_COUNTS = ("train_examples", "seed", "n_eval", "params", "params_trained")
 _FINETUNE_MEASURES = ("accuracy", "ci_low", "ci_high", "train_s")
 FINETUNE_COLUMNS = ("arm", "title", *_FINETUNE_COUNTS, *_FINETUNE_MEASURES, "error", "error_hint", "source")
@@ -100,11 +110,19 @@ def students_frame(run: Run) -> pd.DataFrame:
 
 
 def arm_title(arm: str) -> str:
-    """The arm in words: `no soft` of an ablation is "Without soft targets"; an arm of a sweep is its own name."""
+    """The arm in words: `no soft` of an ablation is "Without soft targets", `top2` of an unfreezing "Top 2 layers"; an
+    arm of a sweep is its own name."""
+    if TOP.fullmatch(arm):
+        return "Top layer" if arm == "top1" else f"Top {arm[3:]} layers"
     term = TERM_TITLES.get(arm.removeprefix("no ")) if arm.startswith("no ") else None
     if term is not None:
         return f"Without {term.lower()}"
     return ARM_TITLES.get(arm, arm[:1].upper() + arm[1:])
+
+
+def arm_sentence(arm: str) -> str:
+    """What an arm does, in one sentence."""
+    return ARM_SENTENCES.get(arm, f"The head and the {arm[3:]} highest layers learn; all below stands still.")
 
 
 def _report(report: ModelReport) -> dict[str, Any]:

@@ -19,18 +19,10 @@ from distill_core.errors import RunError
 from distill_core.results import FinetuneResult
 from distill_core.runs import Run
 from distill_core.specs import FinetuneSpec
-from distill_core.tables_training import ARM_SENTENCES, ARM_TITLES
+from distill_core.tables_training import arm_title
 
 Experiment = Literal["curves", "unfreeze", "domains"]
 UNFREEZE = re.compile(r"head|lora|top\d+")
-TITLES = {**ARM_TITLES, "head": "Head only", "lora": "LoRA", "adapted": "Adapted", "zero-shot": "Zero-shot"}
-SENTENCES = {
-    **ARM_SENTENCES,
-    "head": "Only the classification head learns; the network below stands still.",
-    "lora": "Small low-rank matrices learn beside the frozen ones, and the head.",
-    "adapted": "First it reads unlabeled texts of the other domains, then it is fine-tuned.",
-    "zero-shot": "No training: the label whose words are nearest to the text.",
-}
 _COUNTS = ("train_examples", "n_eval", "seeds", "params", "params_trained")
 _MEASURES = ("accuracy", "ci_low", "ci_high", "seed_low", "seed_high", "train_s", "train_tflop")
 CURVE_COLUMNS = ("arm", "title", *_COUNTS, *_MEASURES, "source")
@@ -57,13 +49,6 @@ def experiment_of(run: Run) -> Experiment | None:
     return "curves" if len(spec.train_examples) > 1 else None
 
 
-def arm_title(arm: str) -> str:
-    """The arm in words: `top2` is "Top 2 layers"."""
-    if arm.startswith("top") and arm[3:].isdigit():
-        return "Top layer" if arm == "top1" else f"Top {arm[3:]} layers"
-    return TITLES.get(arm, arm[:1].upper() + arm[1:])
-
-
 def is_depth(arm: str) -> bool:
     """Whether an arm says how much of the network learns."""
     return arm == "pretrained" or UNFREEZE.fullmatch(arm) is not None
@@ -72,11 +57,6 @@ def is_depth(arm: str) -> bool:
 def depth_title(arm: str) -> str:
     """The arm as a depth: the pre-trained arm trains all layers."""
     return "All layers" if arm == "pretrained" else arm_title(arm)
-
-
-def arm_sentence(arm: str) -> str:
-    """What an arm does, in one sentence."""
-    return SENTENCES.get(arm, f"The head and the {arm[3:]} highest layers learn; all below stands still.")
 
 
 # ── one row a cell, means over seeds ─────────────────────────────────────────────────────────────────────────────

@@ -76,3 +76,8 @@ def day(iso: str) -> str:
     except ValueError:
         return ""
     return f"{moment.day} {moment:%b %Y}"
+
+
+def in_sentence(title: str) -> str:
+    """A title inside a sentence: `Frozen` becomes `frozen`; a name with a capital further in, as LoRA, stays."""
+    return title if title.split(" ")[0][1:] != title.split(" ")[0][1:].lower() else title[:1].lower() + title[1:]

@@ -18,7 +18,7 @@ with controls:
             run_panel.choose("ft_run", started)
 
 with main:
-    run = run_panel.chosen("ft_run") or run_panel.recorded("finetune")
+    run = run_panel.chosen("ft_run") or next(iter(stored_runs.recorded_side_by_side()), None)
     if run is None:
         empty = theme.empty("Nothing is fine-tuned yet", "Press Fine-tune here: the first curve begins within seconds.")
         page.chart(empty, "ft_none")

@@ -105,3 +105,10 @@ def test_softened_goes_to_a_half_when_the_temperature_grows() -> None:
     assert tables.softened(0.98, 1) == pytest.approx(0.98)
     assert tables.softened(0.98, 1000) == pytest.approx(0.5, abs=0.002)
     assert tables.softened(0.5, 3) == pytest.approx(0.5)
+
+
+def test_arms_in_words() -> None:
+    arms = ("pretrained", "top1", "top4", "lora", "zero-shot", "topic")
+    assert [tables.arm_title(arm) for arm in arms] == [
+        "Fine-tuned", "Top layer", "Top 4 layers", "LoRA", "Zero-shot", "Topic"]  # fmt: skip
+    assert tables.arm_sentence("top2").startswith("The head and the 2 highest layers")

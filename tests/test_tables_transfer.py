@@ -58,13 +58,6 @@ def test_the_newest_run_of_an_experiment(store: RunStore) -> None:
     assert tables.newest(runs, "unfreeze") is None
 
 
-def test_arms_in_words() -> None:
-    arms = ("pretrained", "top1", "top4", "lora", "zero-shot", "topic")
-    assert [tables.arm_title(arm) for arm in arms] == [
-        "Fine-tuned", "Top layer", "Top 4 layers", "LoRA", "Zero-shot", "Topic"]  # fmt: skip
-    assert tables.arm_sentence("top2").startswith("The head and the 2 highest layers")
-
-
 # ── learning curves ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

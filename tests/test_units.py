@@ -59,3 +59,11 @@ def test_duration_is_rough(seconds: float, shown: str) -> None:
 def test_day() -> None:
     assert units.day("2025-11-02T07:55:00.000+00:00") == "2 Nov 2025"
     assert units.day("yesterday") == ""
+
+
+@pytest.mark.parametrize(
+    ("title", "inside"), [("Frozen", "frozen"), ("LoRA", "LoRA"), ("LoRA, decay 0.9", "LoRA, decay 0.9"),
+                          ("Bag of words", "bag of words"), ("All layers, decay 0.9", "all layers, decay 0.9")]
+)  # fmt: skip
+def test_titles_inside_a_sentence(title: str, inside: str) -> None:
+    assert units.in_sentence(title) == inside

@@ -6,12 +6,17 @@ Color is never the only sign: every line and bar carries its arm's name.
 from __future__ import annotations
 
 from distill_core.figures import theme
+from distill_core.tables_training import TOP
 
 # light theme, dark theme
 _COLORS = {
     "pretrained": ("#2F6DA8", "#7FB4E6"),
     "frozen": ("#AA4499", "#CC77BB"),
     "bow": ("#B8860B", "#DDAA33"),
+    "zero-shot": ("#009988", "#22BBAA"),
+    "adapted": ("#009988", "#22BBAA"),
+    "lora": ("#AA4499", "#CC77BB"),
+    "head": ("#2F6DA8", "#7FB4E6"),
     "distilled": ("#CC3311", "#EE6644"),
     "init-only": ("#B8860B", "#DDAA33"),
     "scratch-distilled": ("#AA4499", "#CC77BB"),
@@ -32,7 +37,10 @@ _TERMS = {
 
 
 def color(arm: str, dark: bool) -> str:
-    """The color of an arm; one without a term of the loss has that term's color; others are gray."""
+    """The color of an arm: one without a term of the loss has that term's color, the depths of an unfreezing share that
+    of the fine-tuned model, others are gray."""
+    if TOP.fullmatch(arm):
+        arm = "pretrained"
     if arm.startswith("no "):
         return term_color(arm.removeprefix("no "), dark)
     return _COLORS.get(arm, (theme.UNKNOWN, theme.UNKNOWN))[dark]

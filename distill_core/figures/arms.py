@@ -36,7 +36,7 @@ def title(rows: pd.DataFrame) -> str:
     if len(ranked) > 1:
         scratch = ranked[(ranked["arm"] == "scratch") & (ranked["arm"] != best["arm"])]
         other = scratch.iloc[0] if len(scratch) else ranked.iloc[1]
-        claim += f", {other['title'].lower()} on {units.percent(other['accuracy'], 3)}"
+        claim += f", {units.in_sentence(other['title'])} on {units.percent(other['accuracy'], 3)}"
         if seeds == 1 and other["ci_high"] >= best["ci_low"]:
             claim += " (their intervals overlap)"
     return claim if seeds == 1 else f"{claim} (means of {seeds} seeds)"

@@ -72,7 +72,7 @@ def title(means: list[Line], view: View) -> str:
     if not others:
         return claim
     worst = min(others, key=lambda line: line.last)
-    return f"{claim}, {worst.arm.title.lower()} on {units.percent(worst.last)}"
+    return f"{claim}, {units.in_sentence(worst.arm.title)} on {units.percent(worst.last)}"
 
 
 def _number(value: float) -> str:

@@ -44,11 +44,7 @@ def title(rows: pd.DataFrame) -> str:
         return f"{name} away from home, {len(away)} tested: {cells}"
     points = units.significant(abs(lost.mean()), 2)
     verb = "loses" if lost.mean() < 0 else "gains"
-    return f"Away from home, {_lower(name)} {verb} {points} points on average; {cells}"
-
-
-def _lower(name: str) -> str:
-    return name[:1].lower() + name[1:]
+    return f"Away from home, {units.in_sentence(name)} {verb} {points} points on average; {cells}"
 
 
 def _guessed(guesses: pd.DataFrame | None, arm: str) -> dict[tuple[str, str], float]:

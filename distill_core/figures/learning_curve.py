@@ -10,9 +10,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from distill_core import units
-from distill_core.figures import lines, theme, transfer_style
+from distill_core.figures import arm_style, lines, theme, transfer_style
 from distill_core.figures.bars import rgba
-from distill_core.tables_transfer import Lead, arm_title, lead
+from distill_core.tables_training import arm_title
+from distill_core.tables_transfer import Lead, lead
 
 PLOT_PX = 290.0
 GUESS_PX = 210.0  # lower, so that figure and sliders fit on one screen
@@ -79,8 +80,8 @@ def lead_sentence(found: Lead) -> str:
     """`With 200 labels, fine-tuned is 18 points ahead of bag of words`; says so where it may be chance."""
     points = units.significant(abs(found.gap) * 100, 2)
     unit = "point" if points == "1" else "points"
-    names = f"{found.first.lower()} is {points} {unit} {'ahead of' if found.gap >= 0 else 'behind'}"
-    claim = f"With {found.train_examples:,} labels, {names} {found.second.lower()}"
+    names = f"{units.in_sentence(found.first)} is {points} {unit} {'ahead of' if found.gap >= 0 else 'behind'}"
+    claim = f"With {found.train_examples:,} labels, {names} {units.in_sentence(found.second)}"
     return claim if found.low > 0 or found.high < 0 else f"{claim}, which may be chance"
 
 
@@ -88,8 +89,8 @@ def interval_sentence(found: Lead) -> str:
     """The lead with its interval, for the line below the figure."""
     gap, low, high = (f"{value * 100:+.1f}".replace("-", "−") for value in (found.gap, found.low, found.high))
     return (
-        f"{found.first} minus {found.second.lower()} with {found.train_examples:,} labels: {gap} points, 95 % interval "
-        f"{low} to {high}. Both read the same test texts."
+        f"{found.first} minus {units.in_sentence(found.second)} with {found.train_examples:,} labels: {gap} points, "
+        f"95 % interval {low} to {high}. Both read the same test texts."
     )
 
 
@@ -112,7 +113,7 @@ def _arms(frame: pd.DataFrame, view: View) -> tuple[list[dict[str, Any]], list[t
     data: list[dict[str, Any]] = []
     ends = []
     for arm, part in frame.groupby("arm", sort=False):
-        color = transfer_style.color(str(arm), view.dark)
+        color = arm_style.color(str(arm), view.dark)
         rows = part.sort_values("train_examples")
         title, last = str(rows["title"].iloc[0]), float(rows["accuracy"].iloc[-1])
         ends.append((last * 100, lines.end_text(title, units.percent(last, 3)), color))
@@ -161,7 +162,7 @@ def _guesses(guesses: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
     found = []
     for arm, part in guesses.dropna(subset=["guess", "n"]).groupby("arm", sort=False):
         xs, ys = [float(n) for n in part["n"]], [float(y) * 100 for y in part["guess"]]
-        color = transfer_style.color(str(arm), dark)
+        color = arm_style.color(str(arm), dark)
         hovers = [f"{label}: {y:.0f} %" for label, y in zip(part["label"], ys, strict=True)]
         line = {"mode": "lines+markers", "line": {"color": color, "width": 1.5, "dash": "dot"}}
         found.append({**transfer_style.guess_marks(xs, ys, hovers, color, dark), **line})
@@ -173,7 +174,7 @@ def _guess_ends(guesses: pd.DataFrame, dark: bool) -> list[tuple[float, str, str
     last = guesses.dropna(subset=["guess", "n"]).sort_values("n").groupby("arm", sort=False).tail(1)
     return [
         (float(row["guess"]) * 100, lines.end_text(arm_title(row["arm"]), units.percent(row["guess"])),
-         transfer_style.color(row["arm"], dark))
+         arm_style.color(row["arm"], dark))
         for _, row in last.iterrows()
     ]  # fmt: skip
 

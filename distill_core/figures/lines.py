@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
 
 from distill_core.figures import theme
-from distill_core.tables_training import ARM_TITLES, arm_title
+from distill_core.tables_training import ARM_TITLES, TOP, arm_title
 
 XAxis = Literal["examples", "elapsed_s"]
 X_TITLES: dict[XAxis, str] = {"examples": "texts learned from", "elapsed_s": "seconds of training"}
@@ -20,15 +20,17 @@ _NUMBERED = re.compile(r"(?P<arm>.+?)(?:-(?P<n>\d+))?-(?P<seed>\d+)")
 
 @dataclass(frozen=True)
 class Arm:
-    """What the name of a curve says: `pretrained-2000-1` is the second seed with 2,000 texts."""
+    """What the name of a curve says: `pretrained-2000-1` is the second seed with 2,000 texts, `bow-tweets` has learned
+    from tweets."""
 
     key: str
     train_examples: int | None = None
     seed: int | None = None
+    dataset: str = ""
 
     @property
     def title(self) -> str:
-        title = arm_title(self.key)
+        title = arm_title(self.key) + (f" on {self.dataset}" if self.dataset else "")
         return title if self.train_examples is None else f"{title}, {self.train_examples:,} texts"
 
 
@@ -37,10 +39,18 @@ def arm_of(name: str) -> Arm:
     if name in ARM_TITLES:
         return Arm(name)
     match = _NUMBERED.fullmatch(name)
-    if match is None:
-        return Arm(name)
-    n = match["n"]
-    return Arm(match["arm"], int(n) if n else None, int(match["seed"]))
+    key, n, seed = (match["arm"], match["n"], int(match["seed"])) if match else (name, None, None)
+    arm, dataset = _parts(key)
+    return Arm(arm, int(n) if n else None, seed, dataset)
+
+
+def _parts(key: str) -> tuple[str, str]:
+    """The arm, and the data set that it learned from where the name tells it."""
+    known = [arm for arm in (*ARM_TITLES, *TOP.findall(key)) if key.startswith(f"{arm}-")]
+    if key in ARM_TITLES or not known:
+        return key, ""
+    arm = max(known, key=len)
+    return arm, key.removeprefix(f"{arm}-")
 
 
 @dataclass(frozen=True)
@@ -74,14 +84,14 @@ def lines(frame: pd.DataFrame, name: str, split: str, x: XAxis = "examples") -> 
 
 def means(found: list[Line]) -> list[Line]:
     """For each arm and size the mean over its seeds, as far as all of them have come; one seed is its own mean."""
-    groups: dict[tuple[str, int | None], list[Line]] = {}
+    groups: dict[tuple[str, str, int | None], list[Line]] = {}
     for line in found:
-        groups.setdefault((line.arm.key, line.arm.train_examples), []).append(line)
+        groups.setdefault((line.arm.key, line.arm.dataset, line.arm.train_examples), []).append(line)
     return [_mean(group) for group in groups.values()]
 
 
 def _mean(group: list[Line]) -> Line:
-    arm = Arm(group[0].arm.key, group[0].arm.train_examples)
+    arm = replace(group[0].arm, seed=None)
     length = min(len(line.xs) for line in group)
     columns = list(zip(*(line.ys[:length] for line in group), strict=True))
     xs = list(zip(*(line.xs[:length] for line in group), strict=True))

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from distill_core.figures import theme, transfer_style
+from distill_core.figures import arm_style, theme, transfer_style
 
 ROW_PX = 38
 EMPTY = ("Nothing is compared yet", "The comparison follows the first fine-tuned model of a run.")
@@ -62,7 +62,7 @@ def _bars(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
     if rows.empty:
         return []
     names, values = [theme.safe(name) for name in rows["layer"]], [float(value) for value in rows["cka"]]
-    color = transfer_style.color("pretrained", dark)
+    color = arm_style.color("pretrained", dark)
     hovers = [
         f"{name}: linear CKA {value:.3f} between the states before and after<br>{theme.safe(source)}"
         for name, value, source in zip(names, values, rows["source"], strict=True)

@@ -1,4 +1,4 @@
-"""Colors and symbols of the Transfer lab's arms: those of `arm_style`, and of the arms that only this page has."""
+"""What the figures of the Transfer lab share: colors and symbols of labels, whiskers, and the marks of guesses."""
 
 from __future__ import annotations
 
@@ -6,26 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from distill_core.figures import arm_style, theme
+from distill_core.figures import theme
 
 # light theme, dark theme
-_COLORS = {
-    "zero-shot": ("#009988", "#22BBAA"),
-    "adapted": ("#009988", "#22BBAA"),
-    "lora": ("#AA4499", "#CC77BB"),
-    "head": ("#2F6DA8", "#7FB4E6"),
-}
 _CLASSES = (("#EE7733", "#EE7733"), ("#2F6DA8", "#7FB4E6"), ("#009988", "#22BBAA"), ("#AA4499", "#CC77BB"),
             ("#B8860B", "#DDAA33"), ("#5F6B76", "#A9B2BA"))  # fmt: skip
 _GROUND = ("#FFFFFF", "#11171D")  # the page, light theme and dark
 _SYMBOLS = (("triangle-down", "▼"), ("circle", "●"), ("square", "■"), ("diamond", "◆"), ("cross", "✚"), ("x", "✖"))
-
-
-def color(arm: str, dark: bool) -> str:
-    """The color of an arm; the depths of an unfreezing share that of the pre-trained model."""
-    if arm.startswith("top"):
-        arm = "pretrained"
-    return _COLORS[arm][dark] if arm in _COLORS else arm_style.color(arm, dark)
 
 
 def class_color(place: int, dark: bool) -> str:

@@ -9,9 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from distill_core import units
-from distill_core.figures import theme, transfer_style
+from distill_core.figures import arm_style, theme, transfer_style
 from distill_core.figures.labels import Scale
-from distill_core.tables_transfer import arm_title
+from distill_core.tables_training import arm_title
 
 PLOT_PX = 300.0
 GUESS_PX = 210.0  # lower, so that figure and sliders fit on one screen
@@ -66,7 +66,7 @@ def _legend(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
     words = [f"{_DECAY_SIGNS[place % 3][1]} {_decay_name(decay)}" for place, decay in enumerate(decays)]
     return [
         {"x": 0.01, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "top", "showarrow": False,
-         "text": "    ".join(words), "font": {"size": 13, "color": transfer_style.color("pretrained", dark)}}
+         "text": "    ".join(words), "font": {"size": 13, "color": arm_style.color("pretrained", dark)}}
     ]  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def title(rows: pd.DataFrame) -> str:
     near = fewer[fewer["ci_high"] >= full["accuracy"]].sort_values("params_trained")
     if near.empty:
         best = fewer.sort_values("accuracy", ascending=False).iloc[0]
-        return f"All layers are {_points(full, best)} ahead of {_lower(best['label'])}, the next best"
+        return f"All layers are {_points(full, best)} ahead of {units.in_sentence(best['label'])}, the next best"
     cheap = near.iloc[0]
     ahead = "ahead of" if cheap["accuracy"] > full["accuracy"] else "behind"
     share = units.percent(cheap["share_trained"])
@@ -112,10 +112,6 @@ def title(rows: pd.DataFrame) -> str:
 def _points(first: pd.Series[Any], second: pd.Series[Any]) -> str:
     gap = units.significant(abs(float(first["accuracy"]) - float(second["accuracy"])) * 100, 2)
     return f"{gap} point{'' if gap == '1' else 's'}"
-
-
-def _lower(label: str) -> str:
-    return label if label.startswith("LoRA") else label[:1].lower() + label[1:]
 
 
 # ── points ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -128,14 +124,14 @@ def _paths(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
         xs, ys = [float(x) for x in part["params_trained"]], [float(y) * 100 for y in part["accuracy"]]
         found.append(
             {"type": "scatter", "mode": "lines", "x": xs, "y": ys, "hoverinfo": "skip",
-             "line": {"color": transfer_style.color("pretrained", dark), "width": 1.5,
+             "line": {"color": arm_style.color("pretrained", dark), "width": 1.5,
                       "dash": "solid" if decay == 1 else "dot"}, "opacity": 0.6}
         )  # fmt: skip
     return found
 
 
 def _point(row: pd.Series[Any], symbol: str, dark: bool) -> dict[str, Any]:
-    color = transfer_style.color(str(row["arm"]), dark)
+    color = arm_style.color(str(row["arm"]), dark)
     return {
         "type": "scatter", "mode": "markers", "x": [float(row["params_trained"])],
         "y": [float(row["accuracy"]) * 100], "hoverinfo": "text", "hovertext": [sentence(row)], "cliponaxis": False,

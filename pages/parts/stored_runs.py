@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from distill_core import tables_transfer
 from distill_core.errors import RunError
 from distill_core.runs import Run, RunStore
 from distill_core.settings import DATA, settings
@@ -50,6 +51,11 @@ def _kind(path: str) -> str:
 def recorded_of(wanted: str) -> list[Run]:
     """Recorded runs of one kind."""
     return [run for run in RECORDED.list() if kind(run) == wanted]
+
+
+def recorded_side_by_side() -> list[Run]:
+    """Recorded fine-tunings that put ways to learn side by side; the experiments of the Transfer lab are left out."""
+    return [run for run in recorded_of("finetune") if tables_transfer.experiment_of(run) is None]
 
 
 def own_of(*wanted: str) -> list[Run]:

@@ -11,7 +11,7 @@ from distill_core.errors import DistillError
 from distill_core.launch import AnySpec
 from distill_core.runs import Run
 from distill_core.specs import DistillSpec, FinetuneSpec
-from distill_core.tables_training import ARM_SENTENCES, arm_title
+from distill_core.tables_training import arm_sentence, arm_title
 from pages.parts import run_panel, stored_runs
 from pages.parts.page import plain, problem
 
@@ -29,7 +29,7 @@ def field(spec: type[FinetuneSpec | DistillSpec], name: str) -> str:
 
 def arms(prefix: str, offered: tuple[str, ...], default: tuple[str, ...]) -> list[str]:
     """Which arms to train, side by side."""
-    sentences = [f"**{arm_title(arm)}**: {ARM_SENTENCES[arm]}" for arm in offered]
+    sentences = [f"**{arm_title(arm)}**: {arm_sentence(arm)}" for arm in offered]
     return st.pills(
         "Ways to learn", offered, selection_mode="multi", default=list(default), format_func=arm_title,
         key=f"{prefix}_arms", bind="query-params", help="\n\n".join(sentences), wrap=True,

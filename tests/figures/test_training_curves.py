@@ -137,6 +137,9 @@ def test_dark_ink() -> None:
         ("pretrained", Arm("pretrained")), ("pretrained-2000-1", Arm("pretrained", 2000, 1)),
         ("init-only", Arm("init-only")), ("scratch-distilled-2", Arm("scratch-distilled", None, 2)),
         ("temperature 2, soft 0.5", Arm("temperature 2, soft 0.5")), ("no soft-1", Arm("no soft", None, 1)),
+        ("top2-1000-0", Arm("top2", 1000, 0)), ("zero-shot-50-2", Arm("zero-shot", 50, 2)),
+        ("pretrained-movies-1000-0", Arm("pretrained", 1000, 0, "movies")), ("bow-nyt", Arm("bow", dataset="nyt")),
+        ("top2-nyt-1000-0", Arm("top2", 1000, 0, "nyt")),
     ],
 )  # fmt: skip
 def test_names_of_curves(name: str, arm: Arm) -> None:
@@ -147,6 +150,8 @@ def test_titles_of_arms() -> None:
     assert Arm("pretrained", 2000, 1).title == "Fine-tuned, 2,000 texts"
     assert Arm("no soft").title == "Without soft targets"
     assert Arm("temperature 2").title == "Temperature 2"
+    assert Arm("lora", dataset="tweets").title == "LoRA on tweets"
+    assert arm_of("top2-1000-0").title == "Top 2 layers, 1,000 texts"
 
 
 def test_end_labels_keep_apart_and_inside() -> None:

@@ -11,6 +11,7 @@ import sample_transfer as sample
 from distill_core import guesses, tables_moved
 from distill_core import tables_transfer as tables
 from distill_core.figures import (
+    arm_style,
     domain_gain,
     domain_matrix,
     heat,
@@ -18,7 +19,6 @@ from distill_core.figures import (
     moved_cka,
     moved_plane,
     theme,
-    transfer_style,
     unfreeze,
 )
 from distill_core.figures.learning_curve import View
@@ -291,6 +291,6 @@ def test_empty_figures_say_what_is_missing(nothing: Run) -> None:
 
 def test_arms_of_this_page_have_colors() -> None:
     for arm in ("pretrained", "frozen", "scratch", "bow", "zero-shot", "adapted", "lora", "head", "top2"):
-        light, dark = (transfer_style.color(arm, is_dark) for is_dark in (False, True))
+        light, dark = (arm_style.color(arm, is_dark) for is_dark in (False, True))
         assert light != theme.UNKNOWN
         assert light != dark

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import sample_training as sample
+import sample_transfer
 from training_pages import failing_job, finetune_job, inline, open_page, own, recorded, texts
 
 from distill_core.runs import RunStore
@@ -121,6 +122,13 @@ def test_the_recorded_run_is_shown_with_its_machine_and_can_be_repeated(recorded
     (run,) = own().list()
     assert run.spec() == recorded.list()[0].spec()
     assert ":blue-badge[measured]" in texts(app)
+
+
+def test_recorded_experiments_of_the_transfer_lab_stay_there(recorded: RunStore) -> None:
+    sample.finetune_run(recorded, arms=("pretrained", "scratch"))
+    sample_transfer.unfreeze_run(recorded)
+    app = open_page(PAGE)
+    assert "Fine-tuned is right on 84.2 % of 1,004 test texts, from scratch on 68.4 %" in texts(app)
 
 
 def test_an_own_file() -> None:
