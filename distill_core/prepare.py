@@ -81,13 +81,8 @@ def _dataset(info: DatasetInfo, frame: pd.DataFrame, notes: list[str], commit: s
 
 
 def _rated(info: DatasetInfo, folder: Path, commit: str) -> Dataset:
-    lines = (folder / info.file).read_text(encoding="utf-8").split("\n")
-    rows = [line.split("\t", 2) for line in lines if line.count("\t") >= 2]
-    frame = pd.DataFrame(rows, columns=["id", "mean", "text"])
-    frame["mean"] = frame["mean"].astype(float)
-    raw = frame["text"]
-    frame["text"] = [_plain(text) for text in raw]
-    unescaped = int((frame["text"] != raw.str.strip()).sum())
+    frame = rated_texts(info, folder)
+    unescaped = int((frame["text"] != frame["raw"].str.strip()).sum())
     kept = frame[(frame["mean"].abs() > NEUTRAL) & (frame["text"] != "")].reset_index(drop=True)
     kept["label"] = (kept["mean"] > 0).astype("int64")
     parents = [str(row).split("_")[0] for row in kept["id"]] if info.by_parent else None
@@ -102,6 +97,14 @@ def _rated(info: DatasetInfo, folder: Path, commit: str) -> Dataset:
         *([info.caution] if info.caution else []),
     ]
     return _dataset(info, kept, notes, commit)
+
+
+def rated_texts(info: DatasetInfo, folder: Path) -> pd.DataFrame:
+    """All rated texts, the neutral ones too: id, mean (-4 to 4), raw, text."""
+    lines = (folder / info.file).read_text(encoding="utf-8").split("\n")
+    rows = [line.split("\t", 2) for line in lines if line.count("\t") >= 2]
+    frame = pd.DataFrame(rows, columns=["id", "mean", "raw"])
+    return frame.assign(mean=frame["mean"].astype(float), text=[_plain(text) for text in frame["raw"]])
 
 
 def _topics(info: DatasetInfo, folder: Path, commit: str) -> Dataset:

@@ -342,6 +342,8 @@ def refused(cli, *arguments):
         (("finetune", "--device", "toaster"), "device must be one of"),
         (("run", "/no/such.json"), "Cannot read /no/such.json"),
         (("assets", "nonsense"), "nonsense"),
+        (("corpus", "fetch", "nonsense"), "Unknown text 'nonsense'"),
+        (("corpus", "burn"), "burn"),
     ],
 )
 def test_wrong_usage_is_one_clear_line(cli, arguments, words):
@@ -480,7 +482,7 @@ def test_every_field_of_a_spec_is_a_flag_with_help(kind, capsys):
 def test_every_command_says_what_it_does():
     parser = build_parser()
     (commands,) = [action.choices for action in parser._actions if isinstance(action.choices, dict)]
-    assert {"families", "doctor", "assets", *SPECS, "predict", "runs", "run", "settings"} <= commands.keys()
+    assert {"families", "doctor", "assets", "corpus", *SPECS, "predict", "runs", "run", "settings"} <= commands.keys()
     for name, command in commands.items():
         assert command.description, name
         assert "--json" in command.format_help(), name

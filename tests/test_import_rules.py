@@ -19,11 +19,12 @@ import pytest
 from distill_core.settings import PROJECT
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("words and files", ("errors", "settings", "units", "locks", "splits", "json_files", "registry")),
+    ("words and files", ("errors", "settings", "units", "locks", "splits", "json_files", "registry",
+                         "package_clients")),
     ("types", ("families", "model_ref", "results", "specs")),
     ("runs and data", (
         "runs", "control", "environment", "archives", "assets", "csv_files", "uploads", "datasets", "prepare",
-        "preflight", "tail", "run_list", "hub", "hub.*",
+        "preflight", "tail", "run_list", "hub", "hub.*", "corpus", "corpus.*",
     )),
     ("tables", ("tables", "tables_*", "export", "estimate")),
     ("figures", ("figures", "figures.*")),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from distill_core import environment, families, launch, specs, typed_text
 from distill_core.cli import doctor as doctor_module
 from distill_core.cli.flags import spec_values
-from distill_core.cli.output import Bar
+from distill_core.cli.output import Bar, DownloadLines
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
 from distill_core.results import LIVE, CompareResult, DistillResult, FinetuneResult, StudentsResult
 from distill_core.runs import Run, RunStore
@@ -124,18 +123,32 @@ def fetch_assets(arguments: argparse.Namespace) -> dict[str, Any]:
     """Fetch the offline assets that are not here yet; one line of progress each."""
     from distill_core import assets
 
-    bar_at = [-1]
-
-    def show(done: int, total: int | None, name: str) -> None:
-        tenth = int(10 * done / total) if total else 0
-        if tenth != bar_at[0]:
-            bar_at[0] = tenth
-            size = f" of {total / 2**20:.0f}" if total else ""
-            print(f"{name}: {done / 2**20:.0f}{size} MiB", file=sys.stderr, flush=True)
-
+    show = DownloadLines()
     for name in arguments.names or assets.names():
         assets.ensure(name, show)
     return {"assets": [{"name": row.name, "present": row.present} for row in assets.status()]}
+
+
+def manage_corpus(arguments: argparse.Namespace) -> dict[str, Any]:
+    """corpus list | fetch | prepare; `missing` and the notes name what could not be had, and why."""
+    from distill_core import corpus
+
+    names = corpus.check_names(arguments.names or None)
+    told: dict[str, Any] = {}
+    if arguments.action == "fetch":
+        missing = corpus.fetch(names, DownloadLines())
+        told["missing"] = [{"name": name, "reason": reason} for name, reason in missing.items()]
+    if arguments.action == "prepare":
+        prepared = corpus.load(names, DownloadLines())
+        told = {"documents": len(prepared.documents), "sentences": len(prepared), "words": prepared.words,
+                "digest": prepared.digest, "notes": list(prepared.notes)}  # fmt: skip
+    rows = [
+        {"name": row.name, "title": row.title, "license": row.license, "registry": row.registry, "present": row.present,
+         "mb": round(row.download_bytes / 1e6, 1), "documents": row.documents, "sentences": row.sentences,
+         "words": row.words}
+        for row in corpus.status() if row.name in names
+    ]  # fmt: skip
+    return {"sources": rows, **told}
 
 
 def predict(arguments: argparse.Namespace) -> dict[str, Any]:

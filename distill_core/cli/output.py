@@ -67,3 +67,17 @@ class Bar:
     def end(self) -> None:
         if self._terminal:
             print(file=sys.stderr)
+
+
+class DownloadLines:
+    """The progress of downloads on stderr: one line a tenth of each archive."""
+
+    def __init__(self) -> None:
+        self._told = ("", -1)
+
+    def __call__(self, done: int, total: int, name: str) -> None:
+        tenth = int(10 * done / total) if total else 0
+        if (name, tenth) != self._told:
+            self._told = (name, tenth)
+            size = f" of {total / 2**20:.0f}" if total else ""
+            print(f"{name}: {done / 2**20:.0f}{size} MiB", file=sys.stderr, flush=True)
