@@ -317,3 +317,18 @@ def test_every_row_of_the_real_table_is_pinned() -> None:
         assert archive.version in archive.file
         assert row.reader in build.readers.READERS
     assert "non-commercial" not in " ".join(row.license for row in rows.values())
+
+
+@pytest.mark.assets
+def test_the_real_rated_texts() -> None:
+    """Against the plainest reading of the promise: no line of the corpus is a validation or test text."""
+    made = corpus.load(RATED)
+    lines = {splits.normalize(text) for document in made.documents for text in document}
+    for name in held_out.CHECKED:
+        assert lines.isdisjoint(map(splits.normalize, held_out_texts(name)))
+    assert {source.name: source.sentences for source in made.sources} == {
+        "movies": 8508, "amazon": 2728, "nyt": 4062, "tweets": 3339,
+    }  # fmt: skip
+    movies = {text for document in of(made, "movies") for text in document}
+    train = datasets.load("movies").split(splits.TRAIN)["text"]
+    assert sum(" ".join(text.split()) in movies for text in train) > 0.99 * len(train)
