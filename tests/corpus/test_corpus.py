@@ -196,7 +196,7 @@ def test_two_sources_of_one_archive_ask_for_it_once(registry: Registry, monkeypa
     registry.take_away("book")
     asked: list[str] = []
     monkeypatch.setattr(
-        "distill_core.package_clients.fetch", lambda *what: asked.append(what[1]) or ("network", "no answer")
+        "distill_core.package_clients.fetch", lambda *what: asked.append(what[1]) or ("offline", "no answer")
     )
     assert set(corpus.fetch()) == {"book", "second"}
     assert asked == ["book"]

@@ -62,9 +62,9 @@ def test_missing_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
          "npm ended with 1: code ETARGET notarget No version 1"),
         ("echo \"E: Version '1.0-2' for 'toy' was not found\"; exit 100", "moved",
          "npm ended with 100: Version '1.0-2' for 'toy' was not found"),
-        ("echo 'npm error network request to http://127.0.0.1:9/toy failed'; exit 1", "network",
+        ("echo 'npm error network request to http://127.0.0.1:9/toy failed'; exit 1", "offline",
          "npm ended with 1: network request to failed"),
-        ("exit 3", "network", "npm ended with 3: it said nothing"),
+        ("exit 3", "offline", "npm ended with 3: it said nothing"),
         ("touch a b", "wrong", "npm left 2 files instead of one"),
         ("true", "wrong", "npm left 0 files instead of one"),
     ],
@@ -78,7 +78,7 @@ def test_failures(play, tmp_path: Path, script: str, kind: str, message: str) ->
 def test_deadline_ends_a_client_that_hangs(play, tmp_path: Path) -> None:
     play("npm", "exec sleep 60")
     started = time.monotonic()
-    assert fetch(tmp_path, seconds=0.3) == ("slow", "npm did not end before the deadline")
+    assert fetch(tmp_path, seconds=0.3) == ("late", "npm did not end before the deadline")
     assert time.monotonic() - started < 5
 
 
@@ -108,6 +108,7 @@ def test_wrong_sha256(registry: Registry, play) -> None:
 
 
 @pytest.mark.parametrize(("script", "message", "hint"), [
+    ("exit 1", "could not be fetched: apt-get ended with 1", "settings of that client"),
     ("exit 1", "could not be fetched", "DISTILL_ASSET_MIRROR"),
     ("echo 'E: Unable to locate package book'; exit 100", "is not to be had in the pinned version", "apt-get update"),
     ("exec sleep 60", "did not arrive in time", "DISTILL_ASSET_TIMEOUT_S"),
