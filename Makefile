@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
-.PHONY: run test check lint assets browser bench clean
+.PHONY: run test check lint assets browser bench minis clean
 
 run: $(VENV)/.run-stamp assets
 	$(BIN)/python -m streamlit run app.py
@@ -55,6 +55,10 @@ bench: $(VENV)/.bench-stamp assets
 $(VENV)/.bench-stamp: benchmarks/requirements.txt $(VENV)/.run-stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/bench -r benchmarks/requirements.txt
 	@touch $@
+
+# The small pre-trained models of data/minis: about an hour on two cores. A second call goes on where it stopped.
+minis: $(VENV)/.run-stamp assets
+	$(BIN)/python -m distill_core minis $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -156,3 +156,19 @@ def _relations(vectors: Tensor, mask: Tensor, heads: int) -> Tensor:
 def _pair_mask(attention_mask: Tensor, like: Tensor) -> Tensor:
     mask = attention_mask.to(like.dtype)
     return (mask[:, :, None] * mask[:, None, :]).unsqueeze(1)
+
+
+def embedding_cosine_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """1 − cosine between the sentence embeddings of student and teacher. Two (batch, width) → scalar in 0–2."""
+    return (1 - F.cosine_similarity(student, teacher, dim=-1)).mean()
+
+
+def similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared difference of all similarities within a batch (Tung and Mori, arXiv:1907.09682 §3, with cosines).
+
+        L = mean_ij (cos(s_i, s_j) − cos(t_i, t_j))²
+
+    What is close for the teacher shall be close for the student; the widths may differ. Two (batch, width) → scalar.
+    """
+    mine, theirs = F.normalize(student, dim=-1), F.normalize(teacher, dim=-1)
+    return F.mse_loss(mine @ mine.T, theirs @ theirs.T)

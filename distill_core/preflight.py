@@ -16,7 +16,7 @@ from distill_core.json_files import read_json
 from distill_core.model_ref import Ref
 from distill_core.runs import RunStore
 from distill_core.settings import DATA
-from distill_core.specs import AnySpec, CompareSpec, DistillSpec, FinetuneSpec, StudentsSpec
+from distill_core.specs import AnySpec, CompareSpec, DistillSpec, FinetuneSpec, PretrainSpec, StudentsSpec
 
 
 def check(spec: AnySpec, store: RunStore) -> None:
@@ -27,8 +27,10 @@ def check(spec: AnySpec, store: RunStore) -> None:
         _check_finetune(spec, store)
     elif isinstance(spec, DistillSpec):
         _check_distill(spec, store)
-    else:
+    elif isinstance(spec, StudentsSpec):
         _check_students(spec, store)
+    else:
+        _check_pretrain(spec)
     for name in _datasets(spec):
         if name.startswith(datasets.FILE_PREFIX):
             datasets.load(name, text_column=spec.text_column, label_column=spec.label_column)
@@ -40,6 +42,8 @@ def check(spec: AnySpec, store: RunStore) -> None:
 
 def _datasets(spec: AnySpec) -> tuple[str, ...]:
     """All data sets that the spec names."""
+    if isinstance(spec, PretrainSpec):
+        return ()
     further = (*spec.test_datasets, *spec.domains) if isinstance(spec, FinetuneSpec) else ()
     return (spec.dataset, *further)
 
@@ -114,6 +118,13 @@ def _check_head(teacher: Ref, config: dict[str, Any]) -> None:
         raise ModelError(
             f"{teacher} has no classification head, so it cannot teach.", "Fine-tune it first, then name run:ID."
         )
+
+
+def _check_pretrain(spec: PretrainSpec) -> None:
+    limit = families.get(spec.family).max_positions
+    if limit is not None and spec.max_length > limit:
+        raise SpecError(f"{spec.family} has {limit} positions, got a length of {spec.max_length}.",
+                        f"Choose at most {limit} tokens.")  # fmt: skip
 
 
 def _check_layers(spec: DistillSpec, there: int) -> None:

@@ -273,12 +273,37 @@ class StudentsResult(Record):
     rows: tuple[StudentRow, ...] = ()
 
 
-Result = CompareResult | FinetuneResult | DistillResult | StudentsResult
+class PretrainResult(Record):
+    """A small model that has learned from raw text.
+
+    `held_out` and `held_out_before`: each loss on sentences that were not read, after and before the training.
+    `signals` counts the tokens (or, for embeddings, the sentences) that gave a target in all. `corpus_sha256` is of
+    the text read.
+    """
+
+    kind: Literal["pretrain"] = "pretrain"
+    family: str
+    lesson: Literal["objective", "embeddings"]
+    params: int | None = None
+    vocab_size: int | None = None
+    texts: int | None = None
+    tokens: int | None = None
+    signals: int | None = None
+    sources: tuple[str, ...] = ()
+    corpus_sha256: str = ""
+    held_out_before: dict[str, float] = {}
+    held_out: dict[str, float] = {}
+    train_s: float | None = None
+    teacher_pass_s: float | None = None
+
+
+Result = CompareResult | FinetuneResult | DistillResult | StudentsResult | PretrainResult
 RESULTS: dict[str, type[Result]] = {
     "compare": CompareResult,
     "finetune": FinetuneResult,
     "distill": DistillResult,
     "students": StudentsResult,
+    "pretrain": PretrainResult,
 }
 
 

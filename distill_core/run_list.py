@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from distill_core import families
 from distill_core.errors import RunError
 from distill_core.results import LIVE
 from distill_core.runs import Run, now
-from distill_core.specs import AnySpec, CompareSpec, FinetuneSpec, StudentsSpec
+from distill_core.specs import AnySpec, CompareSpec, FinetuneSpec, PretrainSpec, StudentsSpec
 
-KINDS = {"compare": "Compare", "finetune": "Fine-tune", "distill": "Distill", "students": "Ten students"}
+KINDS = {"compare": "Compare", "finetune": "Fine-tune", "distill": "Distill", "students": "Ten students",
+         "pretrain": "Pre-train"}  # fmt: skip
 COLUMNS = ("id", "title", "kind", "state", "created", "started", "duration_s", "device", "message")
 _NAMELESS = ("title", "kind")
 
@@ -52,6 +54,8 @@ def title(spec: AnySpec) -> str:
     """The run's own title, or one made from what was asked: `minilm on movies`."""
     if spec.title:
         return spec.title
+    if isinstance(spec, PretrainSpec):
+        return f"{families.get(spec.family).title} from raw text"
     dataset = dataset_name(spec.dataset)
     if isinstance(spec, CompareSpec):
         count = len(spec.models)

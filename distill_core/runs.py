@@ -9,8 +9,9 @@
     result.json     rows and reports so far         the run's process, after each of them
     log.txt         stdout, stderr, tracebacks      the run's process
     alive.lock      an OS lock held while it lives  the run's process
-    checkpoint/ model/ predictions.parquet          the run's process
     adapted/ domain_predictions.parquet             the run's process, of a fine-tuning on several domains
+    checkpoint/ model/ predictions.parquet          the run's process
+    tokenizer/                                      the run's process, of a pre-training
 
 JSON is written whole (json_files.py); a reader of metrics.jsonl skips a half-written line.
 """
@@ -60,6 +61,11 @@ class Run:
     @property
     def model_dir(self) -> Path:
         return self.path / "model"
+
+    @property
+    def tokenizer_dir(self) -> Path:
+        """The tokenizer that a pre-training made before its first step."""
+        return self.path / "tokenizer"
 
     @property
     def checkpoint_dir(self) -> Path:

@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -258,10 +259,44 @@ class StudentsSpec(_TrainSpec):
         return self
 
 
-AnySpec = CompareSpec | FinetuneSpec | DistillSpec | StudentsSpec
+class PretrainSpec(_Spec):
+    """Teach a small model of one family from raw text: by its own objective, or by a teacher's sentence embeddings."""
+
+    kind: Literal["pretrain"] = "pretrain"
+    family: str = _field(..., "The family to build a small model of, for instance electra.", max_length=40)
+    lesson: Literal["objective", "embeddings"] = _field(
+        "objective",
+        "objective: what the family's paper trains on; embeddings: what MiniLM says of each sentence.",
+    )
+    tokens: int = _field(
+        2_000_000, "Tokens to read in all; text that runs out is read again.", unit="tokens",
+        typical="1–40 million", ge=1_000, le=10**11,
+    )  # fmt: skip
+    corpus: Annotated[tuple[str, ...], Many] = _field((), "Corpora to read; empty means all of them.", max_length=20)
+    sentences: int = _field(
+        0, "Sentences to choose from, mixed from all corpora; 0 means all.", unit="sentences", ge=0, le=10**9
+    )
+    vocab_size: int = _field(8192, "Tokens of the vocabulary.", unit="tokens", ge=300, le=65_536)
+    warm_start: bool = _field(True, "Start the embeddings from MiniLM's view of each token (embeddings lesson alone).")
+    batch_size: int = _field(64, "Texts per step.", unit="texts", typical="32–128", ge=2, le=4096)
+    learning_rate: float = _field(1.5e-3, "Highest learning rate.", typical="5e-4 – 2e-3", gt=0, le=1)
+    warmup_fraction: float = _field(0.1, "Share of the steps with a rising learning rate.", ge=0, lt=1)
+    weight_decay: float = _field(0.01, "AdamW's weight decay.", ge=0, le=1)
+    max_grad_norm: float = _field(1.0, "Gradients longer than this are clipped.", gt=0, le=1000)
+    max_length: int = _field(64, "Longer texts are cut at this many tokens.", unit="tokens", ge=8, le=512)
+    checkpoint_every_s: float = _field(30.0, "Seconds between two checkpoints.", unit="s", ge=0, le=3600)
+
+    @field_validator("family")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return families.get(value).key
+
+
+AnySpec = CompareSpec | FinetuneSpec | DistillSpec | StudentsSpec | PretrainSpec
 Spec = Annotated[AnySpec, Field(discriminator="kind")]
 SPECS: dict[str, type[_Spec]] = {
     "compare": CompareSpec, "finetune": FinetuneSpec, "distill": DistillSpec, "students": StudentsSpec,
+    "pretrain": PretrainSpec,
 }  # fmt: skip
 _ADAPTER: TypeAdapter[AnySpec] = TypeAdapter(Spec)
 

@@ -288,3 +288,30 @@ def test_attention_padding_has_no_part():
     torch.testing.assert_close(losses.attention_mse_loss(student + 9 * (1 - pairs), teacher, MASK), value)
     leaf = student.clone().requires_grad_()
     assert gradcheck(lambda x: losses.attention_mse_loss(x, teacher, MASK), leaf)
+
+
+def test_the_embedding_cosine_loss_is_one_minus_the_mean_cosine():
+    student, teacher = torch.randn(5, 7, dtype=torch.double), torch.randn(5, 7, dtype=torch.double)
+    cosines = [float(a @ b / (a.norm() * b.norm())) for a, b in zip(student, teacher, strict=True)]
+    assert float(losses.embedding_cosine_loss(student, teacher)) == pytest.approx(1 - sum(cosines) / 5, abs=1e-9)
+    assert float(losses.embedding_cosine_loss(3 * teacher, teacher)) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_similarity_loss_compares_all_pairs_of_a_batch():
+    student, teacher = torch.randn(4, 3, dtype=torch.double), torch.randn(4, 6, dtype=torch.double)
+
+    def cosine(a, b):
+        return float(a @ b / (a.norm() * b.norm()))
+
+    pairs = [(i, j) for i in range(4) for j in range(4)]
+    wanted = sum((cosine(student[i], student[j]) - cosine(teacher[i], teacher[j])) ** 2 for i, j in pairs) / 16
+    assert float(losses.similarity_loss(student, teacher)) == pytest.approx(wanted, abs=1e-9)
+    rotation = torch.linalg.qr(torch.randn(6, 6, dtype=torch.double)).Q
+    assert float(losses.similarity_loss(teacher @ rotation, teacher)) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("loss", [losses.embedding_cosine_loss, losses.similarity_loss])
+def test_gradients_of_the_embedding_losses(loss):
+    student = torch.randn(3, 4, dtype=torch.double, requires_grad=True)
+    teacher = torch.randn(3, 4, dtype=torch.double)
+    assert torch.autograd.gradcheck(lambda value: loss(value, teacher), (student,))

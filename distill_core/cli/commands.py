@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from distill_core.cli import doctor as doctor_module
 from distill_core.cli.flags import spec_values
 from distill_core.cli.output import Bar, DownloadLines
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
-from distill_core.results import LIVE, CompareResult, DistillResult, FinetuneResult, StudentsResult
+from distill_core.results import LIVE, CompareResult, DistillResult, FinetuneResult, PretrainResult, StudentsResult
 from distill_core.runs import Run, RunStore
 from distill_core.settings import PROJECT, settings, settings_table
 
@@ -34,7 +35,7 @@ def store() -> RunStore:
 
 
 def start_job(arguments: argparse.Namespace) -> dict[str, Any]:
-    """compare, finetune, distill, students: run in the foreground with a bar, or queue with --detach."""
+    """compare, finetune, distill, students, pretrain: run in the foreground with a bar, or queue with --detach."""
     return _start(specs.parse(spec_values(arguments, arguments.command)), arguments.detach)
 
 
@@ -96,6 +97,8 @@ def _result_json(run: Run) -> dict[str, Any]:
     if isinstance(result, StudentsResult):
         teacher = result.teacher.model_dump() if result.teacher else None
         return {"teacher": teacher, "students": [row.model_dump() for row in result.rows]}
+    if isinstance(result, PretrainResult):
+        return {"model": f"run:{run.id}", **result.model_dump(exclude={"kind"})}
     raise RunError(f"The run {run.id} has no result.", "See its log.")
 
 
@@ -149,6 +152,18 @@ def manage_corpus(arguments: argparse.Namespace) -> dict[str, Any]:
         for row in corpus.status() if row.name in names
     ]  # fmt: skip
     return {"sources": rows, **told}
+
+
+def make_minis(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The small pre-trained models, ten runs of the queue; what an earlier call has begun goes on."""
+    from distill_core import minis
+
+    given = {name: value for name in ("tokens", "seed") if (value := getattr(arguments, name)) is not None}
+    wanted = [minis.request(family.strip(), given) for family in arguments.families.split(",") if family.strip()]
+    folder = Path(arguments.folder) if arguments.folder else minis.FOLDER
+    cards = minis.make(wanted, store(), lambda line: print(line, file=sys.stderr, flush=True),
+                       at_once=max(1, arguments.at_once), folder=folder)  # fmt: skip
+    return {"minis": [minis.summary(card) for card in cards]}
 
 
 def predict(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from distill_core import families
 from distill_core.cli import commands, output
 from distill_core.cli.flags import Parser, add_spec_flags
 from distill_core.errors import DistillError
@@ -15,6 +16,7 @@ _JOBS = {
     "finetune": "Fine-tune a pre-trained model on labeled texts, beside reference arms.",
     "distill": "Teach a student network with a teacher's soft labels.",
     "students": "Teach many small students with one teacher, beside the same students without it.",
+    "pretrain": "Teach a small model of one family from raw text.",
 }
 
 
@@ -57,6 +59,12 @@ def build_parser() -> Parser:
     texts = _command(subparsers, "corpus", "The texts for small pre-training.", commands.manage_corpus)
     texts.add_argument("action", nargs="?", default="list", choices=("list", "fetch", "prepare"))
     texts.add_argument("names", nargs="*", help="texts (default: all)")
+    small = _command(subparsers, "minis", "Make the small pre-trained models of data/minis.", commands.make_minis)
+    small.add_argument("--families", default=",".join(families.BY_KEY), help="which of them (default: all ten)")
+    small.add_argument("--tokens", default=None, help="tokens that each one reads")
+    small.add_argument("--seed", default="0")
+    small.add_argument("--at-once", type=int, default=2, help="how many are trained at the same time, one thread each")
+    small.add_argument("--folder", default=None, help="where they go (default: data/minis)")
     say = _command(subparsers, "predict", "Classify one text.", commands.predict)
     say.add_argument("--model", required=True)
     say.add_argument("--text", required=True)

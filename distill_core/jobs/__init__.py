@@ -5,4 +5,5 @@ JOBS: dict[str, str] = {
     "finetune": "distill_core.jobs.finetune:run",
     "distill": "distill_core.jobs.distill:run",
     "students": "distill_core.jobs.students:run",
+    "pretrain": "distill_core.jobs.pretrain:run",
 }

@@ -13,6 +13,8 @@ import tiny
 
 from distill_core import datasets, families, specs
 from distill_core.control import JobContext, Stopped
+from distill_core.corpus import Corpus
+from distill_core.corpus.types import SourceText, text_digest
 from distill_core.launch.inline import InlineLauncher
 from distill_core.runs import Run, RunStore
 from distill_core.settings import settings
@@ -96,3 +98,14 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         monkeypatch.setattr(JobContext, "check", checked)
 
     return plan
+
+
+@pytest.fixture
+def small_corpus() -> Corpus:
+    """Some hundred sentences that say little, in documents of four."""
+    rng = random.Random(0)
+    sentences = [f"the film is {rng.choice(GOOD + BAD)} and number {n} is {rng.choice(GOOD + BAD)}" for n in range(240)]
+    documents = tuple(tuple(sentences[start : start + 4]) for start in range(0, len(sentences), 4))
+    source = SourceText("films", "Films", "CC0", True, False, len(documents), len(sentences), 8 * len(sentences))
+    names = ("films",) * len(documents)
+    return Corpus((source,), documents, names, (), text_digest(names, documents))

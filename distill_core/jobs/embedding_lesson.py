@@ -1,0 +1,73 @@
+"""Sentence embeddings as a lesson: what MiniLM says of a sentence, the small model shall say from its own tokens.
+
+The 384 outputs of a classification head stand for the embedding, so the small model learns to gather a sentence where
+its classifier will read it (the first token, the last one, …), and fine-tuning goes on from there. The loss is
+1 − cosine, plus SIMILARITY times the squared difference of all similarities within a batch. No labels, no task.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from distill_core import evaluate, losses, model_ref, models, sentence_embedder, tokens, warm_start
+from distill_core.first_token import first_token_only
+from distill_core.jobs.lesson import Lesson, Material, mini_config, usual_dropout, within_budget
+from distill_core.training import Loss
+
+SIMILARITY = 4.0
+HELD_OUT = 512  # sentences that are not read
+TEACHER = "minilm"
+
+
+def prepare(material: Material) -> Lesson:
+    """Teacher pass (cached for all families), warm start, and the step."""
+    spec, here, check = material.spec, material.here, material.context.check
+    sentences = material.text.sentences(min(spec.sentences, len(material.text)), spec.seed)
+    teacher = models.load(model_ref.parse(TEACHER), material.context.store)
+    encoded = tokens.encode(material.tokenizer, sentences, spec.max_length, material.family)
+    n_read, epochs = within_budget(encoded.lengths[HELD_OUT:], spec.tokens)
+    sentences = sentences[: HELD_OUT + n_read]
+    material.reporter.say("MiniLM reads the sentences")
+    wanted = sentence_embedder.embeddings(teacher, sentences, spec.max_length, here, check)
+    config = mini_config(material.family, material.tokenizer)
+    names = tuple(f"direction {index}" for index in range(wanted.shape[1]))
+    model = models.build_classifier(config, names)
+    if spec.warm_start:
+        width = model.get_input_embeddings().weight.shape[1]
+        warm_start.warm_up(model, warm_start.token_vectors(teacher, material.tokenizer, width, here, check))
+    probe = tokens.Encoded(encoded.ids[:HELD_OUT], encoded.pad_id, encoded.padding_side)
+    read = tokens.Encoded(encoded.ids[HELD_OUT : HELD_OUT + n_read], encoded.pad_id, encoded.padding_side)
+
+    def step(module: nn.Module, indices: Sequence[int]) -> Loss:
+        with first_token_only(module):
+            out = module(**read.batch(indices, here.torch_device)).logits
+        theirs = wanted[[HELD_OUT + index for index in indices]].to(here.torch_device)
+        return _loss(out, theirs)
+
+    def held_out(module: nn.Module) -> dict[str, float]:
+        parts = _loss(evaluate.predict(module, probe, here), wanted[:HELD_OUT]).parts
+        return {name: float(value) for name, value in parts.items()}
+
+    return Lesson(
+        module=model, lengths=read.lengths, epochs=epochs, step=step, held_out=held_out,
+        backbone=lambda: _backbone(model, material), signals=n_read * epochs,
+    )  # fmt: skip
+
+
+def _loss(student: Tensor, teacher: Tensor) -> Loss:
+    parts = {
+        "cosine": losses.embedding_cosine_loss(student, teacher),
+        "similarity": losses.similarity_loss(student, teacher),
+    }
+    return Loss(parts["cosine"] + SIMILARITY * parts["similarity"], parts)
+
+
+def _backbone(model: Any, material: Material) -> Any:
+    backbone = copy.deepcopy(model.base_model).cpu()
+    backbone.config = usual_dropout(copy.deepcopy(backbone.config), material.family)
+    backbone.config.id2label, backbone.config.label2id = {0: "LABEL_0", 1: "LABEL_1"}, {"LABEL_0": 0, "LABEL_1": 1}
+    return backbone

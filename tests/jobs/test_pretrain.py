@@ -1,0 +1,165 @@
+"""Pre-training from raw text: a small model of any family comes out, and a stopped run loses nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file
+
+from distill_core import corpus, families, minis, models
+from distill_core.errors import RunError, SpecError
+from distill_core.jobs import embedding_lesson
+from distill_core.jobs.lesson import within_budget
+from distill_core.model_ref import Ref, parse
+from distill_core.models import LoadedModel
+from distill_core.specs import PretrainSpec
+
+FAST = {"kind": "pretrain", "lesson": "embeddings", "tokens": 1000, "vocab_size": 400, "batch_size": 16,
+        "max_length": 16, "threads": 1, "checkpoint_every_s": 0.0}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch, small_corpus):
+    """A corpus of some hundred sentences and a teacher of a few thousand weights, in place of the real ones."""
+    family = families.get("bert")
+    teacher = LoadedModel(Ref("minilm", "minilm"), family, tiny.backbone(family), tiny.tokenizer(family), "pretrained")
+    load = models.load
+    monkeypatch.setattr(
+        embedding_lesson.models,
+        "load",
+        lambda ref, *rest, **more: teacher if ref.source == "minilm" else load(ref, *rest, **more),
+    )
+    monkeypatch.setattr(embedding_lesson, "HELD_OUT", 32)
+    monkeypatch.setattr(corpus, "load", lambda names=None, **more: small_corpus)
+
+
+@pytest.mark.parametrize("key", families.BY_KEY)
+def test_a_small_model_of_every_family_learns_the_teachers_view(do, store, key):
+    run = do(**FAST, family=key)
+    assert run.state().state == "done", run.state()
+    result = run.result()
+    assert result.held_out["cosine"] < result.held_out_before["cosine"]
+    assert result.tokens > 0
+    assert result.signals == result.texts * round(result.tokens / sum_of_lengths(result))
+    loaded = models.load(parse(f"run:{run.id}"), store, label_names=tiny.LABELS)
+    assert loaded.family is families.get(key)
+    assert loaded.weights == "pretrained"
+    assert result.params == sum(p.numel() for p in models.load(parse(f"run:{run.id}"), store).model.parameters())
+    logits = loaded.model.eval()(**loaded.encode(["a warm film", "dull"], 16).batch([0, 1])).logits
+    assert logits.shape == (2, 2)
+
+
+def sum_of_lengths(result):
+    """Tokens of one pass."""
+    return result.tokens / max(1, round(result.signals / result.texts))
+
+
+def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(do, launcher, stop_at, store):
+    undisturbed = do(**FAST, family="bert")
+    stop_at(12)
+    stopped = do(**FAST, family="bert")
+    assert stopped.state().state == "stopped"
+    resumed = launcher.resume(stopped.id)
+    assert resumed.state().state == "done", resumed.state()
+    mine, theirs = (load_file(run.model_dir / "model.safetensors") for run in (resumed, undisturbed))
+    assert mine.keys() == theirs.keys()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    assert resumed.result().held_out == undisturbed.result().held_out
+
+
+def test_the_same_seed_gives_the_same_losses(do):
+    first, second = (do(**FAST, family="gpt").result() for _ in range(2))
+    other = do(**FAST, family="gpt", seed=1).result()
+    assert first.held_out == second.held_out
+    assert first.held_out != other.held_out
+
+
+def test_a_warm_start_is_nearer_to_the_teacher_before_any_step(do):
+    warm = do(**FAST, family="bert").result().held_out_before
+    cold = do(**FAST, family="bert", warm_start=False).result().held_out_before
+    assert warm != cold
+
+
+def test_dropout_is_off_while_it_reads_and_usual_in_what_is_saved(do):
+    run = do(**FAST, family="bert")
+    config = json.loads((run.model_dir / "config.json").read_text(encoding="utf-8"))
+    assert config["hidden_dropout_prob"] == 0.1
+    assert config["architectures"] == ["BertModel"]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "tokens", "wanted"),
+    [([10, 10, 10], 30, (3, 1)), ([10, 10, 10], 20, (2, 1)), ([10, 10, 10], 15, (2, 1)), ([10, 10], 60, (2, 3)),
+     ([5], 1000, (1, 200))],
+)  # fmt: skip
+def test_a_budget_of_tokens_becomes_texts_and_passes(lengths, tokens, wanted):
+    assert within_budget(lengths, tokens) == wanted
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"family": "bort"}, "Unknown family 'bort'"), ({"family": "bert", "tokens": 0}, "tokens must be ≥ 1,000"),
+     ({"family": "bert", "lesson": "nothing"}, "lesson must be one of")],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_said_in_one_line(do, changes, message):
+    with pytest.raises(SpecError, match=message):
+        do(**{**FAST, **changes})
+
+
+# ── the mini zoo ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_mini_is_shipped_in_half_precision_with_its_card(do, store, tmp_path):
+    run = do(**FAST, family="electra")
+    card = minis.ship(run, tmp_path)
+    written = load_file(tmp_path / "electra" / "model.safetensors")
+    exact = load_file(run.model_dir / "model.safetensors")
+    assert {tensor.dtype for tensor in written.values()} == {torch.float16}
+    for name, tensor in exact.items():
+        torch.testing.assert_close(written[name].float(), tensor, atol=1e-3, rtol=1e-3)
+    assert card["result"]["held_out"] == run.result().held_out
+    assert card["curve"][0]["loss"] > 0
+    assert json.loads((tmp_path / "electra" / "card.json").read_text(encoding="utf-8")) == json.loads(json.dumps(card))
+    loaded = models.load(parse(f"path:{tmp_path / 'electra'}"), store, label_names=tiny.LABELS)
+    assert next(loaded.model.parameters()).dtype == torch.float32
+    assert minis.summary(card)["held_out_cosine"] == run.result().held_out["cosine"]
+
+
+def test_only_a_finished_pretraining_becomes_a_mini(do, stop_at, tmp_path):
+    stop_at(5)
+    stopped = do(**FAST, family="bert")
+    with pytest.raises(RunError, match="no finished pre-training"):
+        minis.ship(stopped, tmp_path)
+    assert not list(tmp_path.glob("bert"))
+
+
+def test_a_second_call_takes_up_what_the_first_has_done(store, launcher, monkeypatch, tmp_path):
+    monkeypatch.setattr(minis, "LocalLauncher", lambda store, slots: launcher)
+    values = {name: value for name, value in FAST.items() if name != "kind"}
+    wanted = [minis.request(key, values) for key in ("bert", "gpt")]
+    said: list[str] = []
+    first = minis.make(wanted, store, said.append, folder=tmp_path)
+    assert [card["result"]["family"] for card in first] == ["bert", "gpt"]
+    again = minis.make(wanted, store, said.append, folder=tmp_path)
+    assert len(store.list()) == 2
+    assert [card["result"] for card in again] == [card["result"] for card in first]
+
+
+def test_a_mini_that_fails_is_said(store, launcher, monkeypatch, tmp_path):
+    monkeypatch.setattr(minis, "LocalLauncher", lambda store, slots: launcher)
+
+    def broken(names=None, **more):
+        raise RunError("The text is gone.", "Bring it back.")
+
+    monkeypatch.setattr(corpus, "load", broken)
+    with pytest.raises(RunError, match=r"mini bert ended as failed: The text is gone\."):
+        minis.make([minis.request("bert")], store, print, folder=tmp_path)
+
+
+def test_the_request_of_a_mini_is_the_same_every_time():
+    assert minis.request("bert") == minis.request("bert")
+    assert isinstance(minis.request("t5", {"tokens": "5000"}), PretrainSpec)
+    assert minis.request("t5", {"tokens": "5000"}).tokens == 5000
