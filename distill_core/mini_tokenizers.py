@@ -2,7 +2,7 @@
 
 The kinds are those of the papers: WordPiece in lower case (BERT, DistilBERT, ERNIE, ELECTRA), byte-pair encoding with
 word ends (GPT, in lower case), on bytes (RoBERTa, BART), and unigram pieces with a mark for the space (T5, XLNet, and
-ALBERT in lower case). Special tokens and their places are those of the official checkpoints.
+ALBERT in lower case). Special tokens and their places are those of the official checkpoints, but for GPT's two ends.
 """
 
 from __future__ import annotations
@@ -43,7 +43,12 @@ _KINDS: MappingProxyType[str, _Kind] = MappingProxyType({
         _BERT_LIKE, ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"), "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1",
         lower=True,
     ),
-    "bpe": _Kind({"unk_token": "<unk>"}, ("<unk>",), "", "", lower=True),
+    # The first GPT gets a start and an end token when it is fine-tuned (§3.3 of its paper); here from the beginning, so
+    # that the token that its classifier reads is always the same one.
+    "bpe": _Kind(
+        {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "<e>"}, ("<unk>", "<s>", "<e>"), "<s> $A <e>",
+        "<s> $A <e> $B <e>", lower=True,
+    ),
     "byte-bpe": _Kind(
         _ROBERTA_LIKE, ("<s>", "<pad>", "</s>", "<unk>", "<mask>"), "<s> $A </s>", "<s> $A </s> </s> $B </s>"
     ),
@@ -93,12 +98,11 @@ def train(family: Family, texts: Iterable[str], vocab_size: int) -> PreTrainedTo
     extra = tuple(f"<extra_id_{index}>" for index in range(SENTINELS)) if family.key == "t5" else ()
     tokenizer = _untrained(family.tokenizer_kind, kind)
     tokenizer.train_from_iterator(texts, _trainer(family.tokenizer_kind, kind, vocab_size - len(extra)))
-    if kind.template:
-        used = {part.partition(":")[0] for part in kind.pair.split()} - {"$A", "$B"}
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single=kind.template, pair=kind.pair,
-            special_tokens=[(token, tokenizer.token_to_id(token)) for token in sorted(used)],
-        )  # fmt: skip
+    used = {part.partition(":")[0] for part in kind.pair.split()} - {"$A", "$B"}
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=kind.template, pair=kind.pair,
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in sorted(used)],
+    )  # fmt: skip
     more: dict[str, Any] = {"additional_special_tokens": list(extra)} if extra else {}
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, padding_side=family.padding_side, model_max_length=family.max_positions or 512,

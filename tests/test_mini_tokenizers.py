@@ -11,10 +11,10 @@ from distill_core.families import FAMILIES
 
 CORPUS = [f"{sentence} Number {n}, said Anna in Paris: enough!" for n in range(30) for sentence in tiny.SENTENCES]
 TEXT = "Anna said: the film is warm, honest and far too long!"
-# Written down from the official checkpoints: (first tokens of the vocabulary, frame of one text).
+# Written down from the official checkpoints (GPT: from its paper, §3.3): first tokens, and the frame of one text.
 OFFICIAL = {
     "bert": (("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"), ("[CLS]", "[SEP]")),
-    "gpt": (("<unk>",), (None, None)),
+    "gpt": (("<unk>", "<s>", "<e>"), ("<s>", "<e>")),
     "roberta": (("<s>", "<pad>", "</s>", "<unk>", "<mask>"), ("<s>", "</s>")),
     "t5": (("<pad>", "</s>", "<unk>"), (None, "</s>")),
     "xlnet": (("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>"), (None, "<cls>")),

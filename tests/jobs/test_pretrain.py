@@ -47,7 +47,7 @@ def test_a_small_model_of_every_family_learns_the_teachers_view(do, store, key):
     loaded = models.load(parse(f"run:{run.id}"), store, label_names=tiny.LABELS)
     assert loaded.family is families.get(key)
     assert loaded.weights == "pretrained"
-    assert result.params == sum(p.numel() for p in models.load(parse(f"run:{run.id}"), store).model.parameters())
+    assert result.params == sum(weights.numel() for weights in loaded.model.base_model.parameters())
     logits = loaded.model.eval()(**loaded.encode(["a warm film", "dull"], 16).batch([0, 1])).logits
     assert logits.shape == (2, 2)
 
@@ -58,9 +58,10 @@ def sum_of_lengths(result):
 
 
 def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(do, launcher, stop_at, store):
-    undisturbed = do(**FAST, family="bert")
+    longer = {**FAST, "tokens": 5000}
+    undisturbed = do(**longer, family="bert")
     stop_at(12)
-    stopped = do(**FAST, family="bert")
+    stopped = do(**longer, family="bert")
     assert stopped.state().state == "stopped"
     resumed = launcher.resume(stopped.id)
     assert resumed.state().state == "done", resumed.state()
