@@ -23,6 +23,11 @@ _COLORS = {
     "all": ("#CC3311", "#EE6644"),
     "random init": ("#5F6B76", "#A9B2BA"),
     "scratch": ("#5F6B76", "#A9B2BA"),
+    "taught": ("#CC3311", "#EE6644"),
+    "labels": ("#B8860B", "#DDAA33"),
+    "all-labels": ("#2F6DA8", "#7FB4E6"),
+    "random-taught": ("#AA4499", "#CC77BB"),
+    "random": ("#5F6B76", "#A9B2BA"),
 }
 # the terms of the distillation loss
 _TERMS = {

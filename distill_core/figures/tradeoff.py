@@ -5,6 +5,8 @@ The frontier is the step line of the models that no other model beats in both.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -31,10 +33,10 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
     xs, ys, axis_titles = _axes(models, with_accuracy, relative)
     low, high = _interval(models, ys, relative)
     scales = Scale.around(xs, _PLOT_PX[0], may_be_log=True), Scale.around([*low, *high], _PLOT_PX[1])
-    sizes = _diameters(models) if with_accuracy else [15.0] * len(models)
-    steps = _steps(xs, ys, on, scales, with_accuracy)
+    sizes = diameters(models) if with_accuracy else [15.0] * len(models)
+    steps = corners(xs, ys, on, scales, with_accuracy)
     return theme.figure(
-        [_whiskers(xs, low, high), _frontier(steps, dark), _points(models, xs, ys, sizes, dark)],
+        [whiskers(xs, low, high), frontier(steps, dark), _points(models, xs, ys, sizes, dark)],
         title,
         dark=dark,
         xaxis=theme.axis(axis_titles[0], **scales[0].axis()),
@@ -59,14 +61,14 @@ def _axes(models: pd.DataFrame, with_accuracy: bool, relative: bool) -> tuple[li
     return [float(v) for v in models[x]], [float(v) * factor for v in models[y]], [x_title, y_title]
 
 
-def _diameters(models: pd.DataFrame) -> list[float]:
+def diameters(models: pd.DataFrame) -> list[float]:
     """Marks whose area is in proportion to the number of parameters."""
     sizes = models["params"].astype("Float64").fillna(0).astype(float)
     largest = float(sizes.max()) or 1.0
     return [max(9.0, 40 * (size / largest) ** 0.5) for size in sizes]
 
 
-def _steps(
+def corners(
     xs: list[float], ys: list[float], on: pd.Series[bool], scales: tuple[Scale, Scale], high_is_good: bool
 ) -> list[tuple[float, float]]:
     """Corners of the frontier, from the edge of the plot through the models on it to the other edge."""
@@ -75,14 +77,15 @@ def _steps(
     return [(points[0][0], worst), *points, (scales[0].ends[1], points[-1][1])]
 
 
-def _frontier(steps: list[tuple[float, float]], dark: bool) -> dict[str, object]:
+def frontier(steps: list[tuple[float, float]], dark: bool) -> dict[str, object]:
+    """The dotted step line through these corners."""
     return {
         "type": "scatter", "mode": "lines", "x": [x for x, _ in steps], "y": [y for _, y in steps],
         "line": {"shape": "hv", "color": theme.accent(dark), "width": 1.5, "dash": "dot"}, "hoverinfo": "skip",
     }  # fmt: skip
 
 
-def _whiskers(xs: list[float], low: list[float], high: list[float]) -> dict[str, object]:
+def whiskers(xs: list[float], low: list[float], high: list[float]) -> dict[str, object]:
     """A vertical line an interval, as one trace with gaps; nothing to see where low and high are equal."""
     x = [value for middle in xs for value in (middle, middle, None)]
     y = [value for ends in zip(low, high, strict=True) for value in (*ends, None)]
@@ -147,11 +150,16 @@ def size_title(models: pd.DataFrame) -> str:
     return f"{fastest} is the fastest, {smallest} the smallest"
 
 
-def accuracy_title(models: pd.DataFrame) -> str:
-    """The fastest model whose interval reaches the most accurate one's, and what it gains."""
+def fastest_of_the_best(models: pd.DataFrame) -> pd.Series[Any]:
+    """The fastest model whose interval reaches that of the most accurate one."""
     best = models.sort_values("accuracy").iloc[-1]
     rivals = models[(models["ci_high"] >= best["ci_low"]).fillna(False)]
-    pick = rivals.sort_values("latency_ms_p50").iloc[0] if len(rivals) else best
+    return rivals.sort_values("latency_ms_p50").iloc[0] if len(rivals) else best
+
+
+def accuracy_title(models: pd.DataFrame) -> str:
+    """The fastest model whose interval reaches the most accurate one's, and what it gains."""
+    best, pick = models.sort_values("accuracy").iloc[-1], fastest_of_the_best(models)
     if pick["model"] == best["model"]:
         return f"{theme.safe(best['label'])} is the most accurate; no faster model's interval reaches it"
     gain = units.times(best["latency_ms_p50"] / pick["latency_ms_p50"])

@@ -1,0 +1,111 @@
+"""Ten families side by side in size, speed and accuracy: small students of one teacher, in one arm of the experiment.
+
+The area of a mark is the number of parameters, the dashed line is the teacher. The axes are the same for every arm, so
+that a change of arm moves the marks alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from distill_core import tables, units
+from distill_core.figures import accuracy, bars, latency, theme, tradeoff
+from distill_core.figures.labels import Scale, name_points
+from distill_core.results import TeacherOfTen
+
+EMPTY = "No student is tested yet"
+HEIGHT = 430
+_PLOT_PX = (560.0, 340.0)  # the space between the axes on a laptop; labels are placed for it
+
+
+def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, arm: str, *, dark: bool = False) -> go.Figure:
+    """`frame`: `tables_students.means_frame`, with all arms: they set the axes. One mark a student of this arm."""
+    timed = frame.dropna(subset=["latency_ms_p50", "accuracy"])
+    models = timed[timed["arm"] == arm].reset_index(drop=True)
+    if models.empty or teacher is None:
+        return theme.empty(EMPTY, "A mark appears when a student is trained and tested.")
+    scales = _scales(timed, teacher)
+    xs, ys = [float(x) for x in models["latency_ms_p50"]], [100 * float(y) for y in models["accuracy"]]
+    low, high = ([100 * float(end) for end in models[name]] for name in ("ci_low", "ci_high"))
+    sizes = tradeoff.diameters(models)
+    on = tables.pareto(models, lower="latency_ms_p50", other="accuracy", other_is_better_when="higher")
+    steps = tradeoff.corners(xs, ys, on, scales, True)
+    line = _teacher_line(teacher, scales[0], dark)
+    return theme.figure(
+        [tradeoff.whiskers(xs, low, high), tradeoff.frontier(steps, dark), _marks(models, xs, ys, sizes, dark)],
+        title(models, teacher, arm),
+        dark=dark,
+        height=HEIGHT,
+        xaxis=theme.axis(_x_title(models), **scales[0].axis()),
+        yaxis=theme.axis("accuracy (%), whiskers: 95 % interval", **scales[1].axis()),
+        shapes=line["shapes"],
+        annotations=[*name_points(list(models["label"]), xs, ys, sizes, scales, steps), *line["annotations"]],
+    )
+
+
+def title(models: pd.DataFrame, teacher: TeacherOfTen, arm: str) -> str:
+    """What the fastest student among the best keeps of its teacher, and how much faster it is."""
+    pick, who = tradeoff.fastest_of_the_best(models), theme.safe(teacher.title)
+    how = {
+        "taught": f"taught by {who}", "labels": f"on {int(pick['labels']):,} labels alone",
+        "all-labels": f"on all {int(pick['labels']):,} labels", "random": "from random weights",
+        "random-taught": f"random weights taught by {who}",
+    }.get(arm, arm)  # fmt: skip
+    whose = "its" if arm.endswith("taught") else f"{who}'s"
+    kept, faster = units.percent(pick["retained"]), units.times(pick["speedup"])
+    seeds = int(models["seeds"].max())
+    mean = f" (means of {seeds} seeds)" if seeds > 1 else ""
+    return f"{theme.safe(pick['label'])}, {how}: {kept} of {whose} accuracy at {faster} the speed{mean}"
+
+
+def hovers(models: pd.DataFrame) -> list[str]:
+    """Accuracy, time and size of each student in words."""
+    texts = []
+    for (_, row), name in zip(models.iterrows(), bars.labels(models), strict=True):
+        who = f"{name} ({theme.safe(str(row['arm_title']).lower())})"
+        right = accuracy.sentence(row, who).partition("<br>")[0]  # the source is the same for both
+        kept, faster = units.percent(row["retained"], 3), units.times(row["speedup"])
+        texts.append(
+            f"{right}<br>{kept} of its teacher's accuracy at {faster} the speed"
+            f"<br>{units.millions(row['params'])} parameters, exact<br>{latency.sentence(row, name)}"
+        )
+    return texts
+
+
+def _scales(timed: pd.DataFrame, teacher: TeacherOfTen) -> tuple[Scale, Scale]:
+    """Both axes, from all arms and the teacher's accuracy."""
+    ends = [100 * float(end) for name in ("ci_low", "ci_high") for end in timed[name].dropna()]
+    x = Scale.around([float(value) for value in timed["latency_ms_p50"]], _PLOT_PX[0], may_be_log=True)
+    return x, Scale.around([*ends, 100 * teacher.accuracy], _PLOT_PX[1], pad=0.08)
+
+
+def _x_title(models: pd.DataFrame) -> str:
+    return f"latency p50 for 1 × {int(models['seq_len'].iloc[0])} tokens (ms)"
+
+
+def _marks(models: pd.DataFrame, xs: list[float], ys: list[float], sizes: list[float], dark: bool) -> dict[str, Any]:
+    colors = theme.colors(models, dark)
+    return {
+        "type": "scatter", "mode": "markers", "x": xs, "y": ys, "hoverinfo": "text", "hovertext": hovers(models),
+        "marker": {"size": sizes, "color": colors, "opacity": 1, "line": {"width": 2.0, "color": colors},
+                   "symbol": [theme.symbol(str(family)) for family in models["family"]]},
+    }  # fmt: skip
+
+
+def _teacher_line(teacher: TeacherOfTen, x: Scale, dark: bool) -> dict[str, Any]:
+    """A dashed line at the teacher's accuracy, named at its left end with its time and size."""
+    ink = theme.INK_DARK if dark else theme.INK
+    height = 100 * teacher.accuracy
+    text = f"{theme.safe(teacher.title)}, the teacher: {units.percent(teacher.accuracy, 3)}"
+    if teacher.latency_ms_p50 is not None:
+        text += f", {units.milliseconds(teacher.latency_ms_p50)}"
+    return {
+        "shapes": [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": height, "y1": height, "layer": "below",
+                    "line": {"color": ink, "width": 1.5, "dash": "dash"}}],
+        "annotations": [{"xref": "paper", "x": 0.01, "xanchor": "left", "y": height, "yanchor": "bottom",
+                         "text": f"{text}, {units.millions(teacher.params)} parameters", "showarrow": False,
+                         "font": {"size": 12, "color": ink}}],
+    }  # fmt: skip

@@ -1,0 +1,182 @@
+"""Figures of ten students: values, computed titles, units, the teacher's line, the key, the empty case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+import sample_students as sample
+
+from distill_core import tables_students
+from distill_core.evaluate import wilson
+from distill_core.figures import arm_style, student_gaps, ten_students, theme
+from distill_core.runs import Run, RunStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def run(store: RunStore) -> Run:
+    return sample.students_run(store)
+
+
+def means(run: Run) -> pd.DataFrame:
+    return tables_students.means_frame(tables_students.rows_frame(run))
+
+
+def picture(run: Run, arm: str = "taught", **more: Any) -> go.Figure:
+    return ten_students.draw(means(run), tables_students.teacher_of(run), arm, **more)
+
+
+def gaps(run: Run, **more: Any) -> go.Figure:
+    return student_gaps.draw(means(run), tables_students.teacher_of(run), tables_students.claim(run), **more)
+
+
+def title(figure: go.Figure) -> str:
+    return str(figure.layout.title.text)
+
+
+# ── the picture ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_ten_families_stand_in_size_time_and_accuracy(run: Run) -> None:
+    figure = picture(run)
+    whiskers, frontier, marks = figure.data
+    assert list(marks.x) == pytest.approx([2.0 + 0.2 * place for place in range(10)])
+    assert list(marks.y) == pytest.approx([100 * (148 + place) / 200 for place in range(10)])
+    assert list(marks.marker.size) == [40.0] * 10  # all of one size here
+    assert list(marks.marker.color) == [theme.color(key, False) for key in tables_order()]
+    assert marks.marker.symbol[1] == "triangle-up"
+    assert marks.marker.symbol[6] == "circle-open"
+    assert list(whiskers.y[:2]) == pytest.approx([100 * wilson(148, 200).ci_low, 100 * wilson(148, 200).ci_high])
+    assert frontier.line.shape == "hv"
+    assert list(frontier.x[1:-1]) == pytest.approx(list(marks.x))  # each one slower is more accurate
+    assert figure.layout.xaxis.title.text == "latency p50 for 1 × 64 tokens (ms)"
+    assert figure.layout.yaxis.title.text == "accuracy (%), whiskers: 95 % interval"
+    names = [note.text for note in figure.layout.annotations]
+    assert names[:3] == ["BERT", "GPT", "RoBERTa"]
+
+
+def tables_order() -> list[str]:
+    return ["bert", "gpt", "roberta", "t5", "xlnet", "albert", "distilbert", "ernie", "electra", "bart"]
+
+
+def test_the_teacher_is_a_dashed_line_with_its_name(run: Run) -> None:
+    figure = picture(run)
+    line = figure.layout.shapes[0]
+    assert (line.y0, line.y1, line.line.dash) == (80.0, 80.0, "dash")
+    assert figure.layout.annotations[-1].text == "MiniLM, the teacher: 80 %, 12 ms, 22.7 M parameters"
+    assert figure.layout.yaxis.range[1] > 80
+
+
+def test_the_title_names_the_fastest_whose_interval_reaches_the_best(run: Run) -> None:
+    """BERT 148 of 200: its interval reaches that of BART, 157 of 200, which takes 1.9 times as long."""
+    assert wilson(148, 200).ci_high >= wilson(157, 200).ci_low
+    assert title(picture(run)) == "BERT, taught by MiniLM: 92 % of its accuracy at 6.0 × the speed"
+    assert title(picture(run, "labels")) == "BERT, on 1,000 labels alone: 85 % of MiniLM's accuracy at 6.0 × the speed"
+    assert title(picture(run, "all-labels")).startswith("BERT, on all 7,984 labels: 95 % of MiniLM's")
+    assert title(picture(run, "random")).startswith("BERT, from random weights: 75 % of MiniLM's")
+
+
+def test_the_axes_stand_still_when_the_arm_changes(run: Run) -> None:
+    first, second = picture(run, "taught"), picture(run, "random")
+    assert first.layout.xaxis.range == second.layout.xaxis.range
+    assert first.layout.yaxis.range == second.layout.yaxis.range
+    assert list(first.data[2].y) != list(second.data[2].y)
+    assert second.layout.yaxis.range[0] <= 100 * wilson(120, 200).ci_low
+
+
+def test_the_hover_is_a_full_sentence_with_its_source(run: Run) -> None:
+    words = picture(run).data[2].hovertext[0]
+    assert "BERT (taught) is right on 74 % of 200 texts (95 % interval" in words
+    assert "92.5 % of its teacher's accuracy at 6.0 × the speed" in words
+    assert "1.5 M parameters, exact" in words
+    assert "BERT, batch 1 × 64 tokens, p50 2 ms (p95 2.2 ms)" in words
+    assert words.count("22 Nov 2025 on Test CPU 3000, 2 threads") == 1
+
+
+def test_means_of_seeds_are_named_as_such(store: RunStore) -> None:
+    run = sample.students_run(store, sample.ten(("taught",), seeds=3), seeds=3)
+    assert title(picture(run)).endswith("(means of 3 seeds)")
+
+
+# ── arm by arm ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_student_has_a_row_with_all_its_arms(run: Run) -> None:
+    figure = gaps(run)
+    assert title(figure) == "Taught by MiniLM, 10 of 10 students beat the same labels alone"
+    joined, *arms = figure.data
+    assert [trace.name for trace in arms] == ["Random weights", "Labels alone", "Taught", "All labels"]
+    assert [trace.marker.symbol for trace in arms] == ["circle-open", "diamond", "circle", "square"]
+    assert [trace.marker.color for trace in arms] == [
+        arm_style.color(arm, False) for arm in ("random", "labels", "taught", "all-labels")
+    ]
+    assert list(arms[2].x) == pytest.approx([100 * (148 + place) / 200 for place in range(10)])
+    first = wilson(148, 200)
+    assert arms[2].error_x.array[0] == pytest.approx(100 * (first.ci_high - first.accuracy))
+    assert arms[2].error_x.arrayminus[0] == pytest.approx(100 * (first.accuracy - first.ci_low))
+    assert list(joined.x[:5]) == [60.0, 68.0, 74.0, 76.0, None]
+    assert [round(y) for y in arms[0].y] == list(range(10))  # no arm leaves its row
+    assert arms[0].y[0] < arms[1].y[0] < arms[2].y[0] < arms[3].y[0]
+    assert list(figure.layout.yaxis.ticktext)[:2] == ["BERT", "GPT"]
+    assert figure.layout.shapes[0].x0 == pytest.approx(80)
+    assert figure.layout.annotations[0].text == "MiniLM 80 %"
+
+
+def test_the_key_and_the_unit_stand_below(run: Run) -> None:
+    words = gaps(run).layout.xaxis.title.text
+    for sign in ("○ Random weights", "◆ Labels alone", "● Taught", "■ All labels"):
+        assert sign in words
+    assert words.endswith("accuracy (%), whiskers: 95 % interval")
+
+
+def test_titles_of_one_student_and_of_none_taught_yet(store: RunStore) -> None:
+    one = (sample.row("bert@mini", "labels"), sample.row("bert@mini", "taught"))
+    run = sample.students_run(store, one)
+    assert title(gaps(run)) == "Taught by MiniLM, the student beats the same labels alone"
+    worse = (one[0], sample.row("bert@mini", "taught", **wilson(100, 200).model_dump()))
+    run = sample.students_run(store, worse)
+    assert title(gaps(run)) == "Taught by MiniLM, the student does not beat the same labels alone"
+    run = sample.students_run(store, (sample.row("bert@mini", "labels"), sample.pending("bert@mini", "taught")))
+    assert title(gaps(run)) == "BERT reaches 68 % so far"
+
+
+def test_the_hover_says_what_the_student_has_read(run: Run) -> None:
+    words = gaps(run).data[3].hovertext[0]
+    assert words.startswith("BERT, taught (1,000 labels, 7,984 texts): right on 74 % of 200 test texts")
+    assert "22 Nov 2025" in words
+
+
+# ── both ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_without_a_number_there_is_a_titled_empty_figure(store: RunStore, run: Run) -> None:
+    waiting = sample.students_run(store, (sample.pending("bert@mini", "taught"), sample.failed("gpt@mini", "taught")))
+    for figure in (picture(waiting), gaps(waiting), picture(run, "random-taught")):
+        assert title(figure) == "No student is tested yet"
+        assert not figure.data
+        assert figure.layout.annotations[0].text
+
+
+def test_names_from_outside_are_text(store: RunStore) -> None:
+    evil = "<a href='javascript:x'>y</a>"
+    rows = tuple(sample.row("bert@mini", arm, family="", title=evil) for arm in ("labels", "taught"))
+    run = sample.students_run(store, rows)
+    result = run.result()
+    assert result is not None
+    run.set_result(result.model_copy(update={"teacher": sample.teacher(title=evil)}))
+    for figure in (picture(run), gaps(run)):
+        assert "<a" not in figure.to_json().replace("\\u003c", "<")
+
+
+def test_the_dark_theme_has_colors_of_its_own(run: Run) -> None:
+    assert picture(run).data[2].marker.color[2] != picture(run, dark=True).data[2].marker.color[2]  # RoBERTa
+    assert gaps(run).data[1].marker.color != gaps(run, dark=True).data[1].marker.color
+    assert picture(run, dark=True).layout.shapes[0].line.color == theme.INK_DARK
