@@ -26,6 +26,13 @@ PAGES = {
         ("transfer", "Transfer lab", "moving", "transfer", "What pre-training buys: labels saved, layers, domains."),
         ("soft_labels", "Soft labels", "contrast", "soft-labels", "What a teacher says beyond the right class."),
         ("distil", "Distill", "school", "distill", "Teach a small student network with a large teacher."),
+        (
+            "students",
+            "Ten students",
+            "groups",
+            "students",
+            "One teacher for ten small families: size, speed, accuracy.",
+        ),
         ("take_apart", "Take apart", "science", "take-apart", "What was each ingredient of a distillation worth?"),
     ],
     "Look back": [("runs_page", "Runs", "history", "runs", "Every run on this machine: progress, results, logs.")],

@@ -19,21 +19,9 @@ from distill_core.paired_intervals import Interval
 from distill_core.results import StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs import Run
 from distill_core.specs import StudentsSpec
+from distill_core.tables_training import arm_title
 
-ARM_TITLES = {
-    "random": "Random weights",
-    "labels": "Labels alone",
-    "random-taught": "Random, taught",
-    "taught": "Taught",
-    "all-labels": "All labels",
-}  # in the order in which a figure shows them
-ARM_SENTENCES = {
-    "random": "Weights drawn at random learn from the labeled texts alone.",
-    "labels": "The small pre-trained model learns from the labeled texts alone.",
-    "random-taught": "Weights drawn at random learn from the teacher's soft targets on all texts.",
-    "taught": "The small pre-trained model learns from the teacher's soft targets on all texts, and the few labels.",
-    "all-labels": "The small pre-trained model learns from every text with its label.",
-}
+ARMS = ("random", "labels", "random-taught", "taught", "all-labels")  # in the order in which a figure shows them
 _COUNTS = ("seed", "seeds", "params", "layers", "n_eval", "train_texts", "labels", "epochs",
            "inherited_errors", "new_errors", "repaired_errors", "batch_size", "seq_len")  # fmt: skip
 _MEASURES = (
@@ -78,15 +66,10 @@ def teacher_of(run: Run) -> TeacherOfTen | None:
     return result.teacher if result is not None else None
 
 
-def arm_title(arm: str) -> str:
-    """The arm in words."""
-    return ARM_TITLES.get(arm, arm)
-
-
 def arms(frame: pd.DataFrame) -> list[str]:
-    """The arms of a frame that have a number, in the order of ARM_TITLES."""
+    """The arms of a frame that have a number, in the order of ARMS."""
     there = set(frame.loc[frame["accuracy"].notna(), "arm"])
-    return [arm for arm in ARM_TITLES if arm in there]
+    return [arm for arm in ARMS if arm in there]
 
 
 def failures(frame: pd.DataFrame) -> list[tuple[str, str, str]]:

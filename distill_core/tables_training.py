@@ -31,6 +31,11 @@ ARM_TITLES = {
     "teacher": "Teacher",
     "all": "All terms",
     "random init": "Random start",
+    "taught": "Taught",
+    "labels": "Labels alone",
+    "all-labels": "All labels",
+    "random": "Random weights",
+    "random-taught": "Random, taught",
 }
 TERM_TITLES = {
     "loss": "Sum",
@@ -53,6 +58,11 @@ ARM_SENTENCES = {
     "distilled": "The student learns from the teacher's soft targets and from the labels.",
     "init-only": "The student begins with the teacher's layers and sees the labels alone.",
     "scratch-distilled": "The student begins with random weights and learns from the teacher.",
+    "taught": "Each student learns from the teacher's soft targets on all texts, and from the few labels.",
+    "labels": "The same students learn from the few labeled texts alone.",
+    "all-labels": "The same students learn from every text with its label.",
+    "random": "The same networks begin with random weights and see the few labeled texts alone.",
+    "random-taught": "The same networks begin with random weights and learn from the teacher.",
 }
 TOP = re.compile(r"top\d+")
 _FINETUNE_COUNTS = ("train_examples", "seed", "n_eval", "params", "params_trained")

@@ -81,7 +81,7 @@ def origin(ref: Ref, store: RunStore) -> tuple[Ref, int | None]:
         return ref, None
     spec = store.get(ref.name).spec()
     if isinstance(spec, FinetuneSpec):
-        return spec.model, spec.train_examples[0]  # the model of the first size is the one that is kept
+        return spec.model, max(spec.train_examples)  # the model that has seen most labels is the one that is kept
     if isinstance(spec, StudentsSpec):
         return spec.base, spec.labels
     return ref, None

@@ -4,7 +4,8 @@ import streamlit as st
 
 from distill_core.errors import DistillError
 from distill_core.figures import theme
-from pages.parts import compare_form, compare_results, page, stored_runs
+from distill_core.specs import StudentsSpec
+from pages.parts import compare_form, compare_results, page, stored_runs, students_view
 
 NEWEST = "newest"
 
@@ -18,7 +19,7 @@ with controls:
     started = compare_form.measure_button(spec, "Measure here", "cmp_measure")
 compare_form.show_next(started)
 
-recorded = [run.id for run in stored_runs.recorded_of("compare")]
+recorded = [run.id for kind in ("students", "compare") for run in stored_runs.recorded_of(kind)]
 own = [run.id for run in stored_runs.own_of("compare")]
 choice = pickers.selectbox(
     "Result",
@@ -41,6 +42,14 @@ try:
 except DistillError as error:
     with main:
         page.problem(error)
+    st.stop()
+
+if isinstance(asked, StudentsSpec):
+    with main:
+        students_view.picture(run, key="cmp_ten")
+        page.next_step(
+            "pages/students.py", "How did they learn? All ways to learn, and the numbers", {"ts_run": run.id}
+        )
     st.stop()
 
 with main:

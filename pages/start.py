@@ -6,7 +6,7 @@ import streamlit as st
 
 from distill_core import specs, tables
 from distill_core.figures import overview
-from pages.parts import compare_form, device_badge, model_picker, page, provenance, stored_runs
+from pages.parts import compare_form, device_badge, model_picker, page, provenance, stored_runs, students_view
 
 SEEN = (
     "Each bar is one family. Its size is exact: every parameter of the official base model, shared ones once. "
@@ -18,6 +18,7 @@ ROOMS = (
     ("compare", "Compare", "Measure models side by side on this machine."),
     ("finetune", "Fine-tune", "Teach a pre-trained model a task with few labels."),
     ("distil", "Distill", "Shrink a model and see what the student keeps."),
+    ("students", "Ten students", "One teacher, ten small families: size, speed, accuracy."),
 )
 
 page.header(
@@ -36,6 +37,10 @@ if started:
     compare_form.remember(started)
     st.switch_page("pages/compare.py")
 
+ten = stored_runs.ten_students()
+if ten is not None:
+    students_view.picture(ten, key="start")
+    page.next_step("pages/students.py", "How do ten small families learn from one teacher?")
 run = stored_runs.first_comparison()
 speeds = tables.compare_frame(run) if run else None
 if speeds is not None and not speeds.empty:
@@ -48,7 +53,7 @@ else:
     lines.append("no times measured yet")
 provenance.caption(*lines)
 
-with st.grid(4, min_column_width=200, gap="small") as grid:
+with st.grid(5, min_column_width=170, gap="small") as grid:
     for file, name, sentence in ROOMS:
         if (Path(__file__).parent / f"{file}.py").exists():
             with grid.cell(), st.container(border=True, height="stretch", gap="xsmall"):

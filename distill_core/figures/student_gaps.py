@@ -14,7 +14,8 @@ import plotly.graph_objects as go
 from distill_core import units
 from distill_core.figures import arm_style, bars, theme
 from distill_core.results import TeacherOfTen
-from distill_core.tables_students import ARM_TITLES, Claim, arms
+from distill_core.tables_students import Claim, arms
+from distill_core.tables_training import arm_title
 
 EMPTY = "No student is tested yet"
 ROW_PX = 46
@@ -83,7 +84,7 @@ def _arm(rows: pd.DataFrame, names: list[str], shift: float, arm: str, dark: boo
     color = arm_style.color(arm, dark)
     return {
         "type": "scatter", "mode": "markers", "x": [100 * float(value) for value in rows["accuracy"]],
-        "y": [names.index(label) + shift for label in rows["label"]], "name": ARM_TITLES[arm],
+        "y": [names.index(label) + shift for label in rows["label"]], "name": arm_title(arm),
         "marker": {"symbol": SYMBOLS[arm], "size": 10, "color": color, "line": {"width": 2, "color": color}},
         "hoverinfo": "text", "hovertext": [_sentence(row) for _, row in rows.iterrows()], "cliponaxis": False,
         "error_x": {"type": "data", "symmetric": False, "color": bars.rgba(f"{color}99"), "thickness": 1.5, "width": 3,
@@ -96,7 +97,7 @@ def _sentence(row: pd.Series[Any]) -> str:
     low, high = units.percent(row["ci_low"], 3), units.percent(row["ci_high"], 3)
     read = f"{int(row['labels']):,} labels, {int(row['train_texts']):,} texts"
     return (
-        f"{theme.safe(row['label'])}, {str(row['arm_title']).lower()} ({read}): right on "
+        f"{theme.safe(row['label'])}, {units.in_sentence(row['arm_title'])} ({read}): right on "
         f"{units.percent(row['accuracy'], 3)} of {int(row['n_eval']):,} test texts (95 % interval {low} to {high}), "
         f"{units.percent(row['retained'], 3)} of the teacher's accuracy<br>{theme.safe(row['source'])}"
     )
@@ -105,7 +106,7 @@ def _sentence(row: pd.Series[Any]) -> str:
 def _key(shown: list[str], dark: bool) -> str:
     """The signs of the arms in their colors, two a line, above the unit."""
     words = [
-        f'<span style="color:{arm_style.color(arm, dark)}">{_SIGNS[SYMBOLS[arm]]} {ARM_TITLES[arm]}</span>'
+        f'<span style="color:{arm_style.color(arm, dark)}">{_SIGNS[SYMBOLS[arm]]} {arm_title(arm)}</span>'
         for arm in shown
     ]
     lines = ["   ".join(words[start : start + 3]) for start in range(0, len(words), 3)]

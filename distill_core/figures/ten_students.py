@@ -65,7 +65,7 @@ def hovers(models: pd.DataFrame) -> list[str]:
     """Accuracy, time and size of each student in words."""
     texts = []
     for (_, row), name in zip(models.iterrows(), bars.labels(models), strict=True):
-        who = f"{name} ({theme.safe(str(row['arm_title']).lower())})"
+        who = f"{name} ({theme.safe(units.in_sentence(row['arm_title']))})"
         right = accuracy.sentence(row, who).partition("<br>")[0]  # the source is the same for both
         kept, faster = units.percent(row["retained"], 3), units.times(row["speedup"])
         texts.append(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core import families
+from distill_core import families, model_ref
 from distill_core.runs import Run
+from distill_core.settings import DATA
 from pages.parts import stored_runs
 
 MINILM = "MiniLM"
 HELP = (
     "BERT … BART: official size and architecture with random weights; size and speed are real, accuracy is not "
-    "claimed. MiniLM is really pre-trained. Type others: `bert@hub`, `bert@sst2`, `hub:org/name`."
+    "claimed. MiniLM and the minis are really pre-trained. Type others: `bert@hub`, `bert@sst2`, `hub:org/name`."
 )
 
 
@@ -20,10 +21,16 @@ def ten() -> list[str]:
     return [f"{family.key}@structure" for family in families.FAMILIES]
 
 
+def minis() -> list[str]:
+    """The small pre-trained siblings that are here, in the families' order."""
+    there = (family.key for family in families.FAMILIES if (DATA / "minis" / family.key / "config.json").is_file())
+    return [f"{key}@mini" for key in there]
+
+
 def options() -> list[str]:
     """Every reference that the list offers."""
     trained = stored_runs.own_of("finetune", "distill")
-    return [*ten(), "minilm", *(f"run:{run.id}" for run in trained if _has_model(run))]
+    return [*ten(), "minilm", *minis(), *(f"run:{run.id}" for run in trained if _has_model(run))]
 
 
 def _has_model(run: Run) -> bool:
@@ -35,7 +42,8 @@ def label(ref: str) -> str:
     if ref == "minilm":
         return MINILM
     name, _, source = ref.partition("@")
-    return families.BY_KEY[name].title if source == "structure" and name in families.BY_KEY else ref
+    known = source in ("structure", "mini") and name in families.BY_KEY
+    return model_ref.parse(ref).title if known else ref
 
 
 def several(key: str, default: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from pages.parts import page, provenance, run_panel, stored_runs
 from pages.parts.page import plain, problem
 
 PAGES = {"compare": ("pages/compare.py", "cmp_run"), "finetune": ("pages/finetune.py", "ft_run"),
-         "distill": ("pages/distil.py", "d_run")}  # fmt: skip
+         "distill": ("pages/distil.py", "d_run"), "students": ("pages/students.py", "ts_run")}  # fmt: skip
 ICONS = {"queued": "hourglass_empty", "running": "play_circle", "paused": "pause_circle", "done": "check_circle",
          "failed": "error", "stopped": "stop_circle", "lost": "help", "damaged": "broken_image"}  # fmt: skip
 

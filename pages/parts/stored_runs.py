@@ -68,6 +68,14 @@ def finished_comparison() -> Run | None:
     return next((run for run in own_of("compare") if run.state().state == "done"), None)
 
 
+def ten_students() -> Run | None:
+    """Ten families side by side in size, speed and accuracy: the recorded run of ten students, else the newest that has
+    been finished here."""
+    recorded = recorded_of("students")
+    own = (run for run in own_of("students") if run.state().state == "done")
+    return recorded[-1] if recorded else next(own, None)
+
+
 def first_comparison() -> Run | None:
     """The comparison that Start shows: the recorded one, else the newest that has been finished here."""
     recorded = recorded_of("compare")

@@ -10,8 +10,8 @@ from distill_core import datasets, run_list, specs, training_cost, units
 from distill_core.errors import DistillError
 from distill_core.launch import AnySpec
 from distill_core.runs import Run
-from distill_core.specs import DistillSpec, FinetuneSpec
 from distill_core.tables_training import arm_sentence, arm_title
+from distill_core.training_cost import TrainingSpec
 from pages.parts import run_panel, stored_runs
 from pages.parts.page import plain, problem
 
@@ -19,7 +19,7 @@ BATCH_SIZES = (8, 16, 32, 64)
 LEARNING_RATES = (1e-5, 2e-5, 3e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3)
 
 
-def field(spec: type[FinetuneSpec | DistillSpec], name: str) -> str:
+def field(spec: type[TrainingSpec], name: str) -> str:
     """The help of a setting: its description, and what is typical."""
     info = spec.model_fields[name]
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
@@ -50,13 +50,13 @@ def about_dataset(name: str) -> None:
     st.caption(f"{info.rows:,} {info.domain}. Classes: {', '.join(info.label_names)}. {info.caution}")
 
 
-def epochs(prefix: str, spec: type[FinetuneSpec | DistillSpec], default: int) -> int:
+def epochs(prefix: str, spec: type[TrainingSpec], default: int) -> int:
     return st.slider(
         "Epochs", 1, 10, default, key=f"{prefix}_epochs", bind="query-params", help=field(spec, "epochs")
     )  # fmt: skip
 
 
-def advanced(prefix: str, spec: type[FinetuneSpec | DistillSpec], *, with_seeds: bool = True) -> dict[str, Any]:
+def advanced(prefix: str, spec: type[TrainingSpec], *, with_seeds: bool = True) -> dict[str, Any]:
     """Optimizer, lengths and seeds: rarely touched. A form that asks for the number of seeds itself leaves it out."""
     rate = st.select_slider(
         "Learning rate", LEARNING_RATES, 1e-4, format_func=lambda value: f"{value:g}", key=f"{prefix}_lr",
@@ -74,7 +74,7 @@ def advanced(prefix: str, spec: type[FinetuneSpec | DistillSpec], *, with_seeds:
     return {**values, "seeds": seeds(prefix, spec)} if with_seeds else values
 
 
-def seeds(prefix: str, spec: type[FinetuneSpec | DistillSpec], default: int = 1) -> int:
+def seeds(prefix: str, spec: type[TrainingSpec], default: int = 1) -> int:
     """How often everything is repeated."""
     return st.slider(
         "Repeat with so many seeds", 1, 5, default, key=f"{prefix}_seeds", bind="query-params",
@@ -93,16 +93,18 @@ def parsed(values: dict[str, Any]) -> AnySpec | None:
 
 def run_button(label: str, spec: AnySpec | None, key: str) -> str | None:
     """The expensive button, with its cost. Returns the id of the run that it has started."""
-    text = f"{label} · {cost(spec)}" if isinstance(spec, FinetuneSpec | DistillSpec) else label
+    text = f"{label} · {cost(spec)}" if isinstance(spec, TrainingSpec) else label
     pressed = st.button(
         text, type="primary", icon=":material/play_arrow:", key=key, disabled=spec is None, width="stretch", wrap=True
     )
     return run_panel.submit(spec) if pressed and spec is not None else None
 
 
-def cost(spec: FinetuneSpec | DistillSpec) -> str:
+def cost(spec: TrainingSpec) -> str:
     """`about 2 min`, judged by the newest training run on this machine."""
-    finished = [run for run in stored_runs.own_of("finetune", "distill")[:10] if run.state().state == "done"]
+    finished = [
+        run for run in stored_runs.own_of("finetune", "distill", "students")[:10] if run.state().state == "done"
+    ]
     return f"about {units.duration(training_cost.seconds(spec, stored_runs.own(), finished))}"
 
 

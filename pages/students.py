@@ -1,0 +1,41 @@
+"""Ten students: one teacher for ten small families, beside the same labels alone. Size, speed and accuracy of each."""
+
+import streamlit as st
+
+from distill_core.figures import theme
+from distill_core.results import LIVE
+from pages.parts import distill_form, page, run_panel, stored_runs, students_form, students_view, train_form
+
+page.header(
+    "Ten students",
+    "What can one teacher give to ten small families, and how big, how fast, how accurate is each of them?",
+)
+controls, main = st.columns([1, 2.6], gap="large")
+
+with controls:
+    button = st.container()
+    values, spec = students_form.show()
+    with button:
+        started = train_form.run_button("Teach them here", spec, "ts_start")
+        if started:
+            run_panel.choose("ts_run", started)
+
+formula = distill_form.formula(values)
+with main:
+    run = run_panel.chosen("ts_run") or stored_runs.ten_students()
+    if run is None:
+        empty = theme.empty("No student yet", "Press Teach them here: the teacher's curve begins within seconds.")
+        page.chart(empty, "ts_none")
+        page.explanation(students_view.SEEN, formula, students_view.CODE)
+        st.stop()
+    with page.problems_shown():
+        if stored_runs.is_recorded(run):
+            st.caption("Recorded elsewhere. Press Teach them here to make it your own.")
+        else:
+            train_form.stale(spec, run)
+        run_panel.live(run.id, students_view.show)
+        page.explanation(students_view.SEEN, formula, students_view.CODE)
+        if run.state().state not in LIVE:
+            page.next_step(
+                "pages/soft_labels.py", "Why does a teacher help? Look at what it says beyond the right class"
+            )
