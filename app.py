@@ -19,6 +19,7 @@ PAGES = {
     "": [("start", "Start", "home", "start", "What Distill Lab is, and a first comparison in one click.")],
     "Explore": [
         ("model_zoo", "Model zoo", "category", "model-zoo", "The ten classic families: ideas, sizes, history, traps."),
+        ("objectives", "Objectives", "quiz", "objectives", "How each family learns from raw text, on your own words."),
         ("compare", "Compare", "compare_arrows", "compare", "Models side by side: size, speed, accuracy."),
     ],
     "Train": [

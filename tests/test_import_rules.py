@@ -21,7 +21,7 @@ from distill_core.settings import PROJECT
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("words and files", ("errors", "settings", "units", "locks", "splits", "json_files", "registry",
                          "package_clients")),
-    ("types", ("families", "model_ref", "results", "specs")),
+    ("types", ("families", "model_ref", "objective_chips", "objective_facts", "results", "specs")),
     ("runs and data", (
         "runs", "control", "environment", "archives", "assets", "csv_files", "uploads", "datasets", "prepare",
         "preflight", "tail", "run_list", "hub", "hub.*", "corpus", "corpus.*",

@@ -32,19 +32,16 @@ MEAN_SPAN = 3.0  # tokens (arXiv:1910.10683 §3.3.4)
 def draw_spans(n: int, most: int, generator: Generator) -> list[Span]:
     """Spans of `n` tokens to drop: 15 % of the tokens, 3 on average, at most `most` spans (T5, §3.3.4).
 
-    As in T5's code: kept and dropped tokens are each cut at random into as many pieces, which take turns, and the first
-    is kept. A single token is dropped.
+    As in T5's code, kept and dropped tokens are each cut at random into pieces that take turns. Departure: there a row
+    begins with a kept piece and ends with a dropped one, so that a short text would always lose its end; here a row may
+    begin and end with either.
     """
     dropped = min(budget(n, generator, SHARE), max(1, n - 1))
     kept = n - dropped
-    if not kept:
-        return [(0, n)]
-    count = min(max(1, draws.rounded(dropped / MEAN_SPAN, generator)), dropped, kept, most)
-    spans, start = [], 0
-    pieces = zip(
-        draws.composition(kept, count, generator), draws.composition(dropped, count, generator), strict=True
-    )  # fmt: skip
-    for stay, drop in pieces:
+    count = min(max(1, draws.rounded(dropped / MEAN_SPAN, generator)), dropped, kept + 1, most)
+    stays = draws.composition(kept + 2, count + 1, generator)  # the first and the last piece may be empty
+    spans, start = [], -1
+    for stay, drop in zip(stays, draws.composition(dropped, count, generator), strict=False):
         spans.append((start + stay, start + stay + drop))
         start += stay + drop
     return spans

@@ -17,6 +17,7 @@ from distill_core.objectives.knowledge import units, whole_units
 from distill_core.objectives.lexicon import Lexicon
 from distill_core.objectives.masking import ngrams, segment_words
 from distill_core.objectives.permutation import draw_targets
+from distill_core.objectives.spans import draw_spans as t5_spans
 
 LENGTH = 128
 MASKED = ("bert", "roberta", "albert", "distilbert", "ernie")
@@ -143,6 +144,18 @@ def test_t5_has_no_two_spans_side_by_side_unless_few_sentinels_force_long_ones()
     seen = torch.isin(corrupted("t5").inputs["input_ids"], torch.tensor(VOCABULARY.sentinels))
     assert not (seen[:, 1:] & seen[:, :-1]).any()
     assert found.n_signal / found.n_tokens == pytest.approx(0.15, abs=0.01)
+
+
+def test_t5_drops_every_place_of_a_short_text_alike():
+    """Beginning, middle and end: one span of two or three among 18 tokens."""
+    drawing = sample.generator(6)
+    hits = torch.zeros(18)
+    for _ in range(3000):
+        for first, last in t5_spans(18, 20, drawing):
+            hits[first:last] += 1
+    assert hits.sum() / (3000 * 18) == pytest.approx(0.15, abs=0.01)
+    assert hits.min() > 0.4 * hits.mean()  # the ends are covered by fewer spans
+    assert hits[3:-3].tolist() == pytest.approx([float(hits[3:-3].mean())] * 12, rel=0.2)
 
 
 def test_xlnet_predicts_the_last_sixth_of_a_random_order_in_spans():

@@ -1,0 +1,131 @@
+"""What pages say about the ten pre-training objectives: idea, equation, source, where the code stands. No torch here.
+
+`objectives` holds the code; a test compares the shares below with what it draws.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from distill_core import families
+from distill_core.errors import SpecError
+from distill_core.settings import PROJECT
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveFacts:
+    """One objective in words. `share` is the expected fraction of a long text's tokens that give a signal.
+
+    `code` names the module of `objectives` and the definition in it that does the corruption or the loss.
+    """
+
+    key: str
+    title: str
+    idea: str
+    equation: str
+    section: str
+    scored: str
+    share: float
+    code: tuple[str, str]
+
+    @property
+    def family(self) -> families.Family:
+        """The family that was trained so."""
+        return families.get(self.key)
+
+    @property
+    def paper(self) -> str:
+        """The paper with its section. The first GPT is not on arXiv; of ERNIE's two papers the first masks so."""
+        facts = self.family.facts
+        number = "1904.09223" if self.key == "ernie" else facts["arxiv_id"]
+        source = "OpenAI technical report" if number.startswith("none") else f"arXiv:{number}"
+        return f"{facts['paper_title']}, {source}, {self.section}"
+
+    def source(self) -> str:
+        """The code, read from the file."""
+        module, name = self.code
+        text = (PROJECT / "distill_core" / "objectives" / f"{module}.py").read_text(encoding="utf-8")
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
+                return ast.get_source_segment(text, node) or ""
+        raise SpecError(f"{module}.py has no {name!r}.", "Correct objective_facts.py.")
+
+
+_MASKED = r"\mathcal{L}_{\mathrm{MLM}} = -\frac{1}{|M|} \sum_{i \in M} \log p(x_i \mid \tilde{x})"
+
+OBJECTIVES: tuple[ObjectiveFacts, ...] = (
+    ObjectiveFacts(
+        key="bert", title="Masked words + next sentence",
+        idea="Fill in 15 % of the tokens from both sides, and say whether the second part follows the first.",
+        equation=_MASKED + r" \;-\; \log p(\text{next} \mid A, B)", section="§3.1",
+        scored="the hidden tokens, and yes or no for the pair", share=0.15, code=("masking", "hide"),
+    ),
+    ObjectiveFacts(
+        key="gpt", title="Next token",
+        idea="Read from left to right and say each next token.",
+        equation=r"\mathcal{L} = -\frac{1}{n-1} \sum_{i=2}^{n} \log p(x_i \mid x_1, \dots, x_{i-1})",
+        section="§3.1", scored="every token but the first", share=1.0, code=("causal", "CausalModeling"),
+    ),
+    ObjectiveFacts(
+        key="roberta", title="Masked words, drawn anew each time",
+        idea="BERT's gaps, but other ones each time a text is read, full rows, and no question about a pair.",
+        equation=_MASKED + r", \qquad M \text{ drawn anew in each epoch}", section="§4.1–4.2",
+        scored="the hidden tokens", share=0.15, code=("masking", "single_tokens"),
+    ),
+    ObjectiveFacts(
+        key="t5", title="Span corruption",
+        idea="Cut spans out, put one numbered sentinel for each, and write down what was cut out.",
+        equation=r"\mathcal{L} = -\frac{1}{|y|} \sum_t \log p(y_t \mid y_{<t}, \tilde{x}), \qquad"
+                 r" y = s_0\, x_{S_0}\, s_1\, x_{S_1} \dots s_k",
+        section="§3.1.4 and §3.3.4", scored="the cut tokens and the sentinels between them", share=0.15,
+        code=("spans", "draw_spans"),
+    ),
+    ObjectiveFacts(
+        key="xlnet", title="Any order",
+        idea="Predict the last sixth of a random order; each token sees only those that come before it in that order.",
+        equation=r"\mathcal{L} = -\frac{1}{n-c} \sum_{t>c} \log p(x_{z_t} \mid x_{z_1}, \dots, x_{z_{t-1}}),"
+                 r" \qquad z \text{ a random order}",
+        section="§2.2–2.3", scored="the last sixth of the order", share=1 / 6, code=("permutation", "visibility"),
+    ),
+    ObjectiveFacts(
+        key="albert", title="Masked n-grams + sentence order",
+        idea="Hide one to three whole words in a row, and say whether two neighboring parts were swapped.",
+        equation=_MASKED + r" \;-\; \log p(\text{order} \mid A, B), \qquad"
+                 r" p(n) = \frac{1/n}{\sum_{k=1}^{3} 1/k}",
+        section="§3.1 and §4.1", scored="the hidden tokens, and in order or swapped", share=0.15,
+        code=("masking", "ngrams"),
+    ),
+    ObjectiveFacts(
+        key="distilbert", title="Masked words + a teacher",
+        idea="Fill the gaps as BERT does, and at every token copy the teacher's shares and hidden state.",
+        equation=r"\mathcal{L} = 5\,\tau^2\, \mathrm{KL}(p_T \,\|\, p_S) + 2\,\mathcal{L}_{\mathrm{MLM}}"
+                 r" + (1 - \cos(h_T, h_S)), \qquad \tau = 2",
+        section="§2–3", scored="the teacher's answer at every token; the hidden tokens also by themselves", share=1.0,
+        code=("distilled", "TripleLoss"),
+    ),
+    ObjectiveFacts(
+        key="ernie", title="Masked words, phrases and names",
+        idea="Hide a whole word, phrase or name, so that its own pieces cannot give it away.",
+        equation=_MASKED + r", \qquad M \text{ a union of whole units}", section="§3.2",
+        scored="the tokens of the hidden units", share=0.15, code=("knowledge", "whole_units"),
+    ),
+    ObjectiveFacts(
+        key="electra", title="Replaced tokens",
+        idea="A small generator fills the gaps; say of every token whether it is the original or replaced.",
+        equation=r"\mathcal{L} = \mathcal{L}_{\mathrm{MLM}}(G) + 50 \cdot \frac{1}{n} \sum_{i=1}^{n}"
+                 r" \mathrm{BCE}\big(y_i, D(\hat{x})_i\big)",
+        section="§2", scored="original or replaced, for every token", share=1.0, code=("replaced", "ReplacedTokens"),
+    ),
+    ObjectiveFacts(
+        key="bart", title="Text infilling + sentence order",
+        idea="Shuffle the sentences, hide spans of unknown length, and write the whole text again.",
+        equation=r"\mathcal{L} = -\frac{1}{n} \sum_t \log p(x_t \mid x_{<t}, \tilde{x}), \qquad"
+                 r" |S| \sim \mathrm{Poisson}(3)",
+        section="§2.2 and §5.1", scored="every token of the text, also those it can copy", share=1.0,
+        code=("infilling", "draw_lengths"),
+    ),
+)  # fmt: skip
+
+BY_KEY: MappingProxyType[str, ObjectiveFacts] = MappingProxyType({row.key: row for row in OBJECTIVES})
