@@ -57,6 +57,5 @@ def embeddings(
 
 
 def _own_order(starts: list[int]) -> list[int]:
-    """Each process begins elsewhere: two students at once share the teacher's pass instead of waiting in turn."""
-    first = os.getpid() * 7919 % max(1, len(starts))
-    return starts[first:] + starts[:first]
+    """Two students at once share the teacher's pass instead of waiting in turn: one goes forward, one backward."""
+    return starts if os.getpid() % 2 else starts[::-1]
