@@ -31,8 +31,12 @@ def prepare(material: Material) -> Lesson:
     encoded = tokens.encode(material.tokenizer, sentences, spec.max_length, material.family)
     n_read, epochs = within_budget(encoded.lengths[HELD_OUT:], spec.tokens)
     sentences = sentences[: HELD_OUT + n_read]
-    material.reporter.say("MiniLM reads the sentences")
-    wanted = sentence_embedder.embeddings(teacher, sentences, spec.max_length, here, check)
+
+    def read_so_far(share: float) -> None:
+        material.reporter.say(f"MiniLM reads the sentences: {share:.0%}")
+
+    read_so_far(0)
+    wanted = sentence_embedder.embeddings(teacher, sentences, spec.max_length, here, check, read_so_far)
     config = mini_config(material.family, material.tokenizer)
     names = tuple(f"direction {index}" for index in range(wanted.shape[1]))
     model = models.build_classifier(config, names)
