@@ -113,7 +113,8 @@ def load(ref: Ref, store: RunStore, *, label_names: tuple[str, ...] | None = Non
     """Load a model.
 
     With `label_names` the model gets a classification head for these classes: its own where it was fine-tuned on as
-    many, else a fresh one (seed torch before). Without, a fine-tuned model keeps its head and any other comes bare.
+    many, else a fresh one (seed torch before). Without, a fine-tuned model keeps its head and any other comes bare; one
+    that answers in words, as T5, becomes a classifier of its own words.
 
     Raises:
         ModelError: it does not exist, has no safetensors, is of another architecture, or is not whole.
@@ -128,7 +129,7 @@ def load(ref: Ref, store: RunStore, *, label_names: tuple[str, ...] | None = Non
     names = label_names or (_known_labels(ref, config) if fine_tuned else None)
     config.use_cache = False
     tokenizer = load_tokenizer(checkpoint.path, config)
-    text = _text_labels(ref, config)
+    text = _text_labels(ref, config) if label_names is None else None
     if text is not None:
         model: Any = _read_weights(AutoModelForSeq2SeqLM, checkpoint.path, config)
         wrapped = TextClassifier(model, tokenizer, tuple(text.words))

@@ -114,6 +114,10 @@ class FinetuneSpec(_TrainSpec):
         "lora, adapted (first more pre-training on the target's texts).",
         min_length=1, max_length=12,
     )  # fmt: skip
+    min_steps: int = _field(
+        60, "Few texts are read again until this many steps are made, beyond epochs.", unit="steps",
+        typical="50–200", ge=0, le=100_000,
+    )  # fmt: skip
     seeds: int = _field(1, "How many seeds; each draws its own training texts.", ge=1, le=20)
     test_datasets: Annotated[tuple[str, ...], Many] = _field((), "Further data sets to test on.", max_length=10)
     domains: Annotated[tuple[str, ...], Many] = _field(

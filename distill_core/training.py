@@ -27,6 +27,7 @@ from distill_core.errors import RunError
 from distill_core.losses import Loss as Loss  # the jobs' step functions give it to `fit`
 from distill_core.tokens import bucketed_batches
 
+MOST_EVALS = 10  # in about one training: many short epochs shall not cost more to follow than to learn
 FLUSH_EVERY_S = 0.5  # seconds between two points of the loss curve: reading a loss waits for the device
 
 
@@ -180,7 +181,7 @@ class _Trainer:
 
     def _eval_every(self) -> int:
         per_epoch = self.settings.evals_per_epoch
-        return max(1, self.steps_per_epoch // per_epoch) if per_epoch else 0
+        return max(1, self.steps_per_epoch // per_epoch, self.total_steps // MOST_EVALS) if per_epoch else 0
 
     def _set_learning_rate(self) -> None:
         """Linear warm-up, then linear decay to 0 (BERT, arXiv:1810.04805 §A.2)."""

@@ -7,7 +7,9 @@ without one, from a measurement on two cores of a server processor.
 
 from __future__ import annotations
 
-from distill_core import arms, datasets, known_splits, run_list, student_plan
+import math
+
+from distill_core import arms, datasets, known_splits, run_list, student_plan, transfer_cells
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
 from distill_core.runs import Run, RunStore
@@ -20,7 +22,8 @@ START_S = 8.0  # imports, the data set, the models
 BASE = Shape(12, 768)  # taken where only loading can tell
 _TRAINING_PASSES = 3
 _ADAPT_PASSES = 3.5  # training, and the output layer over the vocabulary for the hidden words
-_VALIDATION_TEXTS = 300 * 4  # an epoch's four looks at the live curve
+_VALIDATION_TEXTS = 300  # of one look at the live curve
+_LOOKS_AN_EPOCH, _MOST_LOOKS = 4, 10
 _TEST_SHARE = 0.1
 _OWN_FILE_ROWS = 2000
 _NARROW = 0.2  # a layer of width 128 takes a fifth of the time of one of 384, not a ninth
@@ -64,8 +67,10 @@ def _finetune(spec: FinetuneSpec, store: RunStore) -> float:
         for arm in spec.arms:
             passes = _passes(arm, n_layers)
             if passes is not None:
-                looks = len(sizes) * (spec.epochs * _looks(name) + test)
-                texts += (spec.epochs * sum(sizes) * passes + looks) * spec.seeds
+                epochs = [transfer_cells.epochs(spec, math.ceil(n)) for n in sizes]
+                looks = sum(_looks(name, most) for most in epochs) + len(sizes) * test
+                read = sum(n * most for n, most in zip(sizes, epochs, strict=True))
+                texts += (read * passes + looks) * spec.seeds
             if arm == "adapted":
                 others = [other for other in {*names, *spec.test_datasets} if other != name] or [name]
                 pool = sum(_most(other) for other in others)
@@ -121,9 +126,8 @@ def _students(spec: StudentsSpec, store: RunStore) -> float:
 
 def teacher_work(spec: StudentsSpec, train_texts: int, test_texts: int, store: RunStore) -> float:
     """Layer passes of the teacher of many students: its own training where it is made first, and one reading."""
-    learned = (
-        0 if spec.teacher is not None else spec.teacher_epochs * (_TRAINING_PASSES * spec.labels + _looks(spec.dataset))
-    )
+    epochs = spec.teacher_epochs if spec.teacher is None else 0
+    learned = epochs * _TRAINING_PASSES * spec.labels + _looks(spec.dataset, epochs)
     return _weighted_layers(spec.teacher or spec.base, store) * (learned + train_texts + test_texts)
 
 
@@ -136,12 +140,12 @@ def cell_work(spec: StudentsSpec, cell: Cell, train_texts: int, test_texts: int,
 
 
 def _training_texts(n: float, spec: DistillSpec) -> float:
-    return spec.epochs * (_TRAINING_PASSES * n + _looks(spec.dataset))
+    return spec.epochs * _TRAINING_PASSES * n + _looks(spec.dataset, spec.epochs)
 
 
-def _looks(dataset: str) -> float:
-    """Validation texts read in one epoch, for the live curve."""
-    return min(_VALIDATION_TEXTS, 4 * _TEST_SHARE * _rows(dataset))
+def _looks(dataset: str, epochs: int) -> float:
+    """Validation texts read in one training, for the live curve."""
+    return min(_LOOKS_AN_EPOCH * epochs, _MOST_LOOKS) * min(_VALIDATION_TEXTS, _TEST_SHARE * _rows(dataset))
 
 
 def _weighted_layers(ref: Ref, store: RunStore) -> float:

@@ -1,4 +1,4 @@
-"""The trainings of a fine-tuning run, one by one, and the name that each has in its files and curves."""
+"""The trainings of a fine-tuning run, one by one: how long each lasts, and its name in files and curves."""
 
 from __future__ import annotations
 
@@ -26,6 +26,16 @@ def plan(spec: FinetuneSpec) -> list[Cell]:
         for n in spec.train_examples
         for arm in spec.arms
     ]
+
+
+def epochs(spec: FinetuneSpec, n: int) -> int:
+    """Passes over `n` training texts: as many as asked for, more where they would make fewer than `min_steps` steps.
+
+    Two passes over 200 texts are 14 steps, in which a network learns next to nothing: with few texts the number of
+    steps decides, not that of passes (Mosbach et al., arXiv:2006.04884; Zhang et al., arXiv:2006.05987).
+    """
+    steps = -(-n // spec.batch_size)
+    return max(spec.epochs, -(-spec.min_steps // steps))
 
 
 def name(spec: FinetuneSpec, cell: Cell) -> str:

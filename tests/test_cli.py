@@ -131,8 +131,8 @@ def test_a_comparison_without_any_number_has_failed(cli, model, store):
 
 def test_finetune_distill_predict(cli, model, own, store):
     """The chain that the README shows: a teacher, its student, and what the student says of a text."""
-    code, document, errors = cli("finetune", "--model", model, "--dataset", own, *FAST_TRAINING, "--arms",
-                                 "pretrained,bow")  # fmt: skip
+    code, document, errors = cli("finetune", "--model", model, "--dataset", own, *FAST_TRAINING, "--min-steps", "0",
+                                 "--arms", "pretrained,bow")  # fmt: skip
     assert code == 0
     assert document.keys() == {"run", "arms"}
     assert [arm["arm"] for arm in document["arms"]] == ["pretrained", "bow"]
@@ -271,7 +271,7 @@ def test_a_stop_has_its_own_exit_code_and_can_be_resumed(cli, model, own, monkey
         raise Stopped
 
     monkeypatch.setattr(JobContext, "check", stop)
-    code, document, _ = cli("finetune", "--model", model, "--dataset", own, *FAST_TRAINING)
+    code, document, _ = cli("finetune", "--model", model, "--dataset", own, *FAST_TRAINING, "--min-steps", "0")
     assert code == 130
     assert document["error"]["kind"] == "stopped"
     run_id = document["error"]["hint"].split()[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import socket
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -266,6 +267,13 @@ def test_what_is_told_adds_up():
     tested = [progress.step for progress in told if progress.split == "validation"]
     assert tested == list(range(1, STEPS + 1))  # four a epoch of five steps: at each step
     assert all(progress.values == {"accuracy": 0.25} for progress in told if progress.split == "validation")
+
+
+def test_many_short_epochs_are_not_followed_at_every_step():
+    told = []
+    settings = replace(SETTINGS, epochs=41)  # 205 steps
+    train(settings=settings, on_event=told.append, evaluate=lambda model: {"accuracy": 0.25})
+    assert [progress.step for progress in told if progress.split == "validation"] == [*range(20, 205, 20), 205]
 
 
 def test_a_curve_holds_the_mean_since_its_last_point(monkeypatch):

@@ -74,6 +74,15 @@ def test_what_stands_still_costs_less(store: RunStore, arm: str, passes: float) 
     assert training_cost.work(spec, store) == pytest.approx(6 * (2 * 1000 * passes + 2 * 1200 + 1004.3))
 
 
+def test_few_texts_cost_the_steps_that_are_made_at_least(store: RunStore) -> None:
+    # 200 texts are seven steps a pass: nine passes make sixty steps; at most ten looks of 300 texts
+    spec = FinetuneSpec(train_examples=200, arms="pretrained")
+    assert training_cost.work(spec, store) == pytest.approx(6 * (9 * 200 * 3 + 10 * 300 + 1004.3))
+    assert training_cost.work(spec.model_copy(update={"min_steps": 0}), store) == pytest.approx(
+        6 * (2 * 200 * 3 + 8 * 300 + 1004.3)
+    )
+
+
 def test_a_matrix_costs_all_its_rows_and_adapting_costs_the_targets(store: RunStore) -> None:
     one = training_cost.work(FinetuneSpec(train_examples=200, arms="pretrained"), store)
     matrix = FinetuneSpec(train_examples=200, arms="pretrained", domains="movies,amazon,nyt,tweets")

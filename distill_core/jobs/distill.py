@@ -41,6 +41,7 @@ from distill_core.models import LoadedModel
 from distill_core.results import DistillResult, Metric, ModelReport, StudentReport
 from distill_core.specs import DistillSpec
 from distill_core.teacher_cache import TeacherOutputs
+from distill_core.text_classifier import TextClassifier
 from distill_core.tokens import Encoded
 from distill_core.training import Hooks, fit
 
@@ -81,6 +82,11 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
 def _load_teacher(spec: DistillSpec, planned: list[Arm], dataset: Dataset, context: JobContext) -> LoadedModel:
     """The teacher, checked against data and students before any work is done."""
     teacher = own_teacher.load(spec.teacher, dataset, context.store)
+    if isinstance(teacher.model, TextClassifier) and spec.student is None:
+        raise SpecError(
+            f"{spec.teacher} answers in words: it has no head that a shallower copy of it could begin with.",
+            "Name a student, for instance minilm, or fine-tune the teacher first and name run:ID.",
+        )
     if spec.student is None:
         for arm in planned:
             students.choose_layers(teacher.model.config, arm.spec)

@@ -18,20 +18,21 @@ BATCH = 64
 
 
 class FrozenFeatures:
-    """Features of texts by one bare model; a text that was seen before costs nothing."""
+    """Features of texts by the network below the head; a text that was seen before costs nothing."""
 
     def __init__(self, loaded: LoadedModel, max_length: int, here: Device, check: Callable[[], None]) -> None:
-        loaded.model.eval().to(here.torch_device)
+        self._model = loaded.model.base_model  # without a head, where it has one
+        self._model.eval().to(here.torch_device)
         self._loaded, self._max_length, self._here, self._check = loaded, max_length, here, check
         self._rows: dict[str, Tensor] = {}
 
     @property
     def params(self) -> int:
-        return parameters.count(self._loaded.model)
+        return parameters.count(self._model)
 
     def tflop(self, texts: Sequence[str]) -> float:
         """10¹² floating-point operations of one forward pass over these texts: 2 · parameters · tokens."""
-        sizes = parameters.count_by_part(self._loaded.model)
+        sizes = parameters.count_by_part(self._model)
         tokens = sum(self._loaded.encode(texts, self._max_length).lengths)
         return 2 * (sizes["attention"] + sizes["feed_forward"] + sizes["other"]) * tokens / 1e12
 
@@ -44,13 +45,12 @@ class FrozenFeatures:
         if not texts:
             return
         encoded = self._loaded.encode(texts, self._max_length)
-        model = getattr(self._loaded.model, "base_model", self._loaded.model)
         with torch.inference_mode():
             for indices in sorted_batches(encoded.lengths, BATCH):
                 self._check()
                 batch = encoded.batch(indices, self._here.torch_device)
-                extra = {"decoder_input_ids": batch["input_ids"]} if model.config.is_encoder_decoder else {}
-                hidden = model(**batch, **extra).last_hidden_state.float()  # (batch, seq, width)
+                extra = {"decoder_input_ids": batch["input_ids"]} if self._model.config.is_encoder_decoder else {}
+                hidden = self._model(**batch, **extra).last_hidden_state.float()  # (batch, seq, width)
                 mask = batch["attention_mask"].unsqueeze(-1)  # (batch, seq, 1)
                 pooled = ((hidden * mask).sum(1) / mask.sum(1)).cpu().clone()
                 self._rows.update(zip([texts[index] for index in indices], pooled, strict=True))

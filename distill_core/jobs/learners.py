@@ -9,6 +9,7 @@ zero-shot   no training: the nearest label, by its own words
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,11 +20,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from distill_core import bag_of_words, device, evaluate, models, parameters, students
+from distill_core import bag_of_words, device, evaluate, models, parameters, students, transfer_cells
 from distill_core.control import JobContext
 from distill_core.datasets import Dataset
 from distill_core.device import Device
 from distill_core.errors import SpecError
+from distill_core.first_token import first_token_only
 from distill_core.jobs.adapt import Adapted
 from distill_core.jobs.features import FrozenFeatures
 from distill_core.jobs.reporting import Reporter
@@ -81,18 +83,21 @@ class Learners:
             evaluate=LiveAccuracy(loaded, task.dataset, self.spec.max_length, self.here),
             checkpoint_dir=self.context.run.checkpoint_dir / task.name,
         )  # fmt: skip
-        settings = train_settings(self.spec, task.seed)
+        epochs = transfer_cells.epochs(self.spec, len(task.train))
+        settings = replace(train_settings(self.spec, task.seed), epochs=epochs)
         if self.spec.layer_lr_decay < 1:
             layers = students.n_layers(loaded.model.config)
             settings = replace(settings, lr_scale=partial(_lr_scale, self.spec.layer_lr_decay, layers))
         step = supervised_step(encoded, labels_of(task.train), self.here)
         trained = students.trainable(loaded.model)
-        report = fit(loaded.model, encoded.lengths, step, settings, self.here, hooks)
+        short = contextlib.nullcontext() if task.arm == "lora" else first_token_only(loaded.model)
+        with short:
+            report = fit(loaded.model, encoded.lengths, step, settings, self.here, hooks)
         if task.arm == "lora":
             loaded = replace(loaded, model=loaded.model.merge_and_unload())
         size = parameters.count(loaded.model)
         backward = min(1.0, trained / size) * 2 + (2 if task.arm != "head" else 0)
-        tokens = sum(encoded.lengths) * self.spec.epochs
+        tokens = sum(encoded.lengths) * epochs
         return Learned(
             classify=partial(self._classify, loaded), train_s=report.train_s,
             train_tflop=(2 + backward) * _computing(loaded) * tokens / 1e12, params=size, params_trained=trained,
@@ -140,14 +145,14 @@ class Learners:
             train_tflop=0.0, params=size, params_trained=size,
         )  # fmt: skip
 
-    def _shared_features(self) -> FrozenFeatures:
+    def _shared_features(self, label_names: tuple[str, ...]) -> FrozenFeatures:
         if self._features is None:
-            bare = models.load(self.spec.model, self.context.store)
-            self._features = FrozenFeatures(bare, self.spec.max_length, self.here, self.context.check)
+            loaded = models.load(self.spec.model, self.context.store, label_names=label_names)
+            self._features = FrozenFeatures(loaded, self.spec.max_length, self.here, self.context.check)
         return self._features
 
     def _frozen(self, task: Task) -> Learned:
-        features = self._shared_features()
+        features = self._shared_features(task.dataset.label_names)
         start = time.perf_counter()
         learned = features.of(task.train["text"].tolist())
         model = bag_of_words.linear_probe(task.seed).fit(learned, task.train["label"].tolist())
@@ -164,7 +169,7 @@ class Learners:
         """Cosine between a text and a sentence with the label in it: only for a model of whole sentences."""
         if self.spec.model.source != "minilm":
             raise SpecError(f"{self.spec.model} was not trained to compare sentences.", "zero-shot works with minilm.")
-        features = self._shared_features()
+        features = self._shared_features(task.dataset.label_names)
         anchors = _unit(features.of([f"This text is {name}." for name in task.dataset.label_names]))
         return Learned(
             classify=lambda texts: torch.tensor(_unit(features.of(texts)) @ anchors.T), train_s=0.0, train_tflop=0.0,

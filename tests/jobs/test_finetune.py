@@ -20,7 +20,7 @@ from distill_core.jobs import adapt as adapt_module
 from distill_core.model_ref import parse
 
 FAST = {"kind": "finetune", "epochs": 1, "batch_size": 8, "max_length": 24, "threads": 1, "learning_rate": 1e-3,
-        "train_examples": 24}  # fmt: skip
+        "train_examples": 24, "min_steps": 0}  # fmt: skip
 # peft reads a name that transformers is about to drop
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 
@@ -138,6 +138,18 @@ def test_arms_start_and_learn_where_they_say(do, make_model, dataset, store):
     for name, tensor in before.items():
         torch.testing.assert_close(saved[f"bert.{name}"], tensor, rtol=0, atol=1e-6)
     assert not torch.allclose(predicted(run, "pretrained"), predicted(run, "scratch"), atol=1e-3)
+
+
+def test_few_texts_are_read_again_until_there_are_steps_enough(do, model, dataset):
+    values = {**FAST, "model": model, "dataset": dataset, "arms": "pretrained", "epochs": 2}
+    run = do(**{**values, "train_examples": "8,40", "min_steps": 7})
+    made = {metric.arm: metric.step for metric in run.read_metrics()[0]}
+    assert made == {"pretrained-8-0": 7, "pretrained-40-0": 10}  # one step a pass, and five: two passes are enough
+    seven, two = do(**{**values, "train_examples": 8, "epochs": 7}), do(**{**values, "train_examples": 40})
+    assert torch.equal(predicted(run, "pretrained-8-0"), predicted(seven, "pretrained"))
+    assert torch.equal(predicted(run, "pretrained-40-0"), predicted(two, "pretrained"))
+    few, alone = run.result().arms[0], seven.result().arms[0]
+    assert few.train_tflop == pytest.approx(alone.train_tflop)
 
 
 @pytest.mark.parametrize("arm", ["head", "top1", "lora"])

@@ -99,7 +99,7 @@ def test_every_arm_is_what_another_job_does_with_that_one_model(do, teacher, two
     run = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms=ARMS)
     n = datasets.load(dataset).train_size
     for ref in two:
-        tune = {**SHARED, "kind": "finetune", "model": ref, "dataset": dataset}
+        tune = {**SHARED, "kind": "finetune", "min_steps": 0, "model": ref, "dataset": dataset}
         few = do(**{**tune, "epochs": 3}, train_examples=LABELS, arms="pretrained,scratch")
         every = do(**tune, train_examples=n, arms="pretrained")
         taught = do(**SHARED, kind="distill", teacher=teacher, student=ref, dataset=dataset, soft=0.7, hard=0.3,
@@ -125,7 +125,7 @@ def test_without_a_teacher_the_base_becomes_one_on_the_labeled_texts(do, make_mo
     texts = datasets.load(dataset).split("test")["text"].tolist()
     saved = models.load(parse(f"run:{run.id}"), store)
     torch.testing.assert_close(says(saved, texts), logits_of(run, "teacher"), rtol=0, atol=1e-5)
-    values = {**SHARED, "kind": "finetune", "train_examples": LABELS, "arms": "pretrained"}
+    values = {**SHARED, "kind": "finetune", "min_steps": 0, "train_examples": LABELS, "arms": "pretrained"}
     alone = do(**values, model=base, dataset=dataset)
     torch.testing.assert_close(logits_of(run, "teacher"), logits_of(alone, "pretrained"), rtol=0, atol=1e-4)
     curve = [point.value for point in run.read_metrics()[0] if point.arm == "teacher" and point.name == "accuracy"]
@@ -134,7 +134,8 @@ def test_without_a_teacher_the_base_becomes_one_on_the_labeled_texts(do, make_mo
 
 def test_a_teacher_from_a_run_brings_its_name_and_its_number_of_labels(do, make_model, two, dataset):
     base = make_model("gpt", "base", seed=4)
-    tuned = do(**SHARED, kind="finetune", train_examples=30, arms="pretrained", model=base, dataset=dataset)
+    tuned = do(**SHARED, kind="finetune", min_steps=0, train_examples=30, arms="pretrained", model=base,
+               dataset=dataset)  # fmt: skip
     report = do(**FAST, teacher=f"run:{tuned.id}", students=two, dataset=dataset, arms="labels").result().teacher
     assert (report.ref, report.title, report.labels) == (f"run:{tuned.id}", base, 30)
 
