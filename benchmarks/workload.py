@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distill_core import datasets, device, evaluate, models, students, training
+from distill_core import datasets, device, evaluate, models, shapes, students, training
 from distill_core.jobs.supervised import labels_of, supervised_step
 from distill_core.model_ref import Ref, parse
 from distill_core.models import LoadedModel
@@ -97,7 +97,7 @@ def prepare(folder: Path, recipe: Recipe) -> None:
         )
         step = supervised_step(encoded, labels_of(train), here)
         training.fit(teacher.model, encoded.lengths, step, one_epoch, here, training.Hooks())
-    layers = students.spread_layers(students.n_layers(teacher.model.config), recipe.student_layers)
+    layers = shapes.spread_layers(students.n_layers(teacher.model.config), recipe.student_layers)
     student = students.shallow_student(teacher.model, layers, copy_weights=True)
     for name, model in (("teacher", teacher.model), ("student", student)):
         model.save_pretrained(folder / name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from distill_core import assets, datasets, families, uploads
+from distill_core import assets, datasets, families, shapes, uploads
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
 from distill_core.families import Family
 from distill_core.json_files import read_json
@@ -89,9 +89,9 @@ def _check_distill(spec: DistillSpec, store: RunStore) -> None:
         return
     if spec.mode == "task":
         _check_head(spec.teacher, config)
-    family = families.by_model_type(str(config.get("model_type")))
-    if family is not None and spec.student is None:
-        _check_layers(spec, min(int(config.get(name) or 0) for name in family.shape.layers))
+    shape = shapes.of_config(config)
+    if shape is not None and spec.student is None:
+        _check_layers(spec, shape.layers)
     if spec.student is not None:
         _check_trainable(spec.student, spec.max_length, store)
 
@@ -128,7 +128,7 @@ def _check_pretrain(spec: PretrainSpec) -> None:
 
 
 def _check_layers(spec: DistillSpec, there: int) -> None:
-    if there and spec.student_layers > there:
+    if spec.student_layers > there:
         raise SpecError(
             f"The student has {spec.student_layers} layers, its teacher only {there}.", f"Choose 1 to {there} layers."
         )

@@ -26,6 +26,12 @@ class Shape:
 
 
 MINILM = Shape(6, 384)
+# What transformers takes where a config.json is silent, by family.
+USUAL = {
+    "bert": Shape(12, 768), "gpt": Shape(12, 768), "roberta": Shape(12, 768), "t5": Shape(6, 512),
+    "xlnet": Shape(24, 1024), "albert": Shape(12, 4096), "distilbert": Shape(6, 768), "ernie": Shape(12, 768),
+    "electra": Shape(12, 256), "bart": Shape(12, 1024),
+}  # fmt: skip
 
 
 def shape_of(ref: Ref, store: RunStore) -> Shape | None:
@@ -35,11 +41,11 @@ def shape_of(ref: Ref, store: RunStore) -> Shape | None:
     if ref.source in ("structure", "hub", "sst2") and ref.family is not None:
         return _official(ref.family)
     if ref.source == "mini":
-        return _of_config(read_json(DATA / "minis" / ref.name / "config.json"))
+        return of_config(read_json(DATA / "minis" / ref.name / "config.json"))
     if ref.source == "run":
-        return _of_config(read_json(store.root / ref.name / "model" / "config.json"))
+        return of_config(read_json(store.root / ref.name / "model" / "config.json"))
     if ref.source == "path":
-        return _of_config(read_json(Path(ref.name) / "config.json"))
+        return of_config(read_json(Path(ref.name) / "config.json"))
     return None
 
 
@@ -50,14 +56,22 @@ def _official(family: Family) -> Shape:
     return Shape(layers, width)
 
 
-def _of_config(config: dict[str, Any] | None) -> Shape | None:
-    """From a transformers config.json; None where it is missing or of another architecture."""
+def of_config(config: dict[str, Any] | None) -> Shape | None:
+    """From a transformers config.json; None where it is missing, not of the ten families, or holds no numbers.
+
+    Of two stacks the shallower counts. T5's decoder is as deep as its encoder where the config does not say it.
+    """
     family = families.by_model_type(str(config.get("model_type"))) if config else None
     if config is None or family is None:
         return None
-    layers = config.get(family.shape.layers[0])
-    width = next((config[name] for name in _WIDTHS if name in config), None)
-    return Shape(layers, width) if isinstance(layers, int) and isinstance(width, int) else None
+    usual = USUAL[family.key]
+    stacks = [config.get(name) for name in family.shape.layers]
+    if family.key == "t5" and stacks[1] is None:
+        stacks[1] = stacks[0]
+    layers = [usual.layers if number is None else number for number in stacks]
+    width = next((config[name] for name in _WIDTHS if name in config), usual.width)
+    whole = all(isinstance(number, int) and number > 0 for number in (*layers, width))
+    return Shape(min(layers), width) if whole else None
 
 
 def copied_layers(teacher_layers: int, student_layers: int, layer_map: str) -> tuple[int, ...]:

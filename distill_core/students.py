@@ -14,6 +14,7 @@ from transformers.pytorch_utils import Conv1D
 from distill_core.errors import SpecError
 from distill_core.models import build_classifier, family_of
 from distill_core.parameters import part_of
+from distill_core.shapes import copied_layers
 from distill_core.specs import DistillSpec
 
 # "bert.encoder.layer.3.output…" → stack "bert.encoder.layer.", number 3, rest. T5 and BART have two stacks.
@@ -35,13 +36,6 @@ def n_heads(config: PretrainedConfig) -> int:
     return int(getattr(config, family_of(config).shape.heads[0]))
 
 
-def spread_layers(teacher_layers: int, student_layers: int) -> tuple[int, ...]:
-    """Evenly spread teacher layers, first and last among them: 12 → 6 gives DistilBERT's 0, 2, 4, 7, 9, 11."""
-    if student_layers == 1:
-        return (0,)
-    return tuple(round(i * (teacher_layers - 1) / (student_layers - 1)) for i in range(student_layers))
-
-
 def choose_layers(config: PretrainedConfig, spec: DistillSpec) -> tuple[int, ...]:
     """The teacher layers that become the student's, checked against the teacher.
 
@@ -51,9 +45,7 @@ def choose_layers(config: PretrainedConfig, spec: DistillSpec) -> tuple[int, ...
     there, wanted = n_layers(config), spec.student_layers
     if wanted > there:
         raise SpecError(f"The student has {wanted} layers, its teacher only {there}.", f"Choose 1 to {there} layers.")
-    maps = {"spread": spread_layers(there, wanted), "first": tuple(range(wanted)),
-            "last": tuple(range(there - wanted, there))}  # fmt: skip
-    chosen = tuple(spec.layers) if spec.layers is not None else maps[spec.layer_map]
+    chosen = tuple(spec.layers) if spec.layers is not None else copied_layers(there, wanted, spec.layer_map)
     for layer in chosen:
         if layer >= there:
             raise SpecError(f"The teacher has no layer {layer}.", f"Its layers are 0 to {there - 1}.")

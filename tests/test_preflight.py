@@ -150,6 +150,20 @@ def test_layers_are_checked_against_the_teachers_config(check, make_folder, own)
         check(kind="distill", teacher=shallow, dataset=own, student_layers=2)
 
 
+def test_layers_that_config_json_leaves_out_are_those_of_transformers(check, own, tmp_path):
+    for model_type, usual in (("bert", 12), ("distilbert", 6), ("t5", 6), ("bart", 12), ("xlnet", 24)):
+        folder = tmp_path / f"silent-{model_type}"
+        folder.mkdir()
+        config = {"model_type": model_type, "architectures": ["XForSequenceClassification"]}
+        (folder / "config.json").write_text(json.dumps(config))
+        values = {"kind": "distill", "teacher": f"path:{folder}", "dataset": own}
+        check(**values, student_layers=usual)
+        with pytest.raises(SpecError, match=f"its teacher only {usual}"):
+            check(**values, student_layers=usual + 1)
+        with pytest.raises(SpecError, match=f"no layer {usual}"):
+            check(**values, student_layers=1, layers=str(usual))
+
+
 def test_a_teacher_needs_a_head(check, make_folder, own):
     with pytest.raises(ModelError, match="no classification head"):
         check(kind="distill", teacher=make_folder(classifies=False), dataset=own, student_layers=1)

@@ -8,7 +8,7 @@ import pytest
 import tiny
 import torch
 
-from distill_core import families, models, parameters, students
+from distill_core import families, models, parameters, shapes, students
 from distill_core.errors import SpecError
 from distill_core.specs import DistillSpec
 
@@ -23,13 +23,13 @@ def ask(**changes):
 
 
 def test_six_of_twelve_are_distilberts():
-    assert students.spread_layers(12, 6) == (0, 2, 4, 7, 9, 11)
+    assert shapes.spread_layers(12, 6) == (0, 2, 4, 7, 9, 11)
 
 
 @pytest.mark.parametrize("teacher", range(1, 25))
 def test_spread_layers_rise_evenly_from_first_to_last(teacher):
     for student in range(1, teacher + 1):
-        layers = students.spread_layers(teacher, student)
+        layers = shapes.spread_layers(teacher, student)
         assert len(set(layers)) == student
         assert list(layers) == sorted(layers)
         assert layers[0] == 0
@@ -41,7 +41,7 @@ def test_spread_layers_rise_evenly_from_first_to_last(teacher):
 
 def test_layers_by_map_by_list_and_what_is_refused():
     config = tiny.classifier(families.get("bert"), layers=6).model.config
-    assert students.choose_layers(config, ask(student_layers=3)) == students.spread_layers(6, 3)
+    assert students.choose_layers(config, ask(student_layers=3)) == shapes.spread_layers(6, 3)
     assert students.choose_layers(config, ask(student_layers=2, layer_map="first")) == (0, 1)
     assert students.choose_layers(config, ask(student_layers=2, layer_map="last")) == (4, 5)
     assert students.choose_layers(config, ask(student_layers=2, layers=(5, 1))) == (5, 1)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import sample_training as sample
+import transformers
 
-from distill_core import families, shapes, students, teachers
+from distill_core import families, models, shapes, students, teachers
 from distill_core.model_ref import parse
 from distill_core.runs import RunStore
 from distill_core.shapes import Shape
+from distill_core.specs import DistillSpec
 
 
 @pytest.fixture
@@ -77,10 +79,30 @@ def test_unknown_shapes_are_none(store: RunStore) -> None:
 
 @pytest.mark.parametrize(("teacher", "student"), [(12, 6), (6, 3), (6, 1), (12, 12), (7, 4)])
 def test_the_form_shows_the_layers_that_the_job_copies(teacher: int, student: int) -> None:
-    assert shapes.spread_layers(teacher, student) == students.spread_layers(teacher, student)
-    assert shapes.copied_layers(teacher, student, "spread") == students.spread_layers(teacher, student)
+    config = models.build_config(families.get("bert"), {"num_hidden_layers": teacher})
+    for layer_map in ("spread", "first", "last"):
+        spec = DistillSpec.model_validate({"teacher": "minilm", "student_layers": student, "layer_map": layer_map})
+        assert shapes.copied_layers(teacher, student, layer_map) == students.choose_layers(config, spec)
+    assert shapes.copied_layers(teacher, student, "spread")[0] == 0
     assert shapes.copied_layers(teacher, student, "first") == tuple(range(student))
     assert shapes.copied_layers(teacher, student, "last")[-1] == teacher - 1
+
+
+@pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
+def test_a_silent_config_means_what_transformers_takes(family: families.Family, tmp_path: Path) -> None:
+    config = getattr(transformers, family.config_class)()
+    folder = tmp_path / family.key
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": config.model_type}))
+    expected = Shape(students.n_layers(config), students.width(config))
+    assert shapes.shape_of(parse(f"path:{folder}"), RunStore(tmp_path)) == expected
+
+
+def test_a_decoder_that_is_not_told_is_as_deep_as_its_encoder(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "t5", "num_layers": 3}))
+    assert shapes.shape_of(parse(f"path:{tmp_path}"), RunStore(tmp_path)) == Shape(3, 512)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "num_hidden_layers": "many"}))
+    assert shapes.shape_of(parse(f"path:{tmp_path}"), RunStore(tmp_path)) is None
 
 
 def test_a_deeper_student_copies_nothing() -> None:
