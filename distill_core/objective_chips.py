@@ -10,12 +10,14 @@ Kind = Literal["special", "text", "masked", "random", "same", "sentinel", "hidde
 
 @dataclass(frozen=True)
 class Chip:
-    """One token. `number` joins a gap to its answer; `remark` says what kind of unit it belongs to."""
+    """One token. `number` joins a gap to its answer; `remark` says what kind of unit it is; a token that is `joined`
+    goes on with the word before it."""
 
     text: str
     kind: Kind = "text"
     number: int | None = None
     remark: str = ""
+    joined: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import torch
@@ -83,17 +84,29 @@ def _gaps(read: Reader, corrupted: Corrupted, row: int, numbered: int = 0) -> tu
         if not real:
             continue
         if label == IGNORED:
-            chips.append(Chip(read.pieces[token], "special" if _is_special(read, token) else "text"))
+            chips.append(_chip(read, token))
             continue
         number = numbered + len(answers) + 1
         kind: Kind = "masked" if token == read.vocabulary.mask else "same" if token == label else "random"
-        chips.append(Chip("" if kind == "masked" else read.pieces[token], kind, number))
-        answers.append(Chip(read.pieces[label], "answer", number))
+        chips.append(Chip("", "masked", number) if kind == "masked" else _chip(read, token, kind, number))
+        answers.append(_chip(read, label, "answer", number))
     return tuple(chips), tuple(answers)
 
 
-def _is_special(read: Reader, token: int) -> bool:
-    return token in (read.vocabulary.first, read.vocabulary.last)
+def _chip(
+    read: Reader, token: int, kind: Kind = "text", number: int | None = None, before: int | None = None
+) -> Chip:  # fmt: skip
+    """A token of the text, or a special one; a special token that was drawn at random has a number."""
+    row = read.vocabulary
+    if number is None and token in {row.first, row.last, row.pad} - {row.unk}:
+        return Chip(read.pieces[token], "special")
+    return Chip(read.pieces[token], kind, number, joined=read.goes_on(token, before))
+
+
+def _words(read: Reader, ids: list[int]) -> str:
+    """The words of a unit; a dot where a word is cut into tokens."""
+    cuts = ["", *("·" if read.goes_on(token) else " " for token in ids[1:])]
+    return "".join(cut + read.pieces[token] for cut, token in zip(cuts, ids, strict=True))
 
 
 def _named_units(read: Reader, ids: list[int]) -> list[tuple[int, int, str]]:
@@ -105,8 +118,7 @@ def _named_units(read: Reader, ids: list[int]) -> list[tuple[int, int, str]]:
 def _found(read: Reader, ids: list[int]) -> Passage:
     """What ERNIE takes for phrases and names in this text."""
     chips = dict.fromkeys(
-        Chip(" ".join(read.pieces[token] for token in ids[start:end]), "unit", remark=kind)
-        for start, end, kind in _named_units(read, ids)
+        Chip(_words(read, ids[start:end]), "unit", remark=kind) for start, end, kind in _named_units(read, ids)
     )
     return Passage("Hidden only as a whole", tuple(chips), "" if chips else "words; no phrase or name was found")
 
@@ -117,13 +129,14 @@ def _found(read: Reader, ids: list[int]) -> Passage:
 def _causal(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> Scene:
     ids = corrupted.rows[0].ids
     seen = Passage(f"{SEES}, from left to right", _texts(read, ids))
-    wanted = Passage(f"{SAYS}, each after those before it", _texts(read, ids[1:], "answer"))
+    wanted = Passage(f"{SAYS}, each after those before it", _texts(read, ids[1:], "answer", ids[0]))
     return Scene(key, read.title, (seen, wanted), corrupted.n_tokens, corrupted.n_signal)
 
 
-def _texts(read: Reader, ids: Sequence[int], kind: Kind = "text") -> tuple[Chip, ...]:
-    special = {read.vocabulary.first, read.vocabulary.last, read.vocabulary.pad} - {read.vocabulary.unk, None}
-    return tuple(Chip(read.pieces[token], "special" if token in special else kind) for token in ids)
+def _texts(read: Reader, ids: Sequence[int], kind: Kind = "text", before: int | None = None) -> tuple[Chip, ...]:
+    return tuple(
+        _chip(read, token, kind, before=last) for last, token in zip((before, *ids), ids, strict=False)
+    )  # fmt: skip
 
 
 def _spans(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> Scene:
@@ -131,7 +144,7 @@ def _spans(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> Sce
 
     def chips(ids: list[int], kind: Kind) -> tuple[Chip, ...]:
         return tuple(
-            Chip("", "sentinel", numbers[token]) if token in numbers else _texts(read, [token], kind)[0]
+            Chip("", "sentinel", numbers[token]) if token in numbers else _chip(read, token, kind)
             for token in ids if token != IGNORED
         )  # fmt: skip
 
@@ -145,8 +158,8 @@ def _permuted(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> 
     turns = {place: turn for turn, place in enumerate(mapping.argmax(-1).tolist(), start=1)}
     chips = list(_texts(read, corrupted.inputs["input_ids"][0].tolist()))
     for place, turn in turns.items():
-        chips[place] = Chip(chips[place].text, "hidden", turn)
-    answers = tuple(Chip(read.pieces[token], "answer", turn) for turn, token in enumerate(labels, start=1))
+        chips[place] = replace(chips[place], kind="hidden", number=turn)
+    answers = tuple(_chip(read, token, "answer", turn) for turn, token in enumerate(labels, start=1))
     seen = Passage(f"{SEES}, but a numbered token only after its turn", tuple(chips))
     wanted = Passage(f"{SAYS}, in this order", answers)
     return Scene(key, read.title, (seen, wanted), corrupted.n_tokens, corrupted.n_signal)
@@ -163,10 +176,10 @@ def _replaced(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> 
     masked, _ = _gaps(read, corrupted, 0)
     numbers = [chip.number for chip in masked]
     chips = tuple(
-        Chip(read.pieces[token], "replaced" if wrong else "same" if number else _texts(read, [token])[0].kind, number)
+        _chip(read, token, "replaced" if wrong else "same" if number else "text", number)
         for token, wrong, number in zip(judged[0].tolist(), replaced[0].tolist(), numbers, strict=True)
     )
-    wrong = tuple(Chip(chip.text, "replaced", chip.number) for chip in chips if chip.kind == "replaced")
+    wrong = tuple(chip for chip in chips if chip.kind == "replaced")
     said = Passage(f"{SAYS} “replaced” here", wrong) if wrong else Passage(f"{SAYS} “replaced”", sentence="nowhere")
     rest = Passage("and “original”", sentence=f"at the other {corrupted.n_tokens - len(wrong)} tokens")
     seen = (Passage("The generator sees", masked), Passage("The discriminator sees", chips))
@@ -179,7 +192,7 @@ def _replaced(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> 
 def _infilled(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> Scene:
     mask = read.vocabulary.mask
     ids = corrupted.inputs["input_ids"][0].tolist()
-    chips = tuple(Chip("", "masked") if token == mask else _texts(read, [token])[0] for token in ids)
+    chips = tuple(Chip("", "masked") if token == mask else _chip(read, token) for token in ids)
     wanted = Passage("The decoder must write", _texts(read, corrupted.targets["labels"][0].tolist(), "answer"))
     seen = Passage("The encoder sees", chips)
     note = "A gap may stand for many tokens, or for none."

@@ -40,12 +40,21 @@ _KINDS = {"wordpiece": "WordPiece", "bpe": "BPE", "byte-bpe": "byte-level BPE", 
 
 @dataclass(frozen=True)
 class Reader:
-    """A tokenizer for the page. `pieces` are the tokens by id, as they are to be shown."""
+    """A tokenizer for the page. `pieces` are the tokens by id, without the marks of words (##, Ġ, ▁, </w>)."""
 
     title: str
     vocabulary: Vocabulary
     encode: Callable[[str], list[int]]
     pieces: Sequence[str]
+
+    def goes_on(self, token: int, before: int | None = None) -> bool:
+        """Whether a token goes on with the word before it; in GPT's vocabulary the token before it tells."""
+        row = self.vocabulary
+        if token in (row.pad, row.unk, row.mask, row.first, row.last, *row.sentinels):
+            return False
+        if row.ends_word.any():
+            return before is not None and not row.ends_word[before]
+        return not row.starts_word[token]
 
     def sentences(self, text: str) -> list[list[int]]:
         """The text's sentences as token ids, MAX_TOKENS in all. A typed "[MASK]" is no special token of the text.
@@ -90,9 +99,8 @@ def _from_files(key: str, folder: Path, title: str) -> Reader:
     backend.no_padding()
     backend.no_truncation()
     family = families.get(key)
-    shown = _from_bytes if family.tokenizer_kind == "byte-bpe" else str
     by_id = {place: piece for piece, place in tokenizer.get_vocab().items()}
-    pieces = tuple(shown(by_id.get(place, "")) for place in range(max(by_id) + 1))
+    pieces = tuple(_shown(by_id.get(place, ""), family.tokenizer_kind) for place in range(max(by_id) + 1))
 
     def encode(text: str) -> list[int]:
         ids: list[int] = backend.encode(text, add_special_tokens=False).ids  # changes nothing: sessions share it
@@ -115,16 +123,23 @@ def _words(family: Family, text: str, title: str) -> Reader:
     return Reader(title, vocabulary, lambda part: [places.get(word, 1) for word in _WORD.findall(part)], pieces)
 
 
+def _shown(piece: str, kind: str) -> str:
+    """A piece without its mark; a space that is a token of its own as ␣."""
+    if kind == "byte-bpe":
+        piece = _from_bytes(piece)
+    bare = piece.removeprefix("##").removesuffix("</w>").replace("▁", " ").strip(" \n\t")
+    return bare or "␣"
+
+
 def _from_bytes(piece: str) -> str:
-    """A piece of a byte-level vocabulary as text, with Ġ for its space; bytes that are no whole character in hex."""
+    """A piece of a byte-level vocabulary as text; bytes that are no whole character in hex."""
     if any(char not in _BYTES for char in piece):
         return piece
     raw = bytes(_BYTES[char] for char in piece)
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError:
         return " ".join(f"{byte:02X}" for byte in raw)
-    return text.replace(" ", "Ġ").replace("\n", "Ċ")
 
 
 def _byte_alphabet() -> dict[str, int]:

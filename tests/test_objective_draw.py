@@ -105,17 +105,34 @@ def test_special_tokens_that_are_typed_are_no_special_tokens(tokenizers: str, ke
     assert objective_draw.scene(key, text, 1).n_tokens >= len(ids)
 
 
-def test_bytes_are_shown_as_characters() -> None:
-    assert objective_tokens._from_bytes("Ġfilm") == "Ġfilm"
-    assert objective_tokens._from_bytes("Ã©t") == "ét"
-    assert objective_tokens._from_bytes("ðŁĺ") == "F0 9F 98"
-    assert objective_tokens._from_bytes("<mask>") == "<mask>"
+@pytest.mark.parametrize(
+    ("piece", "kind", "expected"),
+    [("Ġfilm", "byte-bpe", "film"), ("Ã©t", "byte-bpe", "ét"), ("ðŁĺ", "byte-bpe", "F0 9F 98"),
+     ("<mask>", "byte-bpe", "<mask>"), ("Ġ", "byte-bpe", "␣"), ("##age", "wordpiece", "age"),
+     ("▁the", "unigram", "the"), ("▁", "unigram", "␣"), ("film</w>", "bpe", "film")],
+)  # fmt: skip
+def test_pieces_are_shown_as_characters(piece: str, kind: str, expected: str) -> None:
+    assert objective_tokens._shown(piece, kind) == expected
+
+
+@each
+def test_pieces_of_one_word_are_joined(tokenizers: str, key: str) -> None:
+    """As the tokenizer's own word numbers say. (The tiny byte-level one marks no space at the very beginning.)"""
+    text = "a funny film with heart"
+    joined = [chip.joined for chip in objective_draw._texts(read(key, text), read(key, text).encode(text))]
+    if tokenizers == "words":
+        assert joined == [False] * 5
+        return
+    numbers = sample.tokenizer(key)(text, add_special_tokens=False).word_ids()
+    expected = [place > 0 and number == numbers[place - 1] for place, number in enumerate(numbers)]
+    assert joined[1:] == expected[1:]
+    assert 1 < joined.count(False) < len(joined)
 
 
 def test_names_and_phrases_of_the_text_are_ernies_units(tokenizers: str) -> None:
     text = "The sea film is dull. The best sea film is too long. We met Ada Lovelace in London."
     scene = objective_draw.scene("ernie", text, 1)
-    found = [(chip.text.replace(" ##", ""), chip.remark) for one in scene.passages for chip in one.chips if chip.remark]
+    found = [(chip.text.replace("·", ""), chip.remark) for one in scene.passages for chip in one.chips if chip.remark]
     assert ("ada lovelace", "name") in [(name.lower(), kind) for name, kind in found]
     assert ("sea film", "phrase") in found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 import streamlit as st
@@ -11,7 +11,8 @@ from distill_core import families, objective_facts, units
 from distill_core.objective_chips import Chip, Passage, Scene
 from pages.parts import family_card, page
 
-LONGEST = 24  # characters of a token that are shown
+LONGEST = 40  # characters of a token that are shown
+PLAIN = ("text", "answer")  # kinds that stand in running text, unless they have a number
 COUNTED = ":gray-badge[exact] counted in this draw; special tokens are not counted"
 SEEN = (
     "A network that fills gaps learns from the gaps alone: about one token in seven. GPT, DistilBERT, ELECTRA and BART "
@@ -29,7 +30,8 @@ _LEGEND = (
 
 def legend() -> None:
     """What the marks mean."""
-    st.markdown("  \n".join(f"{_mark(chip)} {words}" for chip, words in _LEGEND))
+    lines = [*(f"{_mark(chip)} {words}" for chip, words in _LEGEND), "Love·lace: one word, cut into two tokens"]
+    st.markdown("  \n".join(lines))
 
 
 def show(scenes: Sequence[Scene]) -> None:
@@ -62,13 +64,24 @@ def _card(scene: Scene) -> None:
 
 
 def _passage(passage: Passage) -> None:
-    text = " ".join([*map(_mark, passage.chips), page.plain(passage.sentence)])
+    text = "".join(_running(passage.chips)) + page.plain(passage.sentence)
     st.markdown(f":gray[:small[{page.plain(passage.title)}]]  \n{text}")
 
 
+def _running(chips: Sequence[Chip]) -> Iterator[str]:
+    """The tokens as a line: those of one word side by side with a dot, others apart."""
+    before: Chip | None = None
+    for chip in chips:
+        plain = chip.kind in PLAIN and chip.number is None
+        if before is not None and not (plain and chip.joined and before.kind == chip.kind and before.number is None):
+            yield " "
+        yield _mark(chip)
+        before = chip
+
+
 def _mark(chip: Chip) -> str:
-    """A token as Markdown. A sign tells the kinds apart without their colors."""
-    text = page.plain(chip.text if len(chip.text) <= LONGEST else f"{chip.text[:LONGEST]}…")
+    """A token as Markdown. Signs tell the kinds apart without colors; a dot says that it goes on with a word."""
+    text = ("·" if chip.joined else "") + page.plain(chip.text[:LONGEST] + "…" * (len(chip.text) > LONGEST))
     number = "" if chip.number is None else f"{chip.number} "
     if chip.kind == "answer":
         return f":green-badge[{number}{text}]" if number else f":green[{text}]"
@@ -81,5 +94,5 @@ def _mark(chip: Chip) -> str:
         "replaced": f":red-badge[{number}⇄ {text}]",
         "same": f":blue-badge[{number}= {text}]",
         "hidden": f":blue-badge[{number}▸ {text}]",
-        "unit": f":gray-badge[{text} · {chip.remark}]",
+        "unit": f":gray-badge[{text}: {chip.remark}]",
     }[chip.kind]

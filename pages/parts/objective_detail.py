@@ -9,6 +9,10 @@ from distill_core.objective_facts import ObjectiveFacts
 from pages.parts import page
 
 KEY = "obj_family"
+SYMBOLS = (
+    "$x$ the text of $n$ tokens · $\\tilde{x}$ the text as the network sees it · $M$ the hidden places · "
+    "$p$ what the network says"
+)
 
 
 def show() -> None:
@@ -26,6 +30,7 @@ def show() -> None:
 
 def _depth(row: ObjectiveFacts) -> None:
     st.latex(row.equation)
+    st.caption(SYMBOLS)
     st.caption(page.plain(row.paper))
     with st.expander(f"The code: {row.code[1]}", icon=":material/code:"):
         st.code(row.source(), language="python")

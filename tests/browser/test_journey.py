@@ -53,8 +53,22 @@ def test_from_start_to_a_downloaded_comparison(page: Page, server: Server) -> No
     expect(page.locator(".js-plotly-plot").get_by_text("ALBERT", exact=True).first).to_be_visible()
 
 
+def test_a_new_draw_of_the_objectives_stands_in_the_address(page: Page, server: Server) -> None:
+    """A teacher sends the address: the class sees the same gaps."""
+    page.goto(f"{server.url}/objectives?obj_show=BERT")
+    seen = page.locator("p", has_text="The network sees").first
+    first = seen.inner_text()
+    page.get_by_role("button", name=re.compile("New draw")).click()
+    expect(page).to_have_url(re.compile("obj_draw=2"))
+    expect(seen).not_to_have_text(first, use_inner_text=True)
+    second = seen.inner_text()
+    page.goto(page.url)
+    expect(seen).to_have_text(second, use_inner_text=True)
+
+
 @pytest.mark.parametrize(
-    "path", ["", "model-zoo", "compare", "finetune", "transfer", "soft-labels", "distill", "take-apart", "runs"]
+    "path",
+    ["", "model-zoo", "objectives", "compare", "finetune", "transfer", "soft-labels", "distill", "take-apart", "runs"],
 )
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_page_opens_without_an_error(page: Page, server: Server, path: str, width: int) -> None:

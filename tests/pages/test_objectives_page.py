@@ -47,8 +47,8 @@ def test_ten_cards_and_their_figure() -> None:
     assert sorted(figure["data"][0]["y"]) == sorted(row.title for row in families.FAMILIES)
     assert "objectives ask about almost every token, the others about" in page
     assert "charles babbage" not in page
-    assert "Charles Babbage · name" in page
-    assert "computer program · phrase" in page
+    assert "Charles Babbage: name" in page
+    assert "computer program: phrase" in page
 
 
 def test_a_new_draw_changes_the_gaps_and_its_number_brings_them_back() -> None:
