@@ -53,7 +53,7 @@ else:
     lines.append("no times measured yet")
 provenance.caption(*lines)
 
-with st.grid(5, min_column_width=170, gap="small") as grid:
+with st.grid(5, min_column_width=150, gap="small") as grid:
     for file, name, sentence in ROOMS:
         if (Path(__file__).parent / f"{file}.py").exists():
             with grid.cell(), st.container(border=True, height="stretch", gap="xsmall"):

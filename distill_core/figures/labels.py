@@ -85,10 +85,12 @@ class Scale:
     log: bool = False
 
     @classmethod
-    def around(cls, values: list[float], pixels: float, *, may_be_log: bool = False, pad: float = 0.14) -> Scale:
-        """A scale with room at both ends; where it may, logarithmic if the values span more than a factor of ten."""
+    def around(
+        cls, values: list[float], pixels: float, *, may_be_log: bool = False, pad: float = 0.14, log_from: float = 10
+    ) -> Scale:
+        """A scale with room at both ends; where it may, logarithmic if the values span more than `log_from` times."""
         low, high = min(values), max(values)
-        log = may_be_log and low > 0 and high / low > 10
+        log = may_be_log and low > 0 and high / low > log_from
         if log:
             low, high = math.log10(low), math.log10(high)
         room = (high - low) * pad or max(abs(high) * pad, 0.1)

@@ -109,5 +109,5 @@ def _key(shown: list[str], dark: bool) -> str:
         f'<span style="color:{arm_style.color(arm, dark)}">{_SIGNS[SYMBOLS[arm]]} {arm_title(arm)}</span>'
         for arm in shown
     ]
-    lines = ["   ".join(words[start : start + 3]) for start in range(0, len(words), 3)]
+    lines = ["   ".join(words[start : start + 2]) for start in range(0, len(words), 2)]
     return "<br>".join([*lines, "accuracy (%), whiskers: 95 % interval"])

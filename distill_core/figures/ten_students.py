@@ -1,7 +1,7 @@
 """Ten families side by side in size, speed and accuracy: small students of one teacher, in one arm of the experiment.
 
-The area of a mark is the number of parameters, the dashed line is the teacher. The axes are the same for every arm, so
-that a change of arm moves the marks alone.
+The area of a mark is the number of parameters, the dashed line is the teacher. The axes are the same for all arms that
+begin pre-trained, so that a change of arm moves the marks alone; random weights lie far below and have their own.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from distill_core.figures.labels import Scale, name_points
 from distill_core.results import TeacherOfTen
 
 EMPTY = "No student is tested yet"
-HEIGHT = 430
-_PLOT_PX = (560.0, 340.0)  # the space between the axes on a laptop; labels are placed for it
+HEIGHT = 400
+LOG_FROM = 3  # most of the small networks are about equally fast: they would lie on one heap beside three slow ones
+MARK_PX = 24.0  # large marks would hide each other
+_PLOT_PX = (560.0, 310.0)  # the space between the axes on a laptop; labels are placed for it
 
 
 def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, arm: str, *, dark: bool = False) -> go.Figure:
@@ -27,10 +29,10 @@ def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, arm: str, *, dark: b
     models = timed[timed["arm"] == arm].reset_index(drop=True)
     if models.empty or teacher is None:
         return theme.empty(EMPTY, "A mark appears when a student is trained and tested.")
-    scales = _scales(timed, teacher)
+    scales = _scales(timed[~timed["arm"].str.startswith("random") | (timed["arm"] == arm)], teacher)
     xs, ys = [float(x) for x in models["latency_ms_p50"]], [100 * float(y) for y in models["accuracy"]]
     low, high = ([100 * float(end) for end in models[name]] for name in ("ci_low", "ci_high"))
-    sizes = tradeoff.diameters(models)
+    sizes = tradeoff.diameters(models, MARK_PX)
     on = tables.pareto(models, lower="latency_ms_p50", other="accuracy", other_is_better_when="higher")
     steps = tradeoff.corners(xs, ys, on, scales, True)
     line = _teacher_line(teacher, scales[0], dark)
@@ -76,9 +78,11 @@ def hovers(models: pd.DataFrame) -> list[str]:
 
 
 def _scales(timed: pd.DataFrame, teacher: TeacherOfTen) -> tuple[Scale, Scale]:
-    """Both axes, from all arms and the teacher's accuracy."""
+    """Both axes, from these rows and the teacher's accuracy."""
     ends = [100 * float(end) for name in ("ci_low", "ci_high") for end in timed[name].dropna()]
-    x = Scale.around([float(value) for value in timed["latency_ms_p50"]], _PLOT_PX[0], may_be_log=True)
+    x = Scale.around(
+        [float(value) for value in timed["latency_ms_p50"]], _PLOT_PX[0], may_be_log=True, log_from=LOG_FROM
+    )
     return x, Scale.around([*ends, 100 * teacher.accuracy], _PLOT_PX[1], pad=0.08)
 
 
@@ -88,10 +92,15 @@ def _x_title(models: pd.DataFrame) -> str:
 
 def _marks(models: pd.DataFrame, xs: list[float], ys: list[float], sizes: list[float], dark: bool) -> dict[str, Any]:
     colors = theme.colors(models, dark)
+    symbols = [theme.symbol(str(family)) for family in models["family"]]
+    # what lies below shows through; the color of a hollow mark is that of its outline
+    fill = [
+        one if symbol.endswith("-open") else bars.rgba(f"{one}B8") for one, symbol in zip(colors, symbols, strict=True)
+    ]
     return {
         "type": "scatter", "mode": "markers", "x": xs, "y": ys, "hoverinfo": "text", "hovertext": hovers(models),
-        "marker": {"size": sizes, "color": colors, "opacity": 1, "line": {"width": 2.0, "color": colors},
-                   "symbol": [theme.symbol(str(family)) for family in models["family"]]},
+        "marker": {"size": sizes, "color": fill, "opacity": 1, "line": {"width": 2.0, "color": colors},
+                   "symbol": symbols},
     }  # fmt: skip
 
 

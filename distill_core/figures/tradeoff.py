@@ -61,11 +61,11 @@ def _axes(models: pd.DataFrame, with_accuracy: bool, relative: bool) -> tuple[li
     return [float(v) for v in models[x]], [float(v) * factor for v in models[y]], [x_title, y_title]
 
 
-def diameters(models: pd.DataFrame) -> list[float]:
+def diameters(models: pd.DataFrame, largest_px: float = 40) -> list[float]:
     """Marks whose area is in proportion to the number of parameters."""
     sizes = models["params"].astype("Float64").fillna(0).astype(float)
     largest = float(sizes.max()) or 1.0
-    return [max(9.0, 40 * (size / largest) ** 0.5) for size in sizes]
+    return [max(9.0, largest_px * (size / largest) ** 0.5) for size in sizes]
 
 
 def corners(

@@ -50,8 +50,8 @@ def test_ten_families_stand_in_size_time_and_accuracy(run: Run) -> None:
     whiskers, frontier, marks = figure.data
     assert list(marks.x) == pytest.approx([2.0 + 0.2 * place for place in range(10)])
     assert list(marks.y) == pytest.approx([100 * (148 + place) / 200 for place in range(10)])
-    assert list(marks.marker.size) == [40.0] * 10  # all of one size here
-    assert list(marks.marker.color) == [theme.color(key, False) for key in tables_order()]
+    assert list(marks.marker.size) == [24.0] * 10  # all of one size here
+    assert list(marks.marker.line.color) == [theme.color(key, False) for key in tables_order()]
     assert marks.marker.symbol[1] == "triangle-up"
     assert marks.marker.symbol[6] == "circle-open"
     assert list(whiskers.y[:2]) == pytest.approx([100 * wilson(148, 200).ci_low, 100 * wilson(148, 200).ci_high])
@@ -61,6 +61,12 @@ def test_ten_families_stand_in_size_time_and_accuracy(run: Run) -> None:
     assert figure.layout.yaxis.title.text == "accuracy (%), whiskers: 95 % interval"
     names = [note.text for note in figure.layout.annotations]
     assert names[:3] == ["BERT", "GPT", "RoBERTa"]
+
+
+def test_the_area_of_a_mark_is_its_number_of_parameters(store: RunStore) -> None:
+    rows = (sample.row("bert@mini", "taught", params=1_000_000), sample.row("bart@mini", "taught", 1, params=2_000_000))
+    small, large = picture(sample.students_run(store, rows)).data[2].marker.size
+    assert (small / large) ** 2 == pytest.approx(0.5)
 
 
 def tables_order() -> list[str]:
@@ -85,11 +91,19 @@ def test_the_title_names_the_fastest_whose_interval_reaches_the_best(run: Run) -
 
 
 def test_the_axes_stand_still_when_the_arm_changes(run: Run) -> None:
-    first, second = picture(run, "taught"), picture(run, "random")
+    first, second, random = (picture(run, arm) for arm in ("taught", "labels", "random"))
     assert first.layout.xaxis.range == second.layout.xaxis.range
     assert first.layout.yaxis.range == second.layout.yaxis.range
     assert list(first.data[2].y) != list(second.data[2].y)
-    assert second.layout.yaxis.range[0] <= 100 * wilson(120, 200).ci_low
+    assert second.layout.yaxis.range[0] <= 100 * wilson(136, 200).ci_low
+    assert random.layout.yaxis.range[0] <= 100 * wilson(120, 200).ci_low < first.layout.yaxis.range[0]
+
+
+def test_the_time_axis_is_logarithmic_where_a_few_are_much_slower(store: RunStore) -> None:
+    rows = (sample.row("bert@mini", "taught"), sample.row("t5@mini", "taught", 1, latency_ms_p50=6.5))
+    assert picture(sample.students_run(store, rows)).layout.xaxis.type == "log"
+    rows = (sample.row("bert@mini", "taught"), sample.row("t5@mini", "taught", 1, latency_ms_p50=5.5))
+    assert picture(sample.students_run(store, rows)).layout.xaxis.type == "linear"
 
 
 def test_the_hover_is_a_full_sentence_with_its_source(run: Run) -> None:
@@ -177,6 +191,7 @@ def test_names_from_outside_are_text(store: RunStore) -> None:
 
 
 def test_the_dark_theme_has_colors_of_its_own(run: Run) -> None:
-    assert picture(run).data[2].marker.color[2] != picture(run, dark=True).data[2].marker.color[2]  # RoBERTa
+    light, dark = (picture(run, dark=dark).data[2].marker for dark in (False, True))
+    assert light.line.color[2] != dark.line.color[2]  # RoBERTa
     assert gaps(run).data[1].marker.color != gaps(run, dark=True).data[1].marker.color
     assert picture(run, dark=True).layout.shapes[0].line.color == theme.INK_DARK
