@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import tiny
 import torch
+from torch import nn
 
 from distill_core import datasets, device, distillation, evaluate, families, models, parameters, students
 from distill_core.errors import DistillError, SpecError
@@ -135,15 +136,7 @@ INNER = [
 @pytest.mark.parametrize(("key", "loss"), INNER)
 def test_every_inner_loss_teaches(do, make_model, dataset, key, loss):
     values = {**FAST, "student_layers": 2, "epochs": 30, "batch_size": 80, "learning_rate": 5e-3, "soft": 0, "hard": 0}
-    # dropout on attention is part of what the model gives as its attention: without it the curve is a clear one
-    clear = {
-        "gpt": {"attn_pdrop": 0.0},
-        "t5": {"dropout_rate": 0.0},
-        "distilbert": {"attention_dropout": 0.0},
-        "bart": {},
-    }
-    clear = clear.get(key, {"attention_probs_dropout_prob": 0.0})
-    run = do(**{**values, loss: 1}, teacher=make_model(key, **clear), dataset=dataset, init="random", eval_examples=4)
+    run = do(**{**values, loss: 1}, teacher=make_model(key), dataset=dataset, init="random", eval_examples=4)
     assert run.state().state == "done", run.state()
     curve = [m.value for m in run.read_metrics()[0] if m.name == loss]
     assert 0 < curve[-1] < 0.9 * curve[0]
@@ -320,6 +313,36 @@ def test_the_total_is_the_weighted_sum_of_the_parts():
     expected = sum(weights[name] * value.item() for name, value in loss.parts.items())
     assert loss.total.item() == pytest.approx(expected, rel=1e-5)
     step.close(student.model)
+
+
+_DROPOUT = {
+    "gpt": {"attn_pdrop": 0.5, "resid_pdrop": 0.0, "embd_pdrop": 0.0}, "t5": {"dropout_rate": 0.5},
+    "xlnet": {"dropout": 0.5}, "distilbert": {"attention_dropout": 0.5, "dropout": 0.0},
+    "bart": {"attention_dropout": 0.5, "dropout": 0.0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
+def test_dropped_attention_is_not_compared(family):
+    """A copy of the teacher attends as the teacher does while it trains: dropout would pull it to flat attention."""
+    fields = _DROPOUT.get(family.key, {"attention_probs_dropout_prob": 0.5, "hidden_dropout_prob": 0.0})
+    teacher, student = (tiny.classifier(family, layers=2, **fields) for _ in range(2))
+    for name, module in student.model.named_modules():  # T5 and XLNet have one rate for everything
+        if isinstance(module, nn.Dropout) and family.key in ("t5", "xlnet") and "rel_attn" not in name:
+            module.p = 0.0
+    encoded = teacher.encode(list(tiny.SENTENCES), 24)
+    lesson = distillation.Lesson(encoded, torch.arange(8) % 2, torch.arange(8) < 8, TeacherOutputs(None, None, (), 0.0))
+    spec = DistillSpec(teacher="run:000001-abcdef", student_layers=2, soft=0, hard=0, attention=1)
+    step = distillation.DistillStep(spec, lesson, student, teacher, (0, 1), CPU)
+    student.model.train()
+    assert step(student.model, range(8)).total.item() == pytest.approx(0, abs=1e-9)
+    step.close(student.model)
+    for loaded in (student, teacher):
+        loaded.model.set_attn_implementation("eager")
+    dropped = student.model(**encoded.batch(range(8)), output_attentions=True)
+    clear = teacher.model(**encoded.batch(range(8)), output_attentions=True)
+    pairs = zip(distillation.all_attentions(dropped), distillation.all_attentions(clear), strict=True)
+    assert any((one - other).abs().max() > 0.05 for one, other in pairs)  # it was there, and is back
 
 
 def test_each_text_meets_its_own_teacher_logits():
