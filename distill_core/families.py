@@ -66,6 +66,11 @@ class Family:
         return int(self.facts["year"].strip("\"'")[:4])
 
     @property
+    def fills_gaps(self) -> bool:
+        """Whether it learns from masked words alone: the encoders, but XLNet, which predicts in shuffled order."""
+        return self.architecture == "encoder" and self.key != "xlnet"
+
+    @property
     def symbol(self) -> str:
         """The plotly marker that tells architectures apart without color; distilled families are hollow."""
         shape = {"encoder": "circle", "decoder": "triangle-up", "encoder-decoder": "square"}[self.architecture]

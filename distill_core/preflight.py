@@ -80,6 +80,21 @@ def _check_finetune(spec: FinetuneSpec, store: RunStore) -> None:
         raise SpecError(f"{spec.model} was not trained to compare sentences.", "zero-shot works with minilm alone.")
     if spec.arms != ("bow",):
         _check_trainable(spec.model, spec.max_length, store)
+        _check_arms(spec, store)
+
+
+def _check_arms(spec: FinetuneSpec, store: RunStore) -> None:
+    """Arms that this model cannot take: said before the other arms have cost their time."""
+    family, shape = _family(spec.model, store), shapes.shape_of(spec.model, store)
+    if "adapted" in spec.arms and family is not None and not family.fills_gaps:
+        raise ModelError(f"{family.title} does not learn from masked words.", "Leave out the adapted arm.")
+    for arm in spec.arms:
+        if not arm.startswith("top"):
+            continue
+        top = int(arm.removeprefix("top"))
+        if (shape is not None and top > shape.layers) or (family is not None and family.shared_layers):
+            there = shape.layers if shape is not None else "one shared layer"
+            raise SpecError(f"{arm} needs {top} layers of their own; this model has {there}.", "Choose head or all.")
 
 
 def _check_distill(spec: DistillSpec, store: RunStore) -> None:

@@ -6,6 +6,7 @@ import csv
 import re
 
 import pytest
+import transformers
 
 from distill_core import families
 from distill_core.errors import SpecError
@@ -84,3 +85,10 @@ def test_model_types_of_transformers_find_their_family():
     for family in families.FAMILIES:
         if family.key != "gpt":
             assert families.by_model_type(family.key) is family
+
+
+def test_families_that_fill_gaps_have_a_head_for_it():
+    filling = {row.key for row in families.FAMILIES if row.fills_gaps}
+    assert filling == {"bert", "roberta", "albert", "distilbert", "ernie", "electra"}
+    configs = [getattr(transformers, families.get(key).config_class) for key in filling]
+    assert all(config in transformers.MODEL_FOR_MASKED_LM_MAPPING for config in configs)

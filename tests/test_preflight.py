@@ -137,6 +137,17 @@ def test_a_comparison_is_refused_only_when_no_model_reads_the_shortest_length(ch
     assert "at most 1,024" in caught.value.hint
 
 
+def test_arms_that_a_model_cannot_take_are_refused_before_the_others_run(check, make_folder, own):
+    check(kind="finetune", dataset=own, model="bert@hub", arms="pretrained,adapted,top12")
+    for ref in ("gpt@hub", "t5@sst2", "xlnet@hub", make_folder("bart")):
+        with pytest.raises(ModelError, match="does not learn from masked words"):
+            check(kind="finetune", dataset=own, model=ref, arms="pretrained,adapted")
+    for ref, arm, words in (("minilm", "top7", "this model has 6"), ("albert@hub", "top1", "layers of their own"),
+                            (make_folder(), "top4", "this model has 3")):  # fmt: skip
+        with pytest.raises(SpecError, match=words):
+            check(kind="finetune", dataset=own, model=ref, arms=f"pretrained,{arm}")
+
+
 def test_layers_are_checked_against_the_teachers_config(check, make_folder, own):
     teacher = make_folder()
     for values, words in (

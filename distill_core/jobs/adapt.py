@@ -17,7 +17,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM
-from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED_LM
 
 from distill_core import device, losses, objectives
 from distill_core.control import JobContext
@@ -71,8 +70,7 @@ def adapt(
 
     Raises ModelError for a family that does not learn from masked words.
     """
-    learns_so = loaded.family.architecture == "encoder" and loaded.model.config.model_type in MASKED_LM
-    if loaded.tokenizer.mask_token_id is None or not learns_so:
+    if loaded.tokenizer.mask_token_id is None or not loaded.family.fills_gaps:
         raise ModelError(f"{loaded.family.title} does not learn from masked words.", "Leave out the adapted arm.")
     model = AutoModelForMaskedLM.from_config(loaded.model.config)
     model.base_model.load_state_dict(loaded.model.base_model.state_dict(), strict=False)
