@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from distill_core import parameters
+from distill_core.allocator import kept_memory
 from distill_core.device import Device
 from distill_core.models import LoadedModel
 from distill_core.tokens import sorted_batches
@@ -45,7 +46,7 @@ class FrozenFeatures:
         if not texts:
             return
         encoded = self._loaded.encode(texts, self._max_length)
-        with torch.inference_mode():
+        with torch.inference_mode(), kept_memory():
             for indices in sorted_batches(encoded.lengths, BATCH):
                 self._check()
                 batch = encoded.batch(indices, self._here.torch_device)

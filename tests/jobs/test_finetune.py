@@ -18,6 +18,7 @@ from distill_core import datasets, evaluate, families, models, parameters, repre
 from distill_core.control import Stopped
 from distill_core.errors import ModelError
 from distill_core.jobs import adapt as adapt_module
+from distill_core.jobs.features import FrozenFeatures
 from distill_core.model_ref import parse
 
 FAST = {"kind": "finetune", "epochs": 1, "batch_size": 8, "max_length": 24, "threads": 1, "learning_rate": 1e-3,
@@ -139,6 +140,18 @@ def test_arms_start_and_learn_where_they_say(do, make_model, dataset, store):
     for name, tensor in before.items():
         torch.testing.assert_close(saved[f"bert.{name}"], tensor, rtol=0, atol=1e-6)
     assert not torch.allclose(predicted(run, "pretrained"), predicted(run, "scratch"), atol=1e-3)
+
+
+def test_frozen_features_are_computed_once_a_text_whatever_the_size_the_seed_and_the_domain(
+    do, model, make_csv, monkeypatch
+):
+    computed = []
+    compute = FrozenFeatures._compute
+    monkeypatch.setattr(FrozenFeatures, "_compute", lambda self, texts: (computed.extend(texts), compute(self, texts)))
+    first, second = make_csv(60, name="first.csv"), make_csv(90, name="second.csv")
+    do(**{**FAST, "train_examples": "8,24"}, model=model, dataset=first, domains=f"{first},{second}", arms="frozen",
+       seeds=3)  # fmt: skip
+    assert len(computed) == len(set(computed)) > 60
 
 
 def test_few_texts_are_read_again_until_there_are_steps_enough(do, model, dataset):
