@@ -12,8 +12,8 @@ from distill_core import families, objectives, typed_text
 from distill_core.objective_chips import Chip, Kind, Passage, Scene
 from distill_core.objective_tokens import OTHERS, Reader, reader
 from distill_core.objectives import IGNORED, Corrupted
+from distill_core.objectives import replaced as replaced_tokens
 from distill_core.objectives.knowledge import units
-from distill_core.objectives.replaced import ReplacedTokens
 
 LENGTH = 160  # more than a text that is cut to MAX_TOKENS can need
 SEES, SAYS = "The network sees", "It must say"
@@ -172,7 +172,7 @@ def _replaced(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> 
         counts[token] += 1
     labels = corrupted.targets["labels"]
     logits = counts.log().expand(*labels.shape, -1)
-    judged, replaced = ReplacedTokens("electra", "").replace(corrupted, logits)
+    judged, replaced = replaced_tokens.replace(corrupted, logits)
     masked, _ = _gaps(read, corrupted, 0)
     numbers = [chip.number for chip in masked]
     chips = tuple(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +35,21 @@ class Electra(nn.Module):
             setattr(other, name, getattr(own, name))
         self.generator.generator_lm_head.weight = own.word_embeddings.weight  # tied, as in every masked model
 
+    def forward(self, corrupted: Corrupted) -> Judged:
+        """Both networks in one pass, so that training on several devices sees one module."""
+        mask = corrupted.inputs["attention_mask"]
+        generated = self.generator(**corrupted.inputs).logits
+        seen, replaced = replace(corrupted, generated)
+        return Judged(generated, self.discriminator(input_ids=seen, attention_mask=mask).logits, replaced)
+
+
+class Judged(NamedTuple):
+    """The generator's logits (batch, seq, vocab), the discriminator's (batch, seq), and where a token was replaced."""
+
+    generated: Tensor
+    judged: Tensor
+    replaced: Tensor
+
 
 def generator_config(config: Any) -> Any:
     """The generator's config: a third of the heads of the discriminator's size, at least one.
@@ -58,6 +73,18 @@ def sample(logits: Tensor, noise: Tensor) -> Tensor:
     cumulative = logits.float().softmax(-1).cumsum(-1)
     place = (noise.to(cumulative) * cumulative[:, -1]).unsqueeze(-1)
     return torch.searchsorted(cumulative, place, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
+
+
+def replace(corrupted: Corrupted, generated: Tensor) -> tuple[Tensor, Tensor]:
+    """What the discriminator sees, and True where a token is not the original.
+
+    Shapes: generated (batch, seq, vocab) → (batch, seq) each.
+    """
+    labels, masked = corrupted.targets["labels"], corrupted.inputs["input_ids"]
+    gaps = labels != IGNORED
+    seen = masked.clone()
+    seen[gaps] = sample(generated[gaps].detach(), corrupted.noise[gaps])
+    return seen, gaps & (seen != labels)
 
 
 @dataclass(frozen=True)
@@ -95,28 +122,14 @@ class ReplacedTokens(Objective):
         kept: nn.Module = electra.discriminator.electra
         return kept
 
-    def replace(self, corrupted: Corrupted, generated: Tensor) -> tuple[Tensor, Tensor]:
-        """What the discriminator sees, and 1 where a token is not the original.
-
-        Shapes: generated (batch, seq, vocab) → (batch, seq) each.
-        """
-        labels, masked = corrupted.targets["labels"], corrupted.inputs["input_ids"]
-        gaps = labels != IGNORED
-        seen = masked.clone()
-        seen[gaps] = sample(generated[gaps].detach(), corrupted.noise[gaps])
-        return seen, gaps & (seen != labels)
-
     def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
         """The generator's cross-entropy and 50 times the discriminator's binary one. Nats."""
-        electra: Any = module
-        mask = corrupted.inputs["attention_mask"]
-        generated = electra.generator(**corrupted.inputs).logits
-        seen, replaced = self.replace(corrupted, generated)
-        judged = electra.discriminator(input_ids=seen, attention_mask=mask).logits
-        real = mask.bool()
+        found: Judged = module(corrupted)
+        real = corrupted.inputs["attention_mask"].bool()
+        judged, replaced = found.judged[real], found.replaced[real].to(found.judged.dtype)
         parts = {
-            "generator": gap_loss(generated, corrupted.targets["labels"]),
-            "detection": F.binary_cross_entropy_with_logits(judged[real], replaced[real].to(judged.dtype)),
+            "generator": gap_loss(found.generated, corrupted.targets["labels"]),
+            "detection": F.binary_cross_entropy_with_logits(judged, replaced),
         }
         return Loss(parts["generator"] + WEIGHT * parts["detection"], parts)
 

@@ -17,6 +17,7 @@ from distill_core.objectives.knowledge import units, whole_units
 from distill_core.objectives.lexicon import Lexicon
 from distill_core.objectives.masking import ngrams, segment_words
 from distill_core.objectives.permutation import draw_targets
+from distill_core.objectives.replaced import replace as replace_tokens
 from distill_core.objectives.spans import draw_spans as t5_spans
 
 LENGTH = 128
@@ -201,7 +202,7 @@ def test_electra_replaces_what_its_generator_gets_wrong():
     right, wrong = torch.tensor([0.4, 0.6]).log().tolist()
     logits = torch.full((*labels.shape, VOCABULARY.size), -1e9).scatter_(-1, original.unsqueeze(-1), right)
     logits[..., -1] = wrong
-    seen, replaced = objectives.get("electra").replace(found, logits)
+    seen, replaced = replace_tokens(found, logits)
     asked = (labels != IGNORED) & (labels != 4999)
     assert replaced[asked].double().mean() == pytest.approx(0.6, abs=0.03)
     assert torch.equal(seen[replaced], torch.full_like(seen[replaced], 4999))
