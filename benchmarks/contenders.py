@@ -45,7 +45,7 @@ def ours(material: Material) -> None:
         teacher.ref, teacher.family, material.student, teacher.tokenizer, "pretrained", teacher.label_names
     )
     step = DistillStep(spec, lesson, student, teacher, (), here)
-    training.fit(material.student, encoded.lengths, step, recipe.train_settings(), here, training.Hooks())
+    training.fit(material.student, encoded.lengths, step, recipe.train_settings(encoded), here, training.Hooks())
     step.close(material.student)
 
 
@@ -80,7 +80,7 @@ def uncached(material: Material) -> None:
         hard = losses.hard_label_loss(logits, material.labels[list(indices)])
         return Loss(recipe.soft * soft + recipe.hard * hard, {"soft": soft, "hard": hard})
 
-    training.fit(material.student, encoded.lengths, step, recipe.train_settings(), here, training.Hooks())
+    training.fit(material.student, encoded.lengths, step, recipe.train_settings(encoded), here, training.Hooks())
 
 
 def no_teacher(material: Material) -> None:
@@ -89,7 +89,9 @@ def no_teacher(material: Material) -> None:
     encoded = material.encode()
     step = supervised_step(encoded, material.labels, here)
     with first_token_only(material.student):  # as in `ours`
-        training.fit(material.student, encoded.lengths, step, material.recipe.train_settings(), here, training.Hooks())
+        training.fit(
+            material.student, encoded.lengths, step, material.recipe.train_settings(encoded), here, training.Hooks()
+        )
 
 
 CONTENDERS: dict[str, Callable[[Material], None]] = {

@@ -54,12 +54,12 @@ class Recipe:
             return (step + 1) / warmup
         return max(0, self.total_steps - step) / max(1, self.total_steps - warmup)
 
-    def train_settings(self) -> training.TrainSettings:
+    def train_settings(self, encoded: Encoded) -> training.TrainSettings:
         """The same for `training.fit`; nothing is evaluated or saved on the way, as with the other contenders."""
         return training.TrainSettings(
             epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,
             warmup_fraction=self.warmup_fraction, weight_decay=self.weight_decay, max_grad_norm=self.max_grad_norm,
-            seed=self.seed, checkpoint_every_s=1e9, evals_per_epoch=0,
+            seed=self.seed, checkpoint_every_s=1e9, evals_per_epoch=0, token_ids=encoded.token_ids,
         )  # fmt: skip
 
 

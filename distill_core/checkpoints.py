@@ -55,10 +55,11 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, total
         if position is None:
             _log.warning("The checkpoint %s is damaged; going back to the one before.", path.name)
             continue
-        if position["total_steps"] != total_steps:
+        state = load_file(path / "optimizer.safetensors")
+        if position["total_steps"] != total_steps or not _fits(optimizer, state):
             continue
         model.load_state_dict(load_file(path / "model.safetensors"), strict=False)
-        _restore_optimizer(optimizer, load_file(path / "optimizer.safetensors"))
+        _restore_optimizer(optimizer, state)
         _restore_rng(load_file(path / "rng.safetensors"))
         return position
     return None
@@ -101,6 +102,16 @@ def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
         for name, value in state.items():
             tensors[f"{index}.{name}"] = torch.as_tensor(value).contiguous()
     return tensors
+
+
+def _fits(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> bool:
+    """Whether a state is one of these parameters: of other texts, other rows of the embedding table learn."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    places = {key: int(key.partition(".")[0]) for key in tensors}
+    return all(
+        places[key] < len(parameters) and tensor.shape in (parameters[places[key]].shape, torch.Size())
+        for key, tensor in tensors.items()
+    )
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

@@ -20,6 +20,7 @@ from distill_core.device import Device
 from distill_core.errors import SpecError
 from distill_core.first_token import first_token_only
 from distill_core.models import LoadedModel
+from distill_core.onednn import onednn_products
 from distill_core.specs import DistillSpec
 from distill_core.teacher_cache import TeacherOutputs
 from distill_core.tokens import Encoded
@@ -68,6 +69,8 @@ class DistillStep:
             self.vectors = (LastVectors(student.model), LastVectors(teacher.model))
             self.relation_heads = students.n_heads(student.model.config)
         self.projection = _projection(spec, student.model, teacher.model)
+        if self.teacher is not None:
+            self._undo.enter_context(onednn_products(self.teacher))
         if not (spec.cosine or needs_live_teacher(spec)):
             self._undo.enter_context(first_token_only(student.model))
 
@@ -133,7 +136,7 @@ class DistillStep:
         for hooks in self.vectors or ():
             hooks.close()
         if hasattr(student, "distill_projection"):
-            del student.distill_projection
+            del student.distill_projection, student._ddp_params_and_buffers_to_ignore
 
 
 def _projection(spec: DistillSpec, student: Any, teacher: Any) -> nn.Linear | None:
@@ -142,6 +145,8 @@ def _projection(spec: DistillSpec, student: Any, teacher: Any) -> nn.Linear | No
     if not spec.hidden or narrow == wide:
         return None
     student.distill_projection = nn.Linear(narrow, wide, bias=False)
+    # the step calls it, not the student: DistributedDataParallel would take it for unused, then meet its gradient
+    student._ddp_params_and_buffers_to_ignore = ["distill_projection.weight"]
     projection: nn.Linear = student.distill_projection
     return projection
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill_core.device import Device
+from distill_core.onednn import onednn_products
 from distill_core.results import Accuracy
 from distill_core.tokens import Encoded, sorted_batches
 
@@ -40,7 +41,7 @@ def predict(
     was_training = model.training
     model.eval()
     logits: Tensor | None = None
-    with torch.inference_mode():
+    with torch.inference_mode(), onednn_products(model):
         for indices in sorted_batches(encoded.lengths, batch_size):
             check()
             out = model(**encoded.batch(indices, device.torch_device)).logits.float().cpu()

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from distill_core.device import Device
 from distill_core.first_token import first_token_only
+from distill_core.onednn import onednn_products
 from distill_core.settings import settings
 from distill_core.tokens import Encoded, sorted_batches
 
@@ -143,7 +144,7 @@ def _compute(
     rows: list[Tensor | None] = [None] * len(encoded)
     states: list[Tensor | None] = [None] * len(encoded)
     shortened = contextlib.nullcontext() if keep_hidden else first_token_only(teacher)
-    with torch.inference_mode(), shortened:
+    with torch.inference_mode(), shortened, onednn_products(teacher):
         for indices in sorted_batches(encoded.lengths, BATCH):
             check()
             batch = encoded.batch(indices, device.torch_device)

@@ -29,6 +29,11 @@ class Encoded:
     def lengths(self) -> list[int]:
         return [len(ids) for ids in self.ids]
 
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """Every token id that a batch may hold, ascending."""
+        return tuple(torch.unique(torch.cat([*self.ids, torch.tensor([self.pad_id])])).tolist())
+
     def batch(self, indices: Sequence[int], device: torch.device | str = "cpu") -> dict[str, Tensor]:
         """The texts at these indices, padded. Shapes: input_ids and attention_mask (batch, longest)."""
         rows = [self.ids[index] for index in indices]

@@ -1,9 +1,8 @@
 """The only training loop. What differs between jobs is one function: `step(model, indices) → Loss`.
 
 AdamW, linear warm-up and decay, clipping, batches bucketed by length, every random choice from the seed. Device,
-precision and several processes go through accelerate: started by `accelerate launch` or torchrun, each process takes
-its share of every batch. A checkpoint holds all that the next step depends on, so that a resumed run ends with the same
-weights as an undisturbed one (bitwise on a CPU).
+precision and several processes go through accelerate (`sharing.py`). A checkpoint holds all that the next step depends
+on, so that a resumed run ends with the same weights as an undisturbed one (bitwise on a CPU).
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
-from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
-from distill_core import checkpoints
+from distill_core import checkpoints, sharing
 from distill_core.allocator import kept_memory
 from distill_core.device import Device
 from distill_core.errors import RunError
 from distill_core.losses import Loss as Loss  # the jobs' step functions give it to `fit`
+from distill_core.onednn import onednn_products
 from distill_core.tokens import bucketed_batches
+from distill_core.used_rows import UsedRows
 
 MOST_EVALS = 10  # in about one training: many short epochs shall not cost more to follow than to learn
 FLUSH_EVERY_S = 0.5  # seconds between two points of the loss curve: reading a loss waits for the device
@@ -34,7 +33,8 @@ FLUSH_EVERY_S = 0.5  # seconds between two points of the loss curve: reading a l
 @dataclass(frozen=True)
 class TrainSettings:
     """How to train. `evals_per_epoch` is how often `evaluate` is asked; 0 means never. `lr_scale` gives a parameter, by
-    its name, a share of the learning rate."""
+    its name, a share of the learning rate. `token_ids` are all that the texts hold: other rows of the input embedding
+    then cost nothing (`used_rows.py`). None where other tokens may come."""
 
     epochs: int
     batch_size: int
@@ -46,6 +46,7 @@ class TrainSettings:
     checkpoint_every_s: float = 30.0
     evals_per_epoch: int = 4
     lr_scale: Callable[[str], float] | None = None
+    token_ids: tuple[int, ...] | None = None
 
 
 @dataclass
@@ -94,9 +95,12 @@ def fit(
         Stopped: the user stopped the run; a checkpoint was written first.
     """
     trainer = _Trainer(model, lengths, settings, device, hooks)
-    trainer.resume()
-    with kept_memory():
-        return trainer.run(step)
+    try:
+        trainer.resume()
+        with kept_memory(), onednn_products(model):
+            return trainer.run(step)
+    finally:
+        trainer.rows.close()
 
 
 class _Trainer:
@@ -106,8 +110,9 @@ class _Trainer:
         self, model: nn.Module, lengths: Sequence[int], settings: TrainSettings, device: Device, hooks: Hooks
     ) -> None:
         self.settings, self.hooks, self.lengths = settings, hooks, lengths
-        self.accelerator = _accelerator(device)
-        self.bare = model.to(device.torch_device)
+        self.accelerator = sharing.accelerator_for(device)
+        model.to(device.torch_device)
+        self.rows = UsedRows(model, settings.token_ids)
         optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate, fused=True)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.steps_per_epoch = -(-len(lengths) // settings.batch_size)
@@ -134,37 +139,30 @@ class _Trainer:
 
     def _check(self) -> None:
         """Let the user pause or stop; a stop costs no step, since a checkpoint is written on the way out."""
-        try:
-            self.hooks.check()
-        except BaseException:
+        stop = sharing.stop_asked(self.accelerator, self.hooks.check)
+        if stop is not None:
             self.save()
-            raise
+            raise stop
 
     def _one_step(self, step: Step, indices: Sequence[int]) -> None:
         start = time.perf_counter()
         self._set_learning_rate()
-        share, weight = self._own_share(indices)
+        share, weight = sharing.own_share(self.accelerator, indices)
         with self.accelerator.autocast():
             loss = step(self.model, share)
         self.accelerator.backward(loss.total if weight == 1 else loss.total * weight)
+        sharing.average_outside(self.accelerator, self.model)
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         norm = self.accelerator.clip_grad_norm_(trained, self.settings.max_grad_norm)
         self.optimizer.step()
+        if not self.optimizer.step_was_skipped:
+            self.rows.after_step(self.optimizer.param_groups)
         self.optimizer.zero_grad(set_to_none=True)
         for name, value in {**loss.parts, "loss": loss.total, "grad_norm": norm}.items():
             detached = torch.as_tensor(value).detach()
             self.sums[name] = self.sums[name] + detached if name in self.sums else detached
         self.n_summed += 1
         self.train_s += time.perf_counter() - start
-
-    def _own_share(self, indices: Sequence[int]) -> tuple[Sequence[int], float]:
-        """This process's part of the batch, and its weight: gradients are averaged over processes, not over texts.
-
-        A last batch may be smaller than the number of processes: a process without a text takes one, with weight 0.
-        """
-        n = self.accelerator.num_processes
-        share = indices[self.accelerator.process_index :: n]
-        return share or indices[:1], len(share) * n / len(indices)
 
     def _after_step(self, n: int) -> None:
         self.step_number += 1
@@ -174,7 +172,9 @@ class _Trainer:
             self._flush()
         every = self._eval_every()
         if self.hooks.evaluate and every and (self.step_number % every == 0 or self.step_number == self.total_steps):
-            self._tell(self.hooks.evaluate(self.accelerator.unwrap_model(self.model)), "validation")
+            with self.rows.whole(self.rows.decay):
+                values = self.hooks.evaluate(self.accelerator.unwrap_model(self.model))
+            self._tell(values, "validation")
             self.model.train()
         if now - self.last_checkpoint >= self.settings.checkpoint_every_s and self.step_number < self.total_steps:
             self.save()
@@ -226,29 +226,23 @@ class _Trainer:
         if self.hooks.checkpoint_dir is None or not self.accelerator.is_main_process:
             return
         position = {"step": self.step_number, "examples": self.examples, "train_s": self.train_s,
-                    "total_steps": self.total_steps, "seed": self.settings.seed}  # fmt: skip
-        checkpoints.save(
-            self.hooks.checkpoint_dir, self.accelerator.unwrap_model(self.model), self.optimizer.optimizer, position
-        )
+                    "total_steps": self.total_steps, "seed": self.settings.seed, "decay": self.rows.decay}  # fmt: skip
+        with self.rows.whole(1):
+            checkpoints.save(
+                self.hooks.checkpoint_dir, self.accelerator.unwrap_model(self.model), self.optimizer.optimizer, position
+            )
 
     def resume(self) -> None:
         """Go on from the newest whole checkpoint, if there is one for this very plan."""
         if self.hooks.checkpoint_dir is None:
             return
         model: Any = self.accelerator.unwrap_model(self.model)
-        position = checkpoints.load(self.hooks.checkpoint_dir, model, self.optimizer.optimizer, self.total_steps)
+        with self.rows.whole(1):
+            position = checkpoints.load(self.hooks.checkpoint_dir, model, self.optimizer.optimizer, self.total_steps)
         if position is not None:
+            self.rows.decay = float(position.get("decay", 1.0))
             self.step_number, self.examples = int(position["step"]), int(position["examples"])
             self.train_s = float(position["train_s"])
-
-
-def _accelerator(device: Device) -> Accelerator:
-    precision = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[device.dtype]
-    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
-        # accelerate keeps the first choice of device and precision for the whole process; the next arm may differ
-        AcceleratorState._reset_state(reset_partial_state=True)
-    unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # XLNet has weights for pre-training alone
-    return Accelerator(cpu=not device.is_accelerator, mixed_precision=precision, kwargs_handlers=[unused])
 
 
 def _parameter_groups(model: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:

@@ -197,33 +197,45 @@ def test_rates_are_those_of_transformers_schedule(warmup_fraction):
     assert min(ours) > 0
 
 
-def in_two_processes(folder, family):
+def in_two_processes(target, what, folder):
+    """Run `target` in two processes; both must end well."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(isolation.PRELOAD)
-    processes = [context.Process(target=train_in_two.one_of, args=(2, rank, port, family, folder)) for rank in range(2)]
+    processes = [context.Process(target=target, args=(2, rank, port, what, folder)) for rank in range(2)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(120)
         process.kill()
     assert [process.exitcode for process in processes] == [0, 0]
-    return [load_file(folder / f"{rank}.safetensors") for rank in range(2)]
 
 
-@pytest.mark.parametrize("key", ["bert", pytest.param("xlnet", marks=pytest.mark.slow)])
-def test_two_processes_end_with_the_weights_of_one(tmp_path, key):
-    """Shares of unequal size weigh by their texts. XLNet has weights that classification does not use."""
-    train_in_two.train(key, tmp_path / "alone.safetensors")
-    first, second = in_two_processes(tmp_path, key)
+@pytest.mark.parametrize(
+    "what", ["bert", *(pytest.param(name, marks=pytest.mark.slow) for name in ("xlnet", "narrow"))]
+)
+def test_two_processes_end_with_the_weights_of_one(tmp_path, what):
+    """Shares of unequal size weigh by their texts. XLNet has weights that classification does not use; a narrow student
+    has a projection beside it, which learns as well."""
+    train_in_two.train(what, tmp_path / "alone.safetensors")
+    in_two_processes(train_in_two.one_of, what, tmp_path)
+    first, second = (load_file(tmp_path / f"{rank}.safetensors") for rank in range(2))
     for name, tensor in load_file(tmp_path / "alone.safetensors").items():
         assert torch.equal(first[name], second[name]), name
         if not name.endswith(NOISE):
             torch.testing.assert_close(first[name], tensor, rtol=0, atol=1e-5, msg=name)
     assert (tmp_path / "0.told").read_text().split()[-1] == "8"
     assert (tmp_path / "1.told").read_text() == ""  # one process speaks
+
+
+@pytest.mark.slow
+def test_a_stop_that_reaches_one_process_stops_both_before_the_same_step(tmp_path):
+    """Else one would wait for the other's gradients until the time is out."""
+    in_two_processes(train_in_two.stopped, "bert", tmp_path)
+    assert [(tmp_path / f"{rank}.stopped").read_text() for rank in range(2)] == ["4", "4"]
+    assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["step-00000003"]
 
 
 # ── what can go wrong, what is told ──────────────────────────────────────────────────────────────────────────

@@ -36,6 +36,7 @@ from distill_core.errors import DataError
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import drop_checkpoints, save_model, train_settings
 from distill_core.models import LoadedModel
+from distill_core.onednn import onednn_products
 from distill_core.results import DistillResult, ModelReport, StudentReport
 from distill_core.specs import DistillSpec
 from distill_core.tokens import Encoded, sorted_batches
@@ -182,7 +183,8 @@ class _General:
             evaluate=self._live, checkpoint_dir=self.context.run.checkpoint_dir / arm.key.replace(" ", "-"),
         )  # fmt: skip
         settings = train_settings(self.spec, arm.seed)
-        report = fit(model, self.train.lengths, partial(self._step, arm.spec), settings, self.here, hooks)
+        with onednn_products(self.teacher.model):
+            report = fit(model, self.train.lengths, partial(self._step, arm.spec), settings, self.here, hooks)
         if arm.key == arms.kept(arms.plan(self.spec)).key:
             save_model(student, self.context)
         return self._student_report(arm, student, report.train_s)

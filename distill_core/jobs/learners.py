@@ -84,7 +84,7 @@ class Learners:
             checkpoint_dir=self.context.run.checkpoint_dir / task.name,
         )  # fmt: skip
         epochs = transfer_cells.epochs(self.spec, len(task.train))
-        settings = replace(train_settings(self.spec, task.seed), epochs=epochs)
+        settings = replace(train_settings(self.spec, task.seed), epochs=epochs, token_ids=encoded.token_ids)
         if self.spec.layer_lr_decay < 1:
             layers = students.n_layers(loaded.model.config)
             settings = replace(settings, lr_scale=partial(_lr_scale, self.spec.layer_lr_decay, layers))
