@@ -11,6 +11,7 @@ from typing import Any
 from distill_core.specs import DistillSpec
 
 _INGREDIENTS = ("soft", "hard", "cosine", "hidden", "attention", "relations")
+LABELED_ONLY = "labeled-only"
 _LABELS_ALONE = {**dict.fromkeys(_INGREDIENTS, 0.0), "hard": 1.0}
 
 
@@ -31,6 +32,11 @@ class Arm:
     def is_taught(self) -> bool:
         """Whether it learns from the teacher, and not from the labels alone."""
         return any(getattr(self.spec, name) for name in _INGREDIENTS if name != "hard")
+
+    @property
+    def reads_unlabeled(self) -> bool:
+        """Whether texts without a label teach it something: through the teacher alone they can."""
+        return self.is_taught and self.name != LABELED_ONLY
 
     @property
     def ingredients(self) -> dict[str, Any]:
@@ -57,6 +63,7 @@ def kept(planned: list[Arm]) -> Arm:
 def _plain(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:
     changes: dict[str, dict[str, Any]] = {
         "distilled": {},
+        LABELED_ONLY: {},
         "init-only": {**_LABELS_ALONE, "init": "teacher-layers"},
         "scratch": {**_LABELS_ALONE, "init": "random"},
         "scratch-distilled": {"init": "random"},

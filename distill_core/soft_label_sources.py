@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distill_core import run_list, tables_predictions
+from distill_core import arms, run_list, tables_predictions
 from distill_core.errors import RunError
 from distill_core.results import DistillResult, FinetuneResult
 from distill_core.runs import Run
@@ -87,7 +87,7 @@ def _source(path: Path, versions: tuple[Version, ...]) -> Source | None:
     spoke = _arms(run, len(result.label_names))
     found = Source(
         run, run_list.title(spec), spec.dataset, result.label_names, tables_predictions.teacher_arm(spoke), spoke,
-        _saved(result) if versions[2] != (0, 0) else None,
+        _saved(spec, result) if versions[2] != (0, 0) else None,
         str(spec.teacher) if isinstance(spec, DistillSpec) else "",
     )  # fmt: skip
     return found if found.has_examples or found.can_read else None
@@ -103,11 +103,12 @@ def _arms(run: Run, classes: int) -> tuple[str, ...]:
     return tuple(arm for arm in found if sum(name.startswith(f"{arm}: logit ") for name in names) == classes)
 
 
-def _saved(result: FinetuneResult | DistillResult) -> str | None:
-    """The arm whose model a run keeps: the first student, or the fine-tuned network."""
-    if isinstance(result, DistillResult):
-        return result.students[0].arm if result.students else None
-    return "pretrained" if any(arm.arm == "pretrained" for arm in result.arms) else None
+def _saved(spec: FinetuneSpec | DistillSpec, result: FinetuneResult | DistillResult) -> str | None:
+    """The arm whose model a run keeps, by its name among the predictions."""
+    if isinstance(spec, DistillSpec):
+        return arms.kept(arms.plan(spec)).key
+    fine_tuned = isinstance(result, FinetuneResult) and any(arm.arm == "pretrained" for arm in result.arms)
+    return "pretrained" if fine_tuned else None
 
 
 def teachers(runs: Iterable[Run]) -> list[Source]:

@@ -29,7 +29,7 @@ DTypeName = Literal["auto", "float32", "bfloat16", "float16"]
 FinetuneArm = Annotated[
     str, Field(pattern=r"^(pretrained|frozen|scratch|bow|zero-shot|head|lora|adapted|top[1-9]\d?)$")
 ]
-DistillArm = Literal["distilled", "init-only", "scratch", "scratch-distilled"]
+DistillArm = Literal["distilled", "labeled-only", "init-only", "scratch", "scratch-distilled"]
 StudentsArm = Literal["taught", "labels", "all-labels", "random", "random-taught"]
 
 
@@ -182,8 +182,9 @@ class DistillSpec(_TrainSpec):
     epochs: int = _field(2, "Passes over the training texts.", typical="2–5", ge=1, le=200)
     arms: Annotated[tuple[DistillArm, ...], Many] = _field(
         ("distilled",),
-        "distilled; init-only (teacher's layers, labels alone); scratch; scratch-distilled.",
-        min_length=1, max_length=4,
+        "distilled; labeled-only (taught, on the texts with a label alone); init-only (teacher's layers, labels "
+        "alone); scratch; scratch-distilled.",
+        min_length=1, max_length=5,
     )  # fmt: skip
 
     @model_validator(mode="after")
@@ -194,6 +195,11 @@ class DistillSpec(_TrainSpec):
             raise SpecError(
                 f"{len(self.layers)} teacher layers are listed for a student of {self.student_layers} layers.",
                 "List one teacher layer for each student layer.",
+            )
+        if "labeled-only" in self.arms and not self.labeled_examples:
+            raise SpecError(
+                "labeled-only shows what texts without a label add, and here every text has one.",
+                "Set labeled_examples to fewer than the texts.",
             )
         if self.mode == "general" and (self.student or self.student_width or self.hidden or self.attention):
             raise SpecError("General distillation copies layers of the teacher, with soft, hard and cosine losses.",

@@ -4,7 +4,16 @@ import streamlit as st
 
 from distill_core.figures import theme
 from distill_core.results import LIVE
-from pages.parts import distill_form, distill_view, page, run_panel, stored_runs, train_form
+from pages.parts import (
+    distill_form,
+    distill_view,
+    page,
+    run_panel,
+    stored_runs,
+    take_apart_link,
+    take_apart_runs,
+    train_form,
+)
 
 page.header("Distill", "What does a student network keep when it shrinks, and what does its teacher give it?")
 controls, main = st.columns([1, 2.6], gap="large")
@@ -16,6 +25,7 @@ with controls:
         started = train_form.run_button("Distill here", request.spec, "d_start")
         if started:
             run_panel.choose("d_run", started)
+    take_apart_link.link(request.values)
 
 formula = distill_form.formula(request.values)
 with main:
@@ -24,7 +34,7 @@ with main:
     if not stored_runs.own_of("finetune"):
         st.info("Fine-tune a model first: it becomes the teacher here.", title="You have no teacher of your own yet")
         page.next_step("pages/finetune.py", "Fine-tune a teacher")
-    run = run_panel.chosen("d_run") or run_panel.recorded("distill")
+    run = run_panel.chosen("d_run") or take_apart_runs.recorded_distillation()
     if run is None:
         empty = theme.empty("No student yet", "Press Distill here: the first curve begins within seconds.")
         page.chart(empty, "d_none")

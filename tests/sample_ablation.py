@@ -19,6 +19,7 @@ Right = NDArray[np.bool_]
 N = 1000
 # share of right answers by arm; every seed moves it a little
 ABLATION = {"all": 0.826, "no soft": 0.809, "no hard": 0.825, "no cosine": 0.821, "random init": 0.705}
+UNLABELED = {"distilled": 0.82, "labeled-only": 0.795}
 
 
 def right(share: float, seed: int, n: int = N) -> Right:
@@ -33,6 +34,8 @@ def share_of(arm: Arm) -> float:
     spec, jitter = arm.spec, math.sin(7.0 * arm.seed + len(arm.name)) * 0.003
     if arm.name in ABLATION:
         return ABLATION[arm.name] + jitter
+    if arm.name in UNLABELED:
+        return UNLABELED[arm.name]
     if arm.spec.sweep_layers:
         return 0.842 - 0.11 * math.exp(-0.75 * (spec.student_layers - 1)) + jitter / 2
     return 0.827 - 0.006 * math.log2(spec.temperature / 4) ** 2 - 0.05 * (spec.soft - 0.7) ** 2 + jitter / 2

@@ -413,6 +413,15 @@ def test_what_only_the_job_can_tell_is_wrong_usage_too(cli, model, write):
     assert not any("Traceback" in line for line in errors)
 
 
+@pytest.mark.parametrize("more", [(), ("--detach",)])
+def test_torchrun_would_make_a_run_for_each_process(cli, model, store, monkeypatch, more):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    code, document, _ = cli("compare", "--models", model, "--dataset", "none", *more)
+    assert code == 2
+    assert "2 processes were started for one command" in document["error"]["message"]
+    assert store.list() == []
+
+
 def test_a_runs_folder_that_is_none(cli, own, tmp_path, monkeypatch):
     """Root may write anywhere: a file stands where the folder should be."""
     (tmp_path / "file").write_text("")

@@ -148,6 +148,12 @@ def test_a_setting_that_is_named_as_its_kind_is_named_in_the_message():
     assert refused(STUDENTS, students={"bert": 1}).startswith("students")
 
 
+def test_what_unlabeled_texts_add_needs_texts_without_a_label():
+    assert "here every text has one" in refused(DISTILL, arms="distilled,labeled-only")
+    spec = specs.parse({**DISTILL, "arms": "distilled,labeled-only", "labeled_examples": 100})
+    assert spec.arms == ("distilled", "labeled-only")
+
+
 def test_an_unknown_model_in_a_list_keeps_its_own_sentence():
     assert "Unknown family 'gpt9'" in refused(COMPARE, models="bert@structure,gpt9@hub")
     assert "Unknown model 'x'" in refused(DISTILL, teacher="x")

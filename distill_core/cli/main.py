@@ -10,6 +10,7 @@ from distill_core import families
 from distill_core.cli import commands, output
 from distill_core.cli.flags import Parser, add_spec_flags
 from distill_core.errors import DistillError
+from distill_core.launch import check_alone
 
 _JOBS = {
     "compare": "Measure models side by side: size, speed, memory, accuracy.",
@@ -25,6 +26,7 @@ def main(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     try:
         parsed = build_parser().parse_args(arguments)
+        check_alone()
         document = parsed.run(parsed)
     except commands.JobFailed as error:
         output.print_error(error, as_json)

@@ -18,6 +18,7 @@ _COLORS = {
     "lora": ("#AA4499", "#CC77BB"),
     "head": ("#2F6DA8", "#7FB4E6"),
     "distilled": ("#CC3311", "#EE6644"),
+    "labeled-only": ("#332288", "#8F7FE0"),
     "init-only": ("#B8860B", "#DDAA33"),
     "scratch-distilled": ("#AA4499", "#CC77BB"),
     "all": ("#CC3311", "#EE6644"),

@@ -1,6 +1,7 @@
 """Distill: load data → teacher outputs (cached) → build student → fit → evaluate both → save.
 
     distilled          the student that was asked for, taught with soft targets, labels and inner states
+    labeled-only       the same, but it reads the texts with a label alone: what do the others add?
     init-only          the same layers of the teacher, trained on the labels alone
     scratch            random weights, labels alone
     scratch-distilled  random weights, taught
@@ -174,7 +175,7 @@ class Classroom:
             evaluate=_LiveStudent(student, self), check=self.context.check,
             checkpoint_dir=self.context.run.checkpoint_dir / arm.key.replace(" ", "-").replace(",", ""),
         )  # fmt: skip
-        settings = train_settings(self.spec, arm.seed)
+        settings = replace(train_settings(self.spec, arm.seed), token_ids=lesson.encoded.token_ids)
         report = fit(student.model, lesson.encoded.lengths, step, settings, self.here, hooks)
         step.close(student.model)
         self.reporter.say(f"{arm.key}: testing", 0.97)
@@ -204,11 +205,11 @@ class Classroom:
         return loaded
 
     def _lesson(self, arm: Arm, student: LoadedModel, encoded: Encoded) -> tuple[Lesson, DistillStep]:
-        """What this arm sees: without any of the teacher's outputs, texts without a label teach nothing."""
+        """What this arm sees: all texts, or those with a label."""
         labels = labels_of(self.train)
         n_labeled = self.spec.labeled_examples or len(labels)
         labeled = torch.arange(len(labels)) < n_labeled
-        if arm.spec.hard and not any(getattr(arm.spec, name) for name in ("soft", "cosine", *_INNER)):
+        if not arm.reads_unlabeled:
             encoded = Encoded(encoded.ids[:n_labeled], encoded.pad_id, encoded.padding_side)
         lesson = Lesson(encoded, labels, labeled, self.taught)
         layers = () if arm.spec.student else students.choose_layers(self.teacher.model.config, arm.spec)
@@ -246,9 +247,6 @@ class Classroom:
             speedup=teacher_ms / timing.latency_ms_p50 if teacher_ms else None,
             **found.model_dump(), **vars(agreed), **_latency(timing),
         )  # fmt: skip
-
-
-_INNER = ("hidden", "attention", "relations")
 
 
 class _LiveStudent:

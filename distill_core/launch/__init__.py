@@ -10,13 +10,13 @@ from pathlib import Path
 
 from distill_core.errors import LaunchError
 from distill_core.launch.base import AnySpec, Launcher
-from distill_core.launch.foreground import resume_foreground, run_foreground
+from distill_core.launch.foreground import check_alone, resume_foreground, run_foreground
 from distill_core.launch.inline import InlineLauncher
 from distill_core.launch.local import LocalLauncher
 from distill_core.runs import RunStore
 from distill_core.settings import settings
 
-__all__ = ["AnySpec", "Launcher", "get_launcher", "resume_foreground", "run_foreground"]
+__all__ = ["AnySpec", "Launcher", "check_alone", "get_launcher", "resume_foreground", "run_foreground"]
 
 LAUNCHERS: dict[str, type[Launcher]] = {"local": LocalLauncher, "inline": InlineLauncher}
 

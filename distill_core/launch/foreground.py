@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from distill_core import locks, preflight
@@ -14,6 +15,17 @@ from distill_core.settings import settings
 from distill_core.worker import execute
 
 OnProgress = Callable[[State], None]
+
+
+def check_alone() -> None:
+    """Raises LaunchError where torchrun or accelerate started this command in several processes: each of them would
+    make a run of its own."""
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if processes.strip() not in ("", "0", "1"):
+        raise LaunchError(
+            f"{processes} processes were started for one command (WORLD_SIZE), and each would make a run of its own.",
+            "Start it once, without torchrun; a script of your own can spread training.fit over several processes.",
+        )
 
 
 def run_foreground(spec: AnySpec, store: RunStore | None = None, on_progress: OnProgress | None = None) -> Run:

@@ -17,6 +17,7 @@ from pages.parts import stored_runs, train_form
 
 DEFAULT_TEXTS = 4000  # about a minute of training on two cores
 ARMS = ("distilled", "init-only", "scratch", "scratch-distilled")
+WITH_UNLABELED = ("distilled", "labeled-only", *ARMS[1:])  # where some texts have no label
 MAPS = {"spread": "Evenly spread", "first": "The first", "last": "The last", "own": "Choose"}
 STARTS = {"teacher-layers": "Teacher's layers", "random": "Random weights"}
 SURE = 0.98
@@ -62,20 +63,23 @@ def show() -> Request:
     return Request(values, train_form.parsed(values))
 
 
-def _teacher() -> Teacher:
-    found = candidates()
+def pick_teacher(key: str) -> Teacher:
+    """The question who teaches. A link brings its own teacher: ?teacher=run:ID."""
+    by_ref = {teacher.ref: teacher for teacher in candidates()}
     linked = st.query_params.get(_LINK)
     if linked:
         del st.query_params[_LINK]
-        label = next((teacher.label for teacher in found if teacher.ref == linked), None)
-        if label:
-            st.session_state["d_teacher"] = linked
-    by_ref = {teacher.ref: teacher for teacher in found}
+        if linked in by_ref:
+            st.session_state[key] = linked
     ref = st.selectbox(
-        "Teacher", list(by_ref), format_func=lambda key: by_ref[key].label, key="d_teacher", bind="query-params",
+        "Teacher", list(by_ref), format_func=lambda ref: by_ref[ref].label, key=key, bind="query-params",
         help=train_form.field(DistillSpec, "teacher"),
     )  # fmt: skip
-    teacher = by_ref[ref]
+    return by_ref[ref]
+
+
+def _teacher() -> Teacher:
+    teacher = pick_teacher("d_teacher")
     if teacher.accuracy is not None:
         st.caption(
             f"{teacher.layers or 'n/a'} layers, right on {units.percent(teacher.accuracy, 3)} of its test texts."
@@ -147,7 +151,10 @@ def _training(dataset: str) -> dict[str, Any]:
     )
     values = {"train_examples": n, "labeled_examples": labeled, "epochs": epochs, "ablation": ablation}
     if not ablation:
-        values["arms"] = train_form.arms("d", ARMS, ("distilled", "scratch"))
+        offered = WITH_UNLABELED if labeled else ARMS
+        values["arms"] = train_form.arms(
+            "d", offered, ("distilled", *(("labeled-only",) if labeled else ()), "scratch")
+        )
     return values
 
 

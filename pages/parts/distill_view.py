@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from distill_core import csv_files, datasets, tables_training, units
+from distill_core import csv_files, datasets, tables_training, tables_unlabeled, units
 from distill_core.figures import claims, curves, errors, loss_terms, plane, samples, students
 from distill_core.results import LIVE, DistillResult
 from distill_core.runs import Run
@@ -114,6 +114,9 @@ def _card(run: Run, frame: pd.DataFrame) -> str:
     for key, draw in (("d_fig_students", students.draw), ("d_fig_errors", errors.draw)):
         with grid.cell():
             page.chart(draw(frame, dark=dark), key)
+    gain = tables_unlabeled.gain(run)
+    if gain is not None:
+        st.caption(gain.sentence)
     _table(run, frame)
     return str(found.loc[found["label"] == chosen, "curve"].iloc[0])
 

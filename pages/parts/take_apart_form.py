@@ -50,7 +50,7 @@ def question(named: Run | None) -> Question:
 
 def show(asked: Question) -> Request:
     """The form; without a spec where it cannot be run, and then the reason is on the page."""
-    teacher = _teacher()
+    teacher = distill_form.pick_teacher("ta_teacher")
     values: dict[str, Any] = {"kind": "distill", "teacher": teacher.ref, **_data(teacher)}
     most = teacher.layers or 12
     values |= {"ingredients": _ingredients, "weights": _grid, "layers": lambda: _depths(most)}[asked]()
@@ -81,15 +81,6 @@ def _checked(values: dict[str, Any]) -> Request:
         problem(error)
         return Request(values, None)
     return Request(values, spec)
-
-
-def _teacher() -> Teacher:
-    by_ref = {teacher.ref: teacher for teacher in distill_form.candidates()}
-    ref = st.selectbox(
-        "Teacher", list(by_ref), format_func=lambda key: by_ref[key].label, key="ta_teacher", bind="query-params",
-        help=train_form.field(DistillSpec, "teacher"),
-    )  # fmt: skip
-    return by_ref[ref]
 
 
 def _data(teacher: Teacher) -> dict[str, Any]:
@@ -165,16 +156,17 @@ def _training(dataset: str) -> dict[str, Any]:
     sizes = training_cost.offered_sizes(dataset)
     start = TEXTS if TEXTS in sizes else 0
     n = st.select_slider(
-        "Texts to learn from", (*sizes, 0), start, format_func=_count, key="ta_texts", bind="query-params",
+        "Texts to learn from", (*sizes, 0), start, format_func=count, key="ta_texts", bind="query-params",
         help=train_form.field(DistillSpec, "train_examples"),
     )  # fmt: skip
     fewer = [size for size in sizes if not n or size < n]
     labeled = st.select_slider(
-        "Texts that keep their label", (*fewer, 0), 0, format_func=_count, key="ta_labeled", bind="query-params",
+        "Texts that keep their label", (*fewer, 0), 0, format_func=count, key="ta_labeled", bind="query-params",
         help=train_form.field(DistillSpec, "labeled_examples"),
     )  # fmt: skip
     return {"train_examples": n, "labeled_examples": labeled, "epochs": train_form.epochs("ta", DistillSpec, 2)}
 
 
-def _count(n: int) -> str:
+def count(n: int) -> str:
+    """`2,000`; 0 means all."""
     return f"{n:,}" if n else "all"

@@ -30,6 +30,12 @@ def _question(path: str) -> Question | None:
         return None
 
 
+def recorded_distillation() -> Run | None:
+    """The newest recorded distillation that takes nothing apart: what Distill shows before there is an own one."""
+    runs = [run for run in stored_runs.recorded_of("distill") if question_of(run) is None]
+    return runs[-1] if runs else None
+
+
 def answering(question: Question) -> list[Run]:
     """The runs that answer this question: recorded ones first, then own ones, the newest first."""
     runs = [*stored_runs.recorded_of("distill"), *stored_runs.own_of("distill")]

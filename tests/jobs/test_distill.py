@@ -142,6 +142,20 @@ def test_every_inner_loss_teaches(do, make_model, dataset, key, loss):
     assert 0 < curve[-1] < 0.9 * curve[0]
 
 
+def test_texts_without_a_label_teach_through_the_teacher_alone(do, teacher, dataset):
+    """The arm that reads labeled texts alone takes as many steps as they fill; the other reads all of them."""
+    run = do(**{**FAST, "batch_size": 4}, teacher=teacher, dataset=dataset, labeled_examples=8, train_examples=24,
+             arms="distilled,labeled-only,init-only")  # fmt: skip
+    assert run.state().state == "done", run.state()
+    steps = {}
+    for metric in run.read_metrics()[0]:
+        if metric.split == "train":
+            steps[metric.arm] = max(steps.get(metric.arm, 0), metric.step)
+    assert steps == {"distilled": 6, "labeled-only": 2, "init-only": 2}
+    terms = {(metric.arm, metric.name) for metric in run.read_metrics()[0]}
+    assert ("labeled-only", "soft") in terms  # it is taught nevertheless
+
+
 # ── what is refused ──────────────────────────────────────────────────────────────────────────────────────────
 
 

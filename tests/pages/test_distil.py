@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 import pytest
+import sample_ablation
 import sample_training as sample
 from training_pages import inline, open_page, own, recorded, texts
 
 from distill_core.runs import Run, RunStore
 from distill_core.specs import DistillSpec
+from pages.parts import take_apart_link
 
 __all__ = ["inline", "recorded"]
 PAGE = "pages/distil.py"
@@ -137,6 +141,70 @@ def test_the_recorded_run_is_shown_and_named(recorded: RunStore) -> None:
     assert "Recorded elsewhere" in texts(app)
     assert ":blue-badge[recorded] 22 Nov 2025 on Test CPU 3000" in texts(app)
     assert not any("Compare teacher" in link.label for link in app.page_link)  # its models are not here
+
+
+def test_recorded_ablations_and_sweeps_are_for_take_apart(recorded: RunStore) -> None:
+    plain = sample.distill_run(recorded, "run:recorded")
+    sample_ablation.ablation(recorded)
+    sample_ablation.sample_run(recorded, sweep_layers=(1, 2))
+    app = open_page(PAGE)
+    assert not app.exception
+    assert f"(run {plain.id})" in app.dataframe[0].value["source"].iloc[0]
+    assert "Distilled keeps 97 % of its teacher's accuracy" in texts(app)
+
+
+def test_a_recorded_ablation_alone_is_not_shown(recorded: RunStore) -> None:
+    sample_ablation.ablation(recorded)
+    assert "No student yet" in texts(open_page(PAGE))
+
+
+# ── texts without a label ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_unlabeled_texts_add_is_asked_and_answered(teacher: Run) -> None:
+    app = open_page(PAGE)
+    assert "labeled-only" not in app.get_by_key("d_arms").options
+    app.get_by_key("d_labeled").set_value(500).run()
+    assert not app.exception
+    assert app.get_by_key("d_arms").value == ["distilled", "labeled-only", "scratch"]
+    run = sample_ablation.sample_run(
+        own(), teacher=f"run:{teacher.id}", labeled_examples=500, arms=("distilled", "labeled-only")
+    )
+    app = open_page(PAGE, d_run=run.id)
+    assert not app.exception
+    assert "Texts without a label add 2.5 points of accuracy (95 % interval " in texts(app)
+
+
+# ── the way to Take apart ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("question", ["Ingredients", "Temperature and weight", "Depth"])
+def test_a_sweep_takes_over_what_the_form_says(teacher: Run, question: str) -> None:
+    sample.finetune_run(own(), arms=("pretrained",))  # a newer teacher, which is not chosen
+    app = open_page(PAGE, teacher=f"run:{teacher.id}")
+    app.slider(key="d_layers").set_value(2)
+    app.slider(key="d_tau").set_value(4.0)
+    app.slider(key="d_soft").set_value(0.75)
+    app.slider(key="d_cosine").set_value(0.25)
+    app.get_by_key("d_texts").set_value(1000)
+    app.slider(key="d_epochs").set_value(3)
+    app.get_by_key("d_lr").set_value(2e-5).run()
+    link = next(link for link in app.page_link if link.label == take_apart_link.LABEL)
+    query = parse_qs(link.proto.query_string)
+    app = open_page("pages/take_apart.py", **query, ta_question=question)
+    assert not app.exception
+    assert app.selectbox(key="ta_teacher").value == f"run:{teacher.id}"
+    assert (app.get_by_key("ta_texts").value, app.slider(key="ta_epochs").value) == (1000, 3)
+    assert app.get_by_key("ta_lr").value == 2e-5
+    if question != "Depth":
+        assert app.slider(key="ta_layers").value == 2
+    if question == "Depth":
+        assert app.slider(key="ta_depth_soft").value == 0.75
+    if question == "Ingredients":
+        assert app.get_by_key("ta_ingredients").value == ["soft", "hard", "cosine", "init"]
+        assert [app.number_input(key=f"ta_{name}").value for name in ("soft", "hard", "cosine")] == [0.75, 0.5, 0.25]
+    if question != "Temperature and weight":
+        assert app.slider(key="ta_tau").value == 4.0
 
 
 def test_a_lost_run_says_what_to_do(teacher: Run) -> None:
