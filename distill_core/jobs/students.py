@@ -242,7 +242,9 @@ class _Job:
         train, test = self._tokens(student)
         lesson = self._lesson(cell, train)
         passes = student_plan.epochs(self.spec, cell, len(self.train))
-        settings = replace(train_settings(self.spec, cell.seed), epochs=passes, evals_per_epoch=0)
+        settings = replace(
+            train_settings(self.spec, cell.seed), epochs=passes, evals_per_epoch=0, token_ids=lesson.encoded.token_ids
+        )
         hooks = Hooks(
             on_event=partial(self._say, cell), check=self.context.check,
             checkpoint_dir=self.context.run.checkpoint_dir / f"{cell.place:02d}-{cell.arm}-{cell.seed}",

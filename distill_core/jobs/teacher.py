@@ -89,8 +89,9 @@ def fine_tune(task: Task, context: JobContext, reporter: Reporter) -> tuple[Load
         checkpoint_dir=context.run.checkpoint_dir / CURVE,
     )  # fmt: skip
     settings = replace(
-        train_settings(spec, spec.seed), epochs=spec.teacher_epochs, learning_rate=spec.teacher_learning_rate
-    )
+        train_settings(spec, spec.seed), epochs=spec.teacher_epochs, learning_rate=spec.teacher_learning_rate,
+        token_ids=encoded.token_ids,
+    )  # fmt: skip
     step = supervised_step(encoded, labels_of(task.train), here)
     with first_token_only(loaded.model):
         report = fit(loaded.model, encoded.lengths, step, settings, here, hooks)

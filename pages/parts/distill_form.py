@@ -151,10 +151,9 @@ def _training(dataset: str) -> dict[str, Any]:
     )
     values = {"train_examples": n, "labeled_examples": labeled, "epochs": epochs, "ablation": ablation}
     if not ablation:
-        offered = WITH_UNLABELED if labeled else ARMS
-        values["arms"] = train_form.arms(
-            "d", offered, ("distilled", *(("labeled-only",) if labeled else ()), "scratch")
-        )
+        values["arms"] = train_form.arms("d", WITH_UNLABELED if labeled else ARMS, ("distilled", "scratch"))
+        if labeled and "labeled-only" not in values["arms"]:
+            st.caption("Add **Labeled texts alone** to see what the texts without a label are worth.")
     return values
 
 

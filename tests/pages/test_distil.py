@@ -166,7 +166,10 @@ def test_what_unlabeled_texts_add_is_asked_and_answered(teacher: Run) -> None:
     assert "labeled-only" not in app.get_by_key("d_arms").options
     app.get_by_key("d_labeled").set_value(500).run()
     assert not app.exception
-    assert app.get_by_key("d_arms").value == ["distilled", "labeled-only", "scratch"]
+    assert "Add **Labeled texts alone** to see what the texts without a label are worth." in texts(app)
+    app.get_by_key("d_arms").set_value(["distilled", "labeled-only"]).run()
+    assert not app.exception
+    assert "Add **Labeled texts alone**" not in texts(app)
     run = sample_ablation.sample_run(
         own(), teacher=f"run:{teacher.id}", labeled_examples=500, arms=("distilled", "labeled-only")
     )
