@@ -32,6 +32,7 @@ def short_timing(monkeypatch):
         return benchmark.interleaved(rivals, batch_size, seq_len, device, rounds=2, calls=1)
 
     monkeypatch.setattr(job, "interleaved", few)
+    monkeypatch.setattr(benchmark, "_warm_up", lambda call, device: None)  # on a busy machine it lasts
 
 
 @pytest.fixture
@@ -94,25 +95,25 @@ def test_every_arm_of_every_student_stands_beside_the_teacher(do, teacher, two, 
     assert not list(run.checkpoint_dir.rglob("*.safetensors"))
 
 
-def test_every_arm_is_what_another_job_does_with_that_one_model(do, teacher, two, dataset):
+@pytest.mark.parametrize("key", ["gpt", pytest.param("electra", marks=pytest.mark.slow)])
+def test_every_arm_is_what_another_job_does_with_that_one_model(do, teacher, make_model, dataset, key):
     """The reference is the other job: same texts, same order, same seed, same steps."""
-    run = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms=ARMS)
-    n = datasets.load(dataset).train_size
-    for ref in two:
-        tune = {**SHARED, "kind": "finetune", "min_steps": 0, "model": ref, "dataset": dataset}
-        few = do(**{**tune, "epochs": 3}, train_examples=LABELS, arms="pretrained,scratch")
-        every = do(**tune, train_examples=n, arms="pretrained")
-        taught = do(**SHARED, kind="distill", teacher=teacher, student=ref, dataset=dataset, soft=0.7, hard=0.3,
-                    labeled_examples=LABELS, train_examples=0, arms="distilled,scratch-distilled")  # fmt: skip
-        references = {
-            "labels": logits_of(few, "pretrained"), "random": logits_of(few, "scratch"),
-            "all-labels": logits_of(every, "pretrained"), "taught": logits_of(taught, "distilled"),
-            "random-taught": logits_of(taught, "scratch-distilled"),
-        }  # fmt: skip
-        for arm, expected in references.items():
-            torch.testing.assert_close(logits_of(run, f"{ref} {arm}"), expected, rtol=0, atol=1e-4)
-        found = torch.stack(list(references.values()))
-        assert torch.cdist(found.flatten(1), found.flatten(1)).fill_diagonal_(1).min() > 0.01  # no two are alike
+    ref = make_model(key, layers=1, seed=2)
+    run = do(**FAST, teacher=teacher, students=ref, dataset=dataset, arms=ARMS)
+    tune = {**SHARED, "kind": "finetune", "min_steps": 0, "model": ref, "dataset": dataset}
+    few = do(**{**tune, "epochs": 3}, train_examples=LABELS, arms="pretrained,scratch")
+    every = do(**tune, train_examples=datasets.load(dataset).train_size, arms="pretrained")
+    taught = do(**SHARED, kind="distill", teacher=teacher, student=ref, dataset=dataset, soft=0.7, hard=0.3,
+                labeled_examples=LABELS, train_examples=0, arms="distilled,scratch-distilled")  # fmt: skip
+    references = {
+        "labels": logits_of(few, "pretrained"), "random": logits_of(few, "scratch"),
+        "all-labels": logits_of(every, "pretrained"), "taught": logits_of(taught, "distilled"),
+        "random-taught": logits_of(taught, "scratch-distilled"),
+    }  # fmt: skip
+    for arm, expected in references.items():
+        torch.testing.assert_close(logits_of(run, f"{ref} {arm}"), expected, rtol=0, atol=1e-4)
+    found = torch.stack(list(references.values()))
+    assert torch.cdist(found.flatten(1), found.flatten(1)).fill_diagonal_(1).min() > 0.01  # no two are alike
 
 
 def test_without_a_teacher_the_base_becomes_one_on_the_labeled_texts(do, make_model, two, dataset, store):
@@ -252,7 +253,7 @@ def told(result):
     return [(row.student, row.arm, row.accuracy, row.kl_to_teacher) for row in result.rows]
 
 
-@pytest.mark.parametrize("at", [2, 15, *(pytest.param(at, marks=pytest.mark.slow) for at in (5, 9, 21))])
+@pytest.mark.parametrize("at", [15, *(pytest.param(at, marks=pytest.mark.slow) for at in (2, 5, 9, 21))])
 def test_a_stopped_run_ends_as_an_undisturbed_one(do, launcher, make_model, two, dataset, stop_at, at):
     """Stopped while the teacher learns, while it reads, and while the students learn."""
     values = {**FAST, "base": make_model("gpt", "base", seed=4), "students": two, "dataset": dataset,
