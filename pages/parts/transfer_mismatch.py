@@ -13,7 +13,7 @@ from pages.parts import page
 
 _NUMBER, _TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
 COLUMNS = {
-    "text": _TEXT("text", width=320),
+    "text": _TEXT("text", width=250),
     "label": "right label",
     "home_share": _NUMBER("from home", format="percent"),
     "foreign_share": _NUMBER("foreign", format="percent"),
@@ -21,9 +21,7 @@ COLUMNS = {
 }
 _SLICES = {
     "texts": _NUMBER("texts", format="localized"),
-    "home": _NUMBER("from home", format="percent"),
-    "foreign": _NUMBER("foreign", format="percent"),
-    "lost_points": _NUMBER("lost (points)", format="%+.0f"),
+    "lost_points": _NUMBER("lost (points)", format="%.0f"),
 }
 
 
@@ -60,7 +58,8 @@ def _pair(run: Run, frame: pd.DataFrame, arm: str) -> Pair | None:
         st.session_state.pop("tl_pair", None)  # chosen for another run, which has other domains
 
     def label(title: str) -> str:
-        return f"{title}: {lost[known[title].train, known[title].test]:+.1f} points"
+        points = lost[known[title].train, known[title].test]
+        return f"{title}: {points:+.1f} points".replace("-", "−")
 
     chosen = st.selectbox("Learned from → tested on", offered, format_func=label, key="tl_pair", bind="query-params")
     return known[chosen]
@@ -100,6 +99,6 @@ def _slices(run: Run, arm: str, pair: Pair) -> None:
                 column_config={"slice": _TEXT(title, pinned=True), **_SLICES}, alt=f"Accuracy of both models by {name}",
             )  # fmt: skip
     st.caption(
-        f"Words of {tables_mismatch.MIN_TEXTS} texts or more, the most lost texts first. Few texts, wide intervals: "
-        "read them as hints."
+        f"Lost: how far the foreign model is behind the one from home. Words of {tables_mismatch.MIN_TEXTS} texts or "
+        "more, the most lost texts first. With so few texts these are hints."
     )

@@ -156,7 +156,7 @@ def test_texts_that_only_a_model_from_home_gets_right_are_shown_as_text() -> Non
     app.session_state["tl_mismatch"] = True
     app.run()
     assert not app.exception
-    assert app.selectbox(key="tl_pair").options[0] == "movies → tweets: -18.0 points"  # the cell that loses most
+    assert app.selectbox(key="tl_pair").options[0] == "movies → tweets: −18.0 points"  # the cell that loses most
     assert "10 of 30 texts of tweets need a model from home: the one from movies errs" in texts(app)
     assert "Both models are right on 18, both wrong on 1; the foreign one alone is right on 1." in texts(app)
     shown, lengths, words = (frame.value for frame in app.dataframe[:3])
