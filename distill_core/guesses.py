@@ -15,7 +15,7 @@ from distill_core import tables_moved, units
 from distill_core.runs import Run
 from distill_core.specs import FinetuneSpec
 from distill_core.tables_training import arm_title
-from distill_core.tables_transfer import depth_title
+from distill_core.tables_transfer import depth_title, domain_titles
 
 COLUMNS = ("key", "label", "arm", "n", "train", "test", "layer", "guess", "measured", "off")
 _CURVE_ARMS = ("pretrained", "bow", "scratch", "frozen", "adapted")
@@ -46,8 +46,9 @@ def questions(run: Run, experiment: str) -> list[Question]:
     spec = run.spec()
     if not isinstance(spec, FinetuneSpec):
         return []
-    ask = {"curves": _curves, "unfreeze": _unfreeze, "domains": _domains}[experiment]
-    return ask(spec)
+    if experiment == "domains":
+        return _domains(spec, domain_titles(run))
+    return _curves(spec) if experiment == "curves" else _unfreeze(spec)
 
 
 def _curves(spec: FinetuneSpec) -> list[Question]:
@@ -65,11 +66,11 @@ def _unfreeze(spec: FinetuneSpec) -> list[Question]:
     return [Question(depth_title(arm), arm) for arm in wanted if arm in spec.arms]
 
 
-def _domains(spec: FinetuneSpec) -> list[Question]:
+def _domains(spec: FinetuneSpec, titles: Mapping[str, str]) -> list[Question]:
     """At home, and both ways between the first and the last domain."""
     arm = next((arm for arm in _CURVE_ARMS if arm in spec.arms), spec.arms[0])
-    first = (spec.domains or (spec.dataset,))[0]
-    last = (spec.domains or spec.test_datasets)[-1]
+    first = titles[(spec.domains or (spec.dataset,))[0]]
+    last = titles[(spec.domains or spec.test_datasets)[-1]]
     cells = [(first, first), (first, last), *([(last, first)] if spec.domains else [])]
     return [Question(f"{arm_title(arm)}: {train} → {test}", arm, train=train, test=test) for train, test in cells]
 

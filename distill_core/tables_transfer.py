@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from distill_core import known_splits, tables
+from distill_core import known_splits, run_list, tables
 from distill_core.errors import RunError
 from distill_core.results import FinetuneResult
 from distill_core.runs import Run
@@ -210,6 +210,7 @@ def domain_frame(run: Run) -> pd.DataFrame:
 
     `majority`: the most frequent class of the test split; `is_below`: the accuracy lies below it, so that the transfer
     is negative. `against_home_points`: the accuracy minus that of the same arm trained at home, in percentage points.
+    `train` and `test` are the titles of `domain_titles`.
     """
     rows = _rows(run)
     if rows.empty:
@@ -227,7 +228,21 @@ def domain_frame(run: Run) -> pd.DataFrame:
         is_below=frame["accuracy"].astype("Float64") < majority, is_home=frame["train"] == frame["test"],
         against_home_points=100 * (frame["accuracy"] - pd.Series(homes, index=frame.index)),
     )  # fmt: skip
+    titles = domain_titles(run)
+    frame = frame.assign(train=frame["train"].map(titles), test=frame["test"].map(titles))
     return _typed(frame, DOMAIN_COLUMNS)
+
+
+def domain_titles(run: Run) -> dict[str, str]:
+    """What to call each data set of a run: its name, and for an own file no folder."""
+    spec, titles = run.spec(), dict[str, str]()
+    if not isinstance(spec, FinetuneSpec):
+        return titles
+    for name in dict.fromkeys((spec.dataset, *spec.domains, *spec.test_datasets)):
+        title = run_list.dataset_name(name)
+        again = sum(other == title or other.startswith(f"{title} ") for other in titles.values())
+        titles[name] = f"{title} {again + 1}" if again else title
+    return titles
 
 
 def gain_frame(frame: pd.DataFrame, arm: str = "adapted", base: str = "pretrained") -> pd.DataFrame:

@@ -62,9 +62,14 @@ def _ref(model: str) -> Ref | None:
 
 def domain_names() -> tuple[str, ...]:
     """Data sets with the classes of the four domains, these first: a matrix needs the same classes everywhere."""
-    wanted = datasets.info(_USUAL_DOMAINS[0]).label_names
+    wanted = domain_labels()
     others = [name for name in datasets.names() if datasets.info(name).label_names == wanted]
     return (*_USUAL_DOMAINS, *(name for name in others if name not in _USUAL_DOMAINS))
+
+
+def domain_labels() -> tuple[str, ...]:
+    """The classes that a domain must have to join the matrix."""
+    return datasets.info(_USUAL_DOMAINS[0]).label_names
 
 
 def usual_domains() -> list[str]:

@@ -12,6 +12,7 @@ import sample_transfer as sample
 
 from distill_core import known_splits, tables_moved, transfer_plan
 from distill_core import tables_transfer as tables
+from distill_core.figures import domain_matrix
 from distill_core.results import ErrorInfo, FinetuneArmResult
 from distill_core.runs import RunStore
 from distill_core.specs import CompareSpec, FinetuneSpec
@@ -46,6 +47,16 @@ def test_other_runs_and_damaged_ones_are_no_experiment(store: RunStore) -> None:
     assert tables.experiment_of(other) is None
     (other.path / "spec.json").write_text("{")
     assert tables.experiment_of(other) is None
+
+
+def test_domains_are_called_by_name_and_own_files_show_no_folder(store: RunStore) -> None:
+    names = ("movies", "file:/srv/secret/a.csv", "file:/srv/secret/b.csv")
+    rows = [sample.cell("bow", 100, dataset=train, test_dataset=test) for train in names for test in names]
+    run = sample.run_with(store, rows, domains=names, arms="bow", train_examples=100)
+    frame = tables.domain_frame(run)
+    assert frame["test"].tolist() == ["movies", "an own file", "an own file 2"] * 3
+    assert frame["majority"].isna().tolist() == [False, True, True] * 3
+    assert len(domain_matrix.draw(frame, "bow").data)
 
 
 def test_the_newest_run_of_an_experiment(store: RunStore) -> None:

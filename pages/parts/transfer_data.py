@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from distill_core import data_checks, upload_names, uploads
+from distill_core import data_checks, transfer_plan, upload_names, uploads
 from distill_core.data_checks import Check
 from distill_core.datasets import FILE_PREFIX, Dataset
 from distill_core.errors import DistillError
@@ -55,6 +55,18 @@ def choose() -> OwnFile | None:
     if own is not None:
         st.session_state[_CHOSEN] = own
     return own
+
+
+def own_domain() -> OwnFile | None:
+    """The file of this session, where its classes are those of the domains; None where there is none, or others."""
+    own: OwnFile | None = st.session_state.get(_CHOSEN)
+    if own is None or _digest(own.dataset) != st.query_params.get("tl_file"):
+        return None
+    try:
+        names = _read(own.dataset, own.text_column, own.label_column).label_names
+    except DistillError:
+        return None
+    return own if names == transfer_plan.domain_labels() else None
 
 
 def _digest(dataset: str) -> str:
@@ -126,3 +138,5 @@ def _next_steps() -> None:
     with st.container(horizontal=True):
         go_to("curves", "Learning curves with this file", with_own_file=True)
         go_to("unfreeze", "Unfreezing with this file", with_own_file=True)
+        if own_domain() is not None:
+            go_to("domains", "Domains with this file", with_own_file=True)

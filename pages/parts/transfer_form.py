@@ -108,17 +108,23 @@ def _decay() -> float:
 
 
 def _domains() -> dict[str, Any] | None:
+    own = transfer_data.own_domain()
+    offered = (*transfer_plan.domain_names(), *([OWN] if own else []))
     chosen = st.pills(
-        "Domains", transfer_plan.domain_names(), selection_mode="multi", default=transfer_plan.usual_domains(),
-        format_func=train_form.dataset_label, key="tl_domains", bind="query-params", wrap=True,
-        help="Each is trained on once and tested on all. An own file has classes of its own, so it cannot join.",
+        "Domains", offered, selection_mode="multi", default=transfer_plan.usual_domains(),
+        format_func=lambda name: OWN_TITLE if name == OWN else train_form.dataset_label(name), key="tl_domains",
+        bind="query-params", wrap=True,
+        help="Each is trained on once and tested on all. An own file can join when its classes are negative and "
+             "positive: upload it on the last tab.",
     )  # fmt: skip
     if len(chosen) < 2:
         st.caption("Choose at least two domains.")
         return None
     size = _size((200, 500, 1000, 2000))
     arms = _arms("Ways to learn", transfer_plan.DOMAIN_ARMS, "tl_domain_arms", ("pretrained", "bow"))
-    return {"domains": chosen, "dataset": chosen[0], "train_examples": size, "arms": arms}
+    columns = {"text_column": own.text_column, "label_column": own.label_column} if own and OWN in chosen else {}
+    names = [own.dataset if own and name == OWN else name for name in chosen]
+    return {"domains": names, "dataset": names[0], "train_examples": size, "arms": arms, **columns}
 
 
 def _arms(label: str, offered: tuple[str, ...], key: str, default: tuple[str, ...] | None = None) -> list[str]:

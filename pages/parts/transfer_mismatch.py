@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from distill_core import run_list, tables_mismatch
+from distill_core import tables_mismatch, tables_transfer
 from distill_core.errors import DistillError
 from distill_core.runs import Run
 from distill_core.tables_mismatch import Counts, Pair
@@ -50,28 +50,26 @@ def _pair(run: Run, frame: pd.DataFrame, arm: str) -> Pair | None:
         (row.train, row.test): float(row.against_home_points)
         for row in frame[frame["arm"] == arm].dropna(subset=["against_home_points"]).itertuples()
     }
-    known = {_title(pair): pair for pair in tables_mismatch.pairs(run, arm) if (pair.train, pair.test) in lost}
-    offered = sorted(known, key=lambda title: lost[known[title].train, known[title].test])
+    names = tables_transfer.domain_titles(run)
+    found = {(names[pair.train], names[pair.test]): pair for pair in tables_mismatch.pairs(run, arm)}
+    known = {f"{train} → {test}": (train, test) for train, test in found if (train, test) in lost}
+    offered = sorted(known, key=lambda title: lost[known[title]])
     if not offered:
         return None
     if st.session_state.get("tl_pair") not in offered:
         st.session_state.pop("tl_pair", None)  # chosen for another run, which has other domains
 
     def label(title: str) -> str:
-        points = lost[known[title].train, known[title].test]
-        return f"{title}: {points:+.1f} points".replace("-", "−")
+        return f"{title}: {lost[known[title]]:+.1f} points".replace("-", "−")
 
     chosen = st.selectbox("Learned from → tested on", offered, format_func=label, key="tl_pair", bind="query-params")
-    return known[chosen]
-
-
-def _title(pair: Pair) -> str:
-    return f"{run_list.dataset_name(pair.train)} → {run_list.dataset_name(pair.test)}"
+    return found[known[chosen]]
 
 
 def _texts(run: Run, arm: str, pair: Pair) -> None:
     counts, texts = tables_mismatch.counts(run, arm, pair), tables_mismatch.texts_frame(run, arm, pair)
-    st.markdown(f"##### {page.plain(headline(counts, pair))}")
+    names = tables_transfer.domain_titles(run)
+    st.markdown(f"##### {page.plain(headline(counts, names[pair.train], names[pair.test]))}")
     st.caption(
         f"Both models are right on {counts.both:,}, both wrong on {counts.none:,}; the foreign one alone is right on "
         f"{counts.only_foreign:,}. The columns tell how much each gives to the right label."
@@ -82,10 +80,9 @@ def _texts(run: Run, arm: str, pair: Pair) -> None:
     )  # fmt: skip
 
 
-def headline(counts: Counts, pair: Pair) -> str:
-    """How many texts are lost, in one sentence."""
+def headline(counts: Counts, foreign: str, home: str) -> str:
+    """How many texts are lost, in one sentence; `foreign` and `home` are where the two models learned."""
     n = counts.both + counts.only_home + counts.only_foreign + counts.none
-    home, foreign = run_list.dataset_name(pair.test), run_list.dataset_name(pair.train)
     return f"{counts.only_home:,} of {n:,} texts of {home} need a model from home: the one from {foreign} errs"
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from distill_core import transfer_plan
+
 TABS = {
     "curves": "Learning curves",
     "unfreeze": "Unfreezing",
@@ -101,6 +103,8 @@ def go_to(tab: str, label: str, *, with_own_file: bool = False) -> None:
 def _open(tab: str, with_own_file: bool) -> None:
     """A callback: bound widgets take their value from the session."""
     st.session_state["tl_tab"] = TABS[tab]
-    if with_own_file:
+    if with_own_file and tab == "domains":
+        st.session_state["tl_domains"] = [*transfer_plan.usual_domains(), OWN]
+    elif with_own_file:
         st.session_state["tl_data"] = OWN
         st.query_params["tl_data"] = OWN_TITLE

@@ -292,6 +292,33 @@ def test_an_own_file_is_checked_and_goes_into_an_experiment() -> None:
     assert not app.button(key="tl_start_curves").disabled
 
 
+def test_an_own_file_with_the_classes_of_the_domains_joins_the_matrix(inline: Jobs) -> None:
+    inline("finetune", job)
+    app = upload(open_tab("own"), CSV.replace(",good", ",positive").replace(",bad", ",negative"))
+    app.button(key="tl_go_domains").click().run()
+    assert not app.exception
+    assert app.get_by_key("tl_domains").value == ["movies", "amazon", "nyt", "tweets", "own file"]
+    app.get_by_key("tl_domains").set_value(["movies", "own file"]).run()
+    app.button(key="tl_start_domains").click().run()
+    assert not app.exception
+    (run,) = own().list()
+    spec = run.spec()
+    assert isinstance(spec, FinetuneSpec)
+    assert spec.domains[0] == "movies"
+    assert spec.domains[1].startswith("file:")
+    assert (spec.text_column, spec.label_column) == ("text", "label")
+    assert "Fine-tuned: movies → an own file" in [slider.label for slider in app.slider]
+    skip(app, "domains", run)
+    assert set(app.dataframe[0].value["train"]) == {"movies", "an own file"}
+
+
+def test_an_own_file_with_other_classes_cannot_join_the_matrix() -> None:
+    app = upload(open_tab("own"))
+    assert "tl_go_domains" not in [button.key for button in app.button]
+    assert "tl_go_unfreeze" in [button.key for button in app.button]
+    assert "Own file" not in open_tab("domains").get_by_key("tl_domains").options
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(b"PK\x03\x04 an archive", "This is an Excel workbook or a zip archive"), ("", "The file is empty"),
