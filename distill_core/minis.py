@@ -9,6 +9,7 @@ tokenizer, and card.json with what it read, what it cost and how the loss fell.
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -86,8 +87,7 @@ def ship(run: Run, folder: Path = FOLDER) -> dict[str, Any]:
     if not isinstance(result, PretrainResult) or environment is None or not run.model_dir.is_dir():
         raise RunError(f"The run {run.id} is no finished pre-training.", "Pre-train first.")
     family = families.get(result.family)
-    hidden = folder / f".new-{family.key}"
-    shutil.rmtree(hidden, ignore_errors=True)
+    hidden = folder / f".new-{family.key}-{secrets.token_hex(4)}"
     hidden.mkdir(parents=True)
     _half_precision(run.model_dir, hidden)
     card = {
