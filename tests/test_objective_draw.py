@@ -130,10 +130,10 @@ def test_pieces_of_one_word_are_joined(tokenizers: str, key: str) -> None:
 
 
 def test_names_and_phrases_of_the_text_are_ernies_units(tokenizers: str) -> None:
-    text = "The sea film is dull. The best sea film is too long. We met Ada Lovelace in London."
+    text = "The sea film is dull. The best sea film is too long. We met near Lake Victoria in summer."
     scene = objective_draw.scene("ernie", text, 1)
     found = [(chip.text.replace("·", ""), chip.remark) for one in scene.passages for chip in one.chips if chip.remark]
-    assert ("ada lovelace", "name") in [(name.lower(), kind) for name, kind in found]
+    assert ("lake victoria", "name") in [(name.lower(), kind) for name, kind in found]
     assert ("sea film", "phrase") in found
 
 

@@ -9,8 +9,8 @@ from distill_core.objective_chips import Scene
 MAX_CHARS = 1000  # it stands in the page's address; the core checks its own limit again
 MOST_DRAWS = 9999
 EXAMPLE = (
-    "Ada Lovelace wrote the first computer program in 1843. Charles Babbage had planned the machine in London, but no "
-    "computer program had run on it yet. She saw that numbers could stand for music, too."
+    "The Golden Gate Bridge joins San Francisco to the hills in the north. Before it opened, people crossed the bay on "
+    "a ferry boat. A ferry boat still runs today, and it carries more visitors than workers."
 )
 
 

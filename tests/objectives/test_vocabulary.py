@@ -79,13 +79,13 @@ def lexicon(texts, **more):
 
 
 def test_entities_are_runs_of_capitalized_words():
-    found = lexicon(["Marie Curie was born in Warsaw. The Nobel Prize made her known. Physics was her life, I think."])
-    assert found == {"Marie Curie": "entity", "Warsaw": "entity", "Nobel Prize": "entity"}
+    found = lexicon(["Lake Victoria lies far from Warsaw. The Blue Nile begins elsewhere. Water is its life, I think."])
+    assert found == {"Lake Victoria": "entity", "Warsaw": "entity", "Blue Nile": "entity"}
 
 
 def test_a_run_ends_with_its_sentence():
-    assert lexicon(["She met Ada. Charles came later."]) == {"Ada": "entity"}
-    assert lexicon(["She met Ada, Charles and no one else."]) == {"Ada": "entity", "Charles": "entity"}
+    assert lexicon(["She left Paris. Berlin came later."]) == {"Paris": "entity"}
+    assert lexicon(["She saw Paris, Berlin and no other place."]) == {"Paris": "entity", "Berlin": "entity"}
 
 
 def test_phrases_are_pairs_that_stand_together_far_more_often_than_by_chance():
