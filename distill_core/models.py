@@ -164,7 +164,8 @@ def load_masked_lm(ref: Ref, store: RunStore) -> LoadedModel:
     """
     checkpoint = locate(ref, store)
     config = _read_config(checkpoint.path)
-    if not any(name.endswith(("ForMaskedLM", "ForPreTraining")) for name in config.architectures or []):
+    heads = [name for name in config.architectures or [] if name.endswith(("ForMaskedLM", "ForPreTraining"))]
+    if not heads or "ElectraForPreTraining" in heads:  # ELECTRA's discriminator fills in nothing
         raise ModelError(
             f"{ref} has no head for masked words, so it cannot teach on raw text.",
             "Choose a masked language model such as bert@hub, or distill a task instead.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from distill_core import assets, datasets, families, shapes, uploads
+from distill_core import assets, corpus, datasets, families, shapes, uploads
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
 from distill_core.families import Family
 from distill_core.json_files import read_json
@@ -30,7 +30,7 @@ def check(spec: AnySpec, store: RunStore) -> None:
     elif isinstance(spec, StudentsSpec):
         _check_students(spec, store)
     else:
-        _check_pretrain(spec)
+        _check_pretrain(spec, store)
     for name in _datasets(spec):
         if name.startswith(datasets.FILE_PREFIX):
             datasets.load(name, text_column=spec.text_column, label_column=spec.label_column)
@@ -43,7 +43,7 @@ def check(spec: AnySpec, store: RunStore) -> None:
 def _datasets(spec: AnySpec) -> tuple[str, ...]:
     """All data sets that the spec names."""
     if isinstance(spec, PretrainSpec):
-        return ()
+        return () if spec.probe_dataset == "none" else (spec.probe_dataset,)
     further = (*spec.test_datasets, *spec.domains) if isinstance(spec, FinetuneSpec) else ()
     return (spec.dataset, *further)
 
@@ -135,7 +135,11 @@ def _check_head(teacher: Ref, config: dict[str, Any]) -> None:
         )
 
 
-def _check_pretrain(spec: PretrainSpec) -> None:
+def _check_pretrain(spec: PretrainSpec, store: RunStore) -> None:
+    corpus.check_names(spec.corpus or None)
+    if spec.teacher is not None:
+        _check_trainable(spec.teacher, spec.max_length, store)
+        _local_config(spec.teacher, store)
     limit = families.get(spec.family).max_positions
     if limit is not None and spec.max_length > limit:
         raise SpecError(f"{spec.family} has {limit} positions, got a length of {spec.max_length}.",

@@ -296,10 +296,30 @@ class PretrainSpec(_Spec):
     max_length: int = _field(64, "Longer texts are cut at this many tokens.", unit="tokens", ge=8, le=512)
     checkpoint_every_s: float = _field(30.0, "Seconds between two checkpoints.", unit="s", ge=0, le=3600)
 
+    teacher: ModelRef | None = _field(
+        None, "DistilBERT's teacher: a masked language model of the same width, for instance run:ID of a BERT."
+    )
+    probe_dataset: str = _field(
+        "movies", "Data set of a linear probe before and after the training, or none.", max_length=1024
+    )
+
     @field_validator("family")
     @classmethod
     def _known(cls, value: str) -> str:
         return families.get(value).key
+
+    @model_validator(mode="after")
+    def _taught(self) -> Self:
+        needs = self.family == "distilbert" and self.lesson == "objective"
+        if needs and self.teacher is None:
+            raise SpecError(
+                "DistilBERT learns from a teacher, and none was given.",
+                "Pre-train BERT first (family bert), then name it: teacher run:ID.",
+            )
+        if self.teacher is not None and not needs:
+            raise SpecError(f"{self.teacher} was given as teacher, but only DistilBERT's objective has one.",
+                            "Leave teacher empty.")  # fmt: skip
+        return self
 
 
 AnySpec = CompareSpec | FinetuneSpec | DistillSpec | StudentsSpec | PretrainSpec

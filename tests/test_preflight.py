@@ -246,3 +246,24 @@ def test_it_needs_no_torch():
     code = "import sys; from distill_core import preflight; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, timeout=60)
     assert done.stdout.strip() == "False", done.stderr
+
+
+# ── pre-training ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        ({"family": "bert", "corpus": "novels"}, DataError, "novels"),
+        ({"family": "bert", "probe_dataset": "moovies"}, DataError, "moovies"),
+        ({"family": "distilbert", "teacher": "run:000009-abcdef"}, RunError, "no run"),
+        ({"family": "distilbert", "teacher": "bert@structure"}, ModelError, "random weights"),
+    ],
+)
+def test_a_pretraining_that_cannot_run_is_refused(check, values, error, message):
+    with pytest.raises(error, match=message):
+        check(kind="pretrain", **values)
+
+
+def test_a_pretraining_needs_no_data_set(check):
+    check(kind="pretrain", family="bert", probe_dataset="none")

@@ -58,7 +58,7 @@ def prepare(material: Material) -> Lesson:
 
     return Lesson(
         module=model, lengths=read.lengths, epochs=epochs, step=step, held_out=held_out,
-        backbone=lambda: _backbone(model, material), signals=n_read * epochs,
+        backbone=lambda: _backbone(model, material), bare=lambda: model.base_model, signals=n_read * epochs,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from distill_core.corpus import Corpus
 from distill_core.device import Device
 from distill_core.families import Family
 from distill_core.jobs.reporting import Reporter
+from distill_core.results import ClozeLook
 from distill_core.specs import PretrainSpec
 from distill_core.training import Step
 
@@ -41,7 +42,9 @@ class Lesson:
     """One training: `step` on the examples whose lengths (tokens) are `lengths`, `epochs` times.
 
     `held_out(module)` gives the losses on text that is not read; `backbone()` the network to keep; `signals` counts the
-    targets of the whole training, where that is known beforehand.
+    targets of the whole training, where that is known beforehand, and `counted()` the tokens and signals so far, where
+    it is not. `bare()` is the network below its heads. `cloze(module)` is what it says about sentences with a gap;
+    `looks`: how often it is asked, and the held-out loss measured.
     """
 
     module: nn.Module
@@ -50,8 +53,13 @@ class Lesson:
     step: Step
     held_out: Callable[[nn.Module], dict[str, float]]
     backbone: Callable[[], Any]
+    bare: Callable[[], Any]
     signals: int | None = None
     teacher_pass_s: float | None = None
+    cloze: Callable[[nn.Module], tuple[ClozeLook, ...]] | None = None
+    counted: Callable[[], tuple[int, int]] | None = None
+    looks: int | None = None
+    unigram_nats: float | None = None
 
     @property
     def tokens(self) -> int:

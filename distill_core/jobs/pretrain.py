@@ -10,21 +10,29 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 
+from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from distill_core import corpus, device, environment, families, mini_tokenizers, parameters
+from distill_core import corpus, device, environment, families, mini_tokenizers, models, parameters
 from distill_core.control import JobContext
 from distill_core.corpus import Corpus
+from distill_core.errors import RunError
 from distill_core.families import Family
-from distill_core.jobs import embedding_lesson
+from distill_core.jobs import embedding_lesson, linear_probe, objective_lesson
 from distill_core.jobs.lesson import Lesson, Material
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import drop_checkpoints
-from distill_core.results import PretrainResult
+from distill_core.model_ref import Ref
+from distill_core.models import LoadedModel
+from distill_core.results import Accuracy, PretrainResult
 from distill_core.specs import PretrainSpec
 from distill_core.training import Hooks, TrainSettings, fit
 
-LESSONS: dict[str, Callable[[Material], Lesson]] = {"embeddings": embedding_lesson.prepare}
+LESSONS: dict[str, Callable[[Material], Lesson]] = {
+    "embeddings": embedding_lesson.prepare,
+    "objective": objective_lesson.prepare,
+}
+LOOKS_PER_EPOCH = 4  # where a lesson does not say it
 
 
 def run(spec: PretrainSpec, context: JobContext) -> PretrainResult:
@@ -38,25 +46,35 @@ def run(spec: PretrainSpec, context: JobContext) -> PretrainResult:
     reporter.say("Training the tokenizer")
     tokenizer = _tokenizer(family, text, spec, context)
     device.seed_everything(spec.seed)
-    lesson = LESSONS[spec.lesson](Material(spec, family, tokenizer, text, here, context, reporter))
+    material = Material(spec, family, tokenizer, text, here, context, reporter)
+    lesson = LESSONS[spec.lesson](material)
     lesson.module.to(here.torch_device)
-    result = _begun(spec, context, text, lesson)
+    _begin(material, lesson)
     hooks = Hooks(
-        on_event=partial(reporter.on_training, spec.family, family.title), evaluate=lesson.held_out,
+        on_event=partial(reporter.on_training, spec.family, family.title), evaluate=partial(_look, material, lesson),
         check=context.check, checkpoint_dir=context.run.checkpoint_dir,
     )  # fmt: skip
-    report = fit(lesson.module, lesson.lengths, lesson.step, _settings(spec, lesson.epochs), here, hooks)
+    report = fit(lesson.module, lesson.lengths, lesson.step, _settings(spec, lesson), here, hooks)
     held_out = lesson.held_out(lesson.module)
+    tokens, signals = lesson.counted() if lesson.counted else (lesson.tokens, lesson.signals)
+    reporter.say("Asking what the network has learned", 1.0)
+    probe = _linear_probe(material, lesson)
     _save(lesson, tokenizer, context)
     drop_checkpoints(context)
-    return result.model_copy(update={"held_out": held_out, "train_s": report.train_s})
+    return _so_far(context).model_copy(
+        update={"held_out": held_out, "train_s": report.train_s, "tokens": tokens, "signals": signals,
+                "linear_probe": probe}
+    )  # fmt: skip
 
 
 def _tokenizer(family: Family, text: Corpus, spec: PretrainSpec, context: JobContext) -> PreTrainedTokenizerFast:
     """The run's tokenizer, of the whole corpus. It is kept with the run: a resumed one must not get another."""
     folder = context.run.tokenizer_dir
     if not folder.is_dir():
-        trained = mini_tokenizers.shared(family, text.sentences(), text.digest, spec.vocab_size)
+        if spec.teacher is None:
+            trained = mini_tokenizers.shared(family, text.sentences(), text.digest, spec.vocab_size)
+        else:  # teacher and student must split texts alike
+            trained = models.load_masked_lm(spec.teacher, context.store).tokenizer
         hidden = folder.with_name(".new-tokenizer")
         shutil.rmtree(hidden, ignore_errors=True)
         trained.save_pretrained(hidden)
@@ -67,27 +85,61 @@ def _tokenizer(family: Family, text: Corpus, spec: PretrainSpec, context: JobCon
     return tokenizer
 
 
-def _begun(spec: PretrainSpec, context: JobContext, text: Corpus, lesson: Lesson) -> PretrainResult:
-    """The result before the first step, with the losses of the untrained model; a resumed run has it already."""
-    earlier = context.run.result()
-    if isinstance(earlier, PretrainResult):
-        return earlier
-    backbone = lesson.backbone()
-    result = PretrainResult(
-        family=spec.family, lesson=spec.lesson, params=parameters.count(backbone),
-        vocab_size=int(backbone.config.vocab_size), texts=len(lesson.lengths), tokens=lesson.tokens,
-        signals=lesson.signals, sources=tuple(text.titles.values()), corpus_sha256=text.digest,
-        held_out_before=lesson.held_out(lesson.module), teacher_pass_s=lesson.teacher_pass_s,
+def _begin(material: Material, lesson: Lesson) -> None:
+    """Write the result before the first step, with the losses of the untrained model; a resumed run has it already."""
+    spec, context, text = material.spec, material.context, material.text
+    if isinstance(context.run.result(), PretrainResult):
+        return
+    probe = linear_probe.load(spec)
+    context.set_result(
+        PretrainResult(
+            family=spec.family, lesson=spec.lesson, params=parameters.count(lesson.bare()),
+            vocab_size=len(material.tokenizer), texts=len(lesson.lengths), tokens=lesson.tokens,
+            signals=lesson.signals, sources=tuple(text.titles.values()), corpus_sha256=text.digest,
+            held_out_before=lesson.held_out(lesson.module), unigram_nats=lesson.unigram_nats,
+            cloze=lesson.cloze(lesson.module) if lesson.cloze else (), teacher_pass_s=lesson.teacher_pass_s,
+            probe_dataset=spec.probe_dataset, probe_labels=linear_probe.n_labels(probe),
+            linear_probe_before=_linear_probe(material, lesson),
+        )
     )  # fmt: skip
-    context.set_result(result)
+
+
+def _so_far(context: JobContext) -> PretrainResult:
+    result = context.run.result()
+    if not isinstance(result, PretrainResult):
+        raise RunError(f"The result of the run {context.run.id} is gone.", "Start it again.")
     return result
 
 
-def _settings(spec: PretrainSpec, epochs: int) -> TrainSettings:
+def _look(material: Material, lesson: Lesson, module: nn.Module) -> dict[str, float]:
+    """The held-out losses for the curve; what it says about the gaps goes into the result.
+
+    A resumed run looks again where its checkpoint was: what came after that is replaced.
+    """
+    if lesson.cloze is not None:
+        said = lesson.cloze(module)
+        result = _so_far(material.context)
+        before = tuple(look for look in result.cloze if look.tokens < said[0].tokens)
+        material.context.set_result(result.model_copy(update={"cloze": before + said}))
+    counted = dict(zip(("tokens", "signals"), map(float, lesson.counted()), strict=True)) if lesson.counted else {}
+    return {**lesson.held_out(module), **counted}
+
+
+def _linear_probe(material: Material, lesson: Lesson) -> Accuracy | None:
+    spec = material.spec
+    loaded = LoadedModel(
+        Ref("run", material.context.run.id), material.family, lesson.bare(), material.tokenizer, "pretrained"
+    )  # fmt: skip
+    dataset = linear_probe.load(spec)
+    return linear_probe.accuracy(loaded, dataset, spec.max_length, material.here, material.context.check)
+
+
+def _settings(spec: PretrainSpec, lesson: Lesson) -> TrainSettings:
+    per_epoch = max(1, round(lesson.looks / lesson.epochs)) if lesson.looks else LOOKS_PER_EPOCH
     return TrainSettings(
-        epochs=epochs, batch_size=spec.batch_size, learning_rate=spec.learning_rate,
+        epochs=lesson.epochs, batch_size=spec.batch_size, learning_rate=spec.learning_rate,
         warmup_fraction=spec.warmup_fraction, weight_decay=spec.weight_decay, max_grad_norm=spec.max_grad_norm,
-        seed=spec.seed, checkpoint_every_s=spec.checkpoint_every_s,
+        seed=spec.seed, checkpoint_every_s=spec.checkpoint_every_s, evals_per_epoch=per_epoch,
     )  # fmt: skip
 
 

@@ -110,6 +110,10 @@ class Objective(ABC):
         kept: nn.Module = trained.base_model
         return kept
 
+    def kept(self, module: nn.Module) -> nn.Module:
+        """The network to keep with its pre-training head, a class of transformers."""
+        return module
+
 
 def room(max_length: int, special: int, least: int = 1) -> int:
     """Tokens of text that fit beside the special ones. Raises SpecError for fewer than `least`."""

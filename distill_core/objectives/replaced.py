@@ -122,6 +122,12 @@ class ReplacedTokens(Objective):
         kept: nn.Module = electra.discriminator.electra
         return kept
 
+    def kept(self, module: nn.Module) -> nn.Module:
+        """The discriminator."""
+        electra: Any = module
+        discriminator: nn.Module = electra.discriminator
+        return discriminator
+
     def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
         """The generator's cross-entropy and 50 times the discriminator's binary one. Nats."""
         found: Judged = module(corrupted)

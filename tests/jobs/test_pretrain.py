@@ -18,7 +18,7 @@ from distill_core.models import LoadedModel
 from distill_core.specs import PretrainSpec
 
 FAST = {"kind": "pretrain", "lesson": "embeddings", "tokens": 1000, "vocab_size": 400, "batch_size": 16,
-        "max_length": 16, "threads": 1, "checkpoint_every_s": 0.0}  # fmt: skip
+        "max_length": 16, "threads": 1, "checkpoint_every_s": 0.0, "probe_dataset": "none"}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
