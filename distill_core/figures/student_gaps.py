@@ -37,13 +37,15 @@ def draw(
     data = [_joined(frame, names, shifts)] + [
         _arm(frame[frame["arm"] == arm], names, shifts[arm], arm, dark) for arm in shown
     ]
+    line = theme.baseline_line(100 * teacher.accuracy, f"{teacher.title} {units.percent(teacher.accuracy, 3)}", dark)
+    line["annotations"][0]["xanchor"] = "right"  # the teacher stands near the edge of a narrow screen
     low, high = float(frame["ci_low"].min()), max(float(frame["ci_high"].max()), teacher.accuracy)
     return theme.figure(
         data, title(frame, teacher, claim), dark=dark, height=ROW_PX * len(names) + 96,
         xaxis=theme.axis(_key(shown, dark), range=[max(0.0, 100 * low - 1), min(101.0, 100 * high + 1)]),
         yaxis=theme.axis(range=[len(names) - 0.5, -0.5], showgrid=False, ticks="", tickfont={"size": 13},
                          tickvals=list(range(len(names))), ticktext=[theme.safe(name) for name in names]),
-        **theme.baseline_line(100 * teacher.accuracy, f"{teacher.title} {units.percent(teacher.accuracy, 3)}", dark),
+        **line,
     )  # fmt: skip
 
 
