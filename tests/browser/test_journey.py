@@ -68,7 +68,19 @@ def test_a_new_draw_of_the_objectives_stands_in_the_address(page: Page, server: 
 
 @pytest.mark.parametrize(
     "path",
-    ["", "model-zoo", "objectives", "compare", "finetune", "transfer", "soft-labels", "distill", "take-apart", "runs"],
+    [
+        "",
+        "model-zoo",
+        "objectives",
+        "compare",
+        "finetune",
+        "transfer",
+        "soft-labels",
+        "distill",
+        "students",
+        "take-apart",
+        "runs",
+    ],
 )
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_page_opens_without_an_error(page: Page, server: Server, path: str, width: int) -> None:
