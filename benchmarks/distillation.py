@@ -25,7 +25,7 @@ from benchmarks import summary
 from distill_core.environment import prepare_process
 
 NAMES = ("textbrewer", "textbrewer-longest", "textbrewer-cached", "torchdistill", "trainer", "ours-first",
-         "ours-second", "ours-whole", "ours-uncached", "no-teacher")  # fmt: skip
+         "ours-second", "ours-whole", "ours-mkl", "ours-uncached", "no-teacher")  # fmt: skip
 BUSY_CORES = 0.2  # other programs used more than this many cores: the run is flagged
 
 

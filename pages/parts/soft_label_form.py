@@ -14,7 +14,7 @@ from distill_core.soft_label_sources import Source
 from distill_core.soft_labels import Array
 from distill_core.tables_predictions import HERE, LABEL, TEXT, Group
 from distill_core.tables_soft_labels import TEMPERATURES
-from pages.parts import inference, page, provenance, stored_runs
+from pages.parts import inference, page, provenance, stored_runs, take_apart_runs
 
 BY_HAND = "By hand: an imaginary teacher"
 HAND_BADGE = ":orange-badge[set by hand] no model said this"
@@ -49,10 +49,12 @@ class TaughtText:
 
 
 def teachers() -> list[Source]:
-    """Recorded teachers, those of most classes first, then the newest of this installation."""
-    recorded = sorted(
-        soft_label_sources.teachers(stored_runs.RECORDED.list()), key=lambda source: -len(source.label_names)
-    )
+    """Recorded teachers, those of most classes first, then the newest of this installation.
+
+    An ablation has many students that differ in little: the students of a plain distillation show more.
+    """
+    runs = sorted(stored_runs.RECORDED.list(), key=lambda run: take_apart_runs.question_of(run) is not None)
+    recorded = sorted(soft_label_sources.teachers(runs), key=lambda source: -len(source.label_names))
     return [*recorded, *soft_label_sources.teachers(stored_runs.own_of("finetune", "distill"))]
 
 

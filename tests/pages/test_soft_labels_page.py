@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sample_ablation
 import sample_predictions as sample
 import sample_training
 import tiny
@@ -137,6 +138,14 @@ def test_students_of_this_teacher_can_be_chosen(teacher: Run) -> None:
     assert texts(app) != before
     app.slider(key="sl_sure").set_value(60).run()
     assert not app.exception
+
+
+def test_a_recorded_ablation_gives_way_to_a_plain_distillation(recorded: RunStore) -> None:
+    sample_ablation.ablation(recorded)
+    plain = sample_ablation.sample_run(recorded, arms=("distilled",))
+    app = open_page(PAGE)
+    assert not app.exception
+    assert app.selectbox(key="sl_teacher").value == f"Teacher of {plain.id} on movies"
 
 
 def test_a_recorded_teacher_comes_first_and_needs_no_texts(recorded: RunStore, teacher: Run) -> None:
