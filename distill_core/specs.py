@@ -90,7 +90,13 @@ class _TrainSpec(_Spec):
     dataset: str = _field("movies", "Data set to learn from.", max_length=1024)
     epochs: int = _field(2, "Passes over the training texts.", typical="1–5", ge=1, le=200)
     batch_size: int = _field(32, "Texts per step.", unit="texts", typical="16–64", ge=1, le=1024)
-    learning_rate: float = _field(1e-4, "Highest learning rate.", typical="2e-5 – 3e-4", gt=0, le=1)
+    learning_rate: float = _field(
+        1e-4,
+        "Highest learning rate; a head alone and LoRA take ten times it.",
+        typical="2e-5 – 3e-4",
+        gt=0,
+        le=1,
+    )
     warmup_fraction: float = _field(0.1, "Share of the steps with a rising learning rate.", ge=0, lt=1)
     weight_decay: float = _field(0.01, "AdamW's weight decay.", ge=0, le=1)
     max_grad_norm: float = _field(1.0, "Gradients longer than this are clipped.", gt=0, le=1000)

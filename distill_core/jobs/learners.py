@@ -34,6 +34,10 @@ from distill_core.models import LoadedModel
 from distill_core.specs import FinetuneSpec
 from distill_core.training import Hooks, fit
 
+# Fresh weights beside a network that stands still need a higher rate than the network itself: at the rate of a whole
+# fine-tuning LoRA was right on 59 % of the movies after 1,000 labels, at ten times the rate on 80 %.
+RATES = {"head": 10.0, "lora": 10.0}
+
 
 @dataclass(frozen=True)
 class Task:
@@ -85,6 +89,7 @@ class Learners:
         )  # fmt: skip
         epochs = transfer_cells.epochs(self.spec, len(task.train))
         settings = replace(train_settings(self.spec, task.seed), epochs=epochs, token_ids=encoded.token_ids)
+        settings = replace(settings, learning_rate=settings.learning_rate * RATES.get(task.arm, 1.0))
         if self.spec.layer_lr_decay < 1:
             layers = students.n_layers(loaded.model.config)
             settings = replace(settings, lr_scale=partial(_lr_scale, self.spec.layer_lr_decay, layers))

@@ -18,6 +18,7 @@ from distill_core import datasets, evaluate, families, models, parameters, repre
 from distill_core.control import Stopped
 from distill_core.errors import ModelError
 from distill_core.jobs import adapt as adapt_module
+from distill_core.jobs import learners
 from distill_core.jobs.features import FrozenFeatures
 from distill_core.model_ref import parse
 
@@ -173,6 +174,14 @@ def test_partial_arms_train_what_they_say(do, model, dataset, arm):
     (row,) = run.result().arms
     assert 0 < row.params_trained < row.params / 2
     assert row.accuracy is not None
+
+
+def test_fresh_weights_beside_a_still_network_take_ten_times_the_rate(do, model, dataset, monkeypatch):
+    rates = []
+    fit = learners.fit
+    monkeypatch.setattr(learners, "fit", lambda *given: (rates.append(given[3].learning_rate), fit(*given))[1])
+    do(**FAST, model=model, dataset=dataset, arms="head,lora,top1,pretrained,scratch")
+    assert rates == pytest.approx([1e-2, 1e-2, 1e-3, 1e-3, 1e-3])
 
 
 def test_more_pre_training_moves_the_body_and_needs_masked_words(do, make_model, dataset, model):
