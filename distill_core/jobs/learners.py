@@ -35,7 +35,7 @@ from distill_core.specs import FinetuneSpec
 from distill_core.training import Hooks, fit
 
 # Fresh weights beside a network that stands still need a higher rate than the network itself: at the rate of a whole
-# fine-tuning LoRA was right on 59 % of the movies after 1,000 labels, at ten times the rate on 80 %.
+# fine-tuning LoRA was right on 59 % of the movies after 64 steps, at ten times the rate on 84 %.
 RATES = {"head": 10.0, "lora": 10.0}
 
 
