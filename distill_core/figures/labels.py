@@ -111,7 +111,8 @@ class Scale:
 
     def axis(self) -> dict[str, Any]:
         """The entries of a plotly axis."""
-        ticks = {"dtick": "D2", "tickformat": "~g"} if self.log else {"rangemode": "tozero"}
+        every = "D2" if self.high - self.low > 1 else "D1"  # 1, 2, 5, 10 …; within a factor of ten 1, 2, 3, 4 …
+        ticks = {"dtick": every, "tickformat": "~g"} if self.log else {"rangemode": "tozero"}
         return {"type": "log" if self.log else "linear", "range": [self.low, self.high], **ticks}
 
 

@@ -101,7 +101,8 @@ def test_the_axes_stand_still_when_the_arm_changes(run: Run) -> None:
 
 def test_the_time_axis_is_logarithmic_where_a_few_are_much_slower(store: RunStore) -> None:
     rows = (sample.row("bert@mini", "taught"), sample.row("t5@mini", "taught", 1, latency_ms_p50=6.5))
-    assert picture(sample.students_run(store, rows)).layout.xaxis.type == "log"
+    axis = picture(sample.students_run(store, rows)).layout.xaxis
+    assert (axis.type, axis.dtick) == ("log", "D1")  # 2, 3, 4, 5, 6
     rows = (sample.row("bert@mini", "taught"), sample.row("t5@mini", "taught", 1, latency_ms_p50=5.5))
     assert picture(sample.students_run(store, rows)).layout.xaxis.type == "linear"
 
