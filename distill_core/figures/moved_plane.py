@@ -1,4 +1,4 @@
-"""What moved: test texts in the plane of the two main axes, before and after fine-tuning, on equal axes."""
+"""What moved: test texts in the plane of the two main axes, before and after fine-tuning, each filling its panel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _TOP = 0.84  # where the panels end and the headings begin
 
 
 def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_moved.plane_frame`. Both panels have the same range and the same scale in both directions."""
+    """`frame`: `tables_moved.plane_frame`. Each panel has a range of its own, the same in both directions: on one range
+    the texts before fine-tuning, which lie close together, would be a dot."""
     if frame.empty:
         return theme.empty(*EMPTY)
     labels = sorted(set(frame["label"]))
@@ -66,7 +67,8 @@ def _hover(row: Any, label: str) -> str:
 
 def _axes(frame: pd.DataFrame, phase: str) -> dict[str, Any]:
     """Without numbers: the two axes have no unit, only distances mean something."""
-    reach = 1.06 * float(frame[["x", "y"]].abs().to_numpy(dtype=float).max() or 1)
+    points = frame.loc[frame["phase"] == phase, ["x", "y"]].abs().to_numpy(dtype=float)
+    reach = 1.06 * float(points.max(initial=0) or 1)
     x_axis, y_axis, domain = _PANELS[phase]
     quiet = {"range": [-reach, reach], "showticklabels": False, "ticks": "", "zeroline": True,
              "zerolinecolor": theme.GRID}  # fmt: skip

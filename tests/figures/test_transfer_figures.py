@@ -261,7 +261,9 @@ def test_texts_lie_on_equal_axes_and_carry_marks(store: RunStore) -> None:
     )
     assert len(figure.data) == 4
     assert {trace.marker.symbol for trace in figure.data} == {"triangle-down", "circle"}
-    assert figure.layout.xaxis.range == figure.layout.xaxis2.range == figure.layout.yaxis2.range
+    for phase, x_axis, y_axis in (("before", "xaxis", "yaxis"), ("after", "xaxis2", "yaxis2")):
+        most = frame.loc[frame["phase"] == phase, ["x", "y"]].abs().to_numpy().max()
+        assert figure.layout[x_axis].range == figure.layout[y_axis].range == pytest.approx((-1.06 * most, 1.06 * most))
     assert figure.layout.yaxis2.scaleanchor == "x2"
     assert "▼ negative" in figure.layout.annotations[-1].text
     many = moved_plane.draw(frame.assign(label=[f"topic {i % 9}" for i in range(len(frame))]))
