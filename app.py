@@ -23,6 +23,7 @@ PAGES = {
         ("compare", "Compare", "compare_arrows", "compare", "Models side by side: size, speed, accuracy."),
     ],
     "Train": [
+        ("pretrain", "Pre-train", "menu_book", "pretrain", "What a small network learns from raw text alone."),
         ("finetune", "Fine-tune", "tune", "finetune", "Teach a pre-trained model a task, and see what that saves."),
         ("transfer", "Transfer lab", "moving", "transfer", "What pre-training buys: labels saved, layers, domains."),
         ("soft_labels", "Soft labels", "contrast", "soft-labels", "What a teacher says beyond the right class."),

@@ -29,7 +29,7 @@ def minis() -> list[str]:
 
 def options() -> list[str]:
     """Every reference that the list offers."""
-    trained = stored_runs.own_of("finetune", "distill")
+    trained = stored_runs.own_of("finetune", "distill", "pretrain")
     return [*ten(), "minilm", *minis(), *(f"run:{run.id}" for run in trained if _has_model(run))]
 
 

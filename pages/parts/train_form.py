@@ -10,6 +10,7 @@ from distill_core import datasets, run_list, specs, training_cost, units
 from distill_core.errors import DistillError
 from distill_core.launch import AnySpec
 from distill_core.runs import Run
+from distill_core.specs import PretrainSpec
 from distill_core.tables_training import arm_sentence, arm_title
 from distill_core.training_cost import TrainingSpec
 from pages.parts import run_panel, stored_runs
@@ -19,7 +20,7 @@ BATCH_SIZES = (8, 16, 32, 64)
 LEARNING_RATES = (1e-5, 2e-5, 3e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3)
 
 
-def field(spec: type[TrainingSpec], name: str) -> str:
+def field(spec: type[TrainingSpec | PretrainSpec], name: str) -> str:
     """The help of a setting: its description, and what is typical."""
     info = spec.model_fields[name]
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
