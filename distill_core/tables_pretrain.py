@@ -55,7 +55,9 @@ def looks_frame(run: Run, points: pd.DataFrame) -> pd.DataFrame:
         return _typed([], LOOK_COLUMNS, _LOOK_COUNTS, ("loss", "share_of_start"))
     part = main_part(result)
     start = result.held_out_before[part]
-    records = [{"examples": 0, "tokens": 0, "signals": 0, "loss": start, "share_of_start": 1.0}]
+    records: list[dict[str, Any]] = [
+        {"examples": 0, "tokens": 0, "signals": 0, "loss": start, "share_of_start": 1.0}
+    ]  # fmt: skip
     seen = points[points["split"] == "validation"]
     for step, rows in seen.groupby("step", sort=True):
         values = dict(zip(rows["name"], rows["value"], strict=True))

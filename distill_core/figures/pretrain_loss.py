@@ -20,16 +20,16 @@ def draw(looks: pd.DataFrame, points: pd.DataFrame, result: PretrainResult | Non
     if result is None or looks.empty:
         return theme.empty("No loss yet", "The first point comes when text and tokenizer are ready.")
     part, plateau = main_part(result), unigram_nats(result)
-    color = theme.color(result.family, dark)
+    color, ink = theme.color(result.family, dark), theme.INK_DARK if dark else theme.INK
     read = points[(points["split"] == "train") & (points["name"] == part)]
     xs, ys = [float(x) for x in looks["examples"]], [float(y) for y in looks["loss"]]
     data = [_thin(read, color), _looks(looks, xs, ys, color)]
     ends = [(ys[-1], lines.end_text("Unread text", units.significant(ys[-1])), color)]
     if plateau is not None:
-        ends.append((plateau, lines.end_text("Word counts", units.significant(plateau)), theme.accent(dark)))
+        ends.append((plateau, lines.end_text("Word counts", units.significant(plateau)), ink))
     top = max([*ys, *(float(y) for y in read["value"]), plateau or 0.0]) * 1.05
     return theme.figure(
-        data, title(result, ys), dark=dark, height=int(PLOT_PX + 60), shapes=_plateau(plateau, dark),
+        data, title(result, ys), dark=dark, height=int(PLOT_PX + 60), shapes=_plateau(plateau, ink),
         annotations=lines.end_labels(ends, (0.0, top), PLOT_PX),
         margin={"l": 8, "r": lines.LABEL_PX, "t": 48, "b": 48},
         xaxis=theme.axis("texts read", rangemode="tozero", tickformat=","),
@@ -73,8 +73,8 @@ def _thin(read: pd.DataFrame, color: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _plateau(value: float | None, dark: bool) -> list[dict[str, Any]]:
+def _plateau(value: float | None, ink: str) -> list[dict[str, Any]]:
     if value is None:
         return []
     return [{"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": value, "y1": value, "layer": "below",
-             "line": {"color": theme.accent(dark), "width": 1.5, "dash": "dash"}}]  # fmt: skip
+             "line": {"color": ink, "width": 1.5, "dash": "dash"}}]  # fmt: skip

@@ -15,7 +15,7 @@ from pages.parts import page, stored_runs, train_form
 
 BUDGETS = (200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 40_000_000)
 DEFAULT_BUDGET = 1_000_000
-LESSONS = {"objective": "Its own objective", "embeddings": "MiniLM's sentence embeddings"}
+LESSONS = {"objective": "Own objective", "embeddings": "From MiniLM"}
 RATES = (3e-4, 5e-4, 1e-3, 1.5e-3, 2e-3, 3e-3)
 BATCH_SIZES = (16, 32, 64, 128)
 

@@ -26,17 +26,17 @@ CANNOT_COMPARE = (
 )
 _NUMBER = st.column_config.NumberColumn
 CLOZE = {
-    "sentence": st.column_config.TextColumn("sentence", width="medium"),
-    "wanted": st.column_config.TextColumn("looked for", width="small"),
-    "probability_now": _NUMBER("its probability now", format="percent"),
-    "now": st.column_config.TextColumn("likeliest now", width="large"),
+    "sentence": st.column_config.TextColumn("sentence", width=280),
+    "wanted": st.column_config.TextColumn("looked for", width=75),
+    "probability_now": _NUMBER("probability", format="%.3f", width=75),
+    "now": st.column_config.TextColumn("likeliest now", width=300),
     "first": st.column_config.TextColumn("before the first step", width="medium"),
 }
 REPLACED = {
     **CLOZE,
-    "wanted": st.column_config.TextColumn("wrong word", width="small"),
-    "probability_now": _NUMBER("suspected now", format="percent"),
-    "now": st.column_config.TextColumn("most suspected now", width="large"),
+    "wanted": st.column_config.TextColumn("wrong word", width=75),
+    "probability_now": _NUMBER("suspected", format="%.3f", width=75),
+    "now": st.column_config.TextColumn("most suspected now", width=300),
 }
 RUNS = {
     "title": st.column_config.TextColumn("family", pinned=True),
