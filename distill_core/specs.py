@@ -120,6 +120,9 @@ class FinetuneSpec(_TrainSpec):
         "lora, adapted (first more pre-training on the target's texts).",
         min_length=1, max_length=12,
     )  # fmt: skip
+    epochs: int = _field(
+        2, "Passes over the training texts; few texts are read more often.", typical="1–5", ge=1, le=200
+    )
     min_steps: int = _field(
         60, "Few texts are read again until this many steps are made, beyond epochs.", unit="steps",
         typical="50–200", ge=0, le=100_000,
