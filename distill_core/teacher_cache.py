@@ -129,12 +129,22 @@ def _write(path: Path, tensors: dict[str, Tensor]) -> None:
     except (OSError, SafetensorError):
         hidden.unlink(missing_ok=True)
         return
-    files = sorted(path.parent.glob("*.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True)
+    _drop_oldest(path)
+
+
+def _drop_oldest(newest: Path) -> None:
+    """Keep the folder within its limit. Another run may be doing the same, or have a file open (Windows)."""
+    found = []
+    for file in newest.parent.glob("*.safetensors"):
+        with contextlib.suppress(OSError):
+            stat = file.stat()
+            found.append((stat.st_mtime, stat.st_size, file))
     total = 0
-    for file in files:
-        total += file.stat().st_size
-        if total > LIMIT_BYTES and file != path:
-            file.unlink(missing_ok=True)
+    for _, size, file in sorted(found, reverse=True):
+        total += size
+        if total > LIMIT_BYTES and file != newest:
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def _compute(

@@ -148,6 +148,18 @@ def test_the_oldest_files_go_when_the_folder_grows(monkeypatch):
     assert second in files()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_file_that_another_run_takes_away_at_the_same_moment_is_no_error(monkeypatch):
+    """Seen in the folder, gone when its age is asked: as a link to nothing."""
+    monkeypatch.setattr(teacher_cache, "LIMIT_BYTES", 1)
+    model, encoded = make()
+    ask(model, encoded)
+    (files()[0].parent / "gone.safetensors").symlink_to("nowhere")
+    logits = ask(make(seed=1)[0], encoded).logits
+    assert torch.isfinite(logits).all()
+    assert len([path for path in files() if path.is_file()]) == 1
+
+
 def test_use_keeps_a_file_young(monkeypatch):
     model, encoded = make()
     ask(model, encoded)
