@@ -9,6 +9,7 @@ tokenizer, and card.json with what it read, what it cost and how the loss fell.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 import time
@@ -58,14 +59,15 @@ def make(
     """
     launcher = LocalLauncher(store, slots=at_once)
     runs = [_taken_up(spec, store, launcher) for spec in wanted]
+    total = len({run.id for run in runs})  # one request twice is one run
     shipped: dict[str, dict[str, Any]] = {}
-    while len(shipped) < len(runs):
+    while len(shipped) < total:
         launcher.tick()
         for run in runs:
             state = run.state()
             if state.state == "done" and run.id not in shipped:
                 shipped[run.id] = ship(run, folder)
-                say(f"{run.spec().title}: done, {len(shipped)} of {len(runs)}")
+                say(f"{run.spec().title}: done, {len(shipped)} of {total}")
             elif state.state not in {*LIVE, "done"}:
                 raise RunError(f"{run.spec().title} ended as {state.state}: {state.message}", "Its log has more.")
         time.sleep(_LOOK_EVERY_S)
@@ -96,9 +98,22 @@ def ship(run: Run, folder: Path = FOLDER) -> dict[str, Any]:
         "result": result.model_dump(), "curve": _curve(run), "environment": environment.model_dump(),
     }  # fmt: skip
     write_json(hidden / "card.json", card)
-    shutil.rmtree(folder / family.key, ignore_errors=True)
-    hidden.rename(folder / family.key)
+    _put(hidden, folder / family.key)
     return card
+
+
+def _put(hidden: Path, place: Path) -> None:
+    """Move a whole folder to its place. Where another call does so at this very moment, one of the two is kept."""
+    old = hidden.with_name(f"{hidden.name}.old")
+    with contextlib.suppress(FileNotFoundError):
+        place.rename(old)
+    try:
+        hidden.rename(place)
+    except OSError:
+        if not place.is_dir():
+            raise
+        shutil.rmtree(hidden)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _half_precision(source: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from distill_core import evaluate, losses, model_ref, models, sentence_embedder, tokens, warm_start
+from distill_core.errors import DataError
 from distill_core.first_token import first_token_only
 from distill_core.jobs.lesson import Lesson, Material, mini_config, usual_dropout, within_budget
 from distill_core.training import Loss
@@ -24,10 +25,18 @@ TEACHER = "minilm"
 
 
 def prepare(material: Material) -> Lesson:
-    """Teacher pass (cached for all families), warm start, and the step."""
+    """Teacher pass (cached for all families), warm start, and the step.
+
+    Raises DataError when no sentence is left to read.
+    """
     spec, here, check = material.spec, material.here, material.context.check
     sentences = material.text.sentences(min(spec.sentences, len(material.text)), spec.seed)
     teacher = models.load(model_ref.parse(TEACHER), material.context.store)
+    if len(sentences) <= HELD_OUT:
+        raise DataError(
+            f"There are {len(sentences):,} sentences, and {HELD_OUT:,} of them are held out to measure on.",
+            f"Choose more than {HELD_OUT:,} sentences, or more corpora.",
+        )
     encoded = tokens.encode(material.tokenizer, sentences, spec.max_length, material.family)
     n_read, epochs = within_budget(encoded.lengths[HELD_OUT:], spec.tokens)
     sentences = sentences[: HELD_OUT + n_read]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import tiny
@@ -110,6 +111,12 @@ def test_what_cannot_be_asked_is_said_in_one_line(do, changes, message):
         do(**{**FAST, **changes})
 
 
+def test_too_few_sentences_to_hold_some_out_are_said(do):
+    state = do(**FAST, family="bert", sentences=32).state()
+    assert (state.state, state.error_kind) == ("failed", "data")
+    assert state.message.startswith("There are 32 sentences, and 32 of them are held out")
+
+
 # ── the mini zoo ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -147,6 +154,39 @@ def test_a_second_call_takes_up_what_the_first_has_done(store, launcher, monkeyp
     again = minis.make(wanted, store, said.append, folder=tmp_path)
     assert len(store.list()) == 2
     assert [card["result"] for card in again] == [card["result"] for card in first]
+
+
+def test_a_family_that_is_named_twice_is_made_once(store, launcher, monkeypatch, tmp_path):
+    monkeypatch.setattr(minis, "LocalLauncher", lambda store, slots: launcher)
+    looks = iter(range(3))
+
+    def sleep(seconds):
+        if next(looks, None) is None:
+            pytest.fail("it waits for a second run that nobody has begun")
+
+    monkeypatch.setattr(minis.time, "sleep", sleep)
+    one = minis.request("bert", {name: value for name, value in FAST.items() if name != "kind"})
+    cards = minis.make([one, one], store, lambda line: None, folder=tmp_path)
+    assert [card["result"]["family"] for card in cards] == ["bert", "bert"]
+    assert len(store.list()) == 1
+
+
+def test_a_mini_that_another_call_ships_at_the_same_moment_is_whole(do, monkeypatch, tmp_path):
+    run = do(**FAST, family="bert")
+    place = tmp_path / "minis" / "bert"
+    rename = Path.rename
+
+    def overtaken(self, target):
+        if target == place:
+            monkeypatch.setattr(Path, "rename", rename)
+            minis.ship(run, place.parent)  # the other call, just before this one puts its own there
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", overtaken)
+    card = minis.ship(run, place.parent)
+    assert [path.name for path in place.parent.iterdir()] == ["bert"]
+    assert json.loads((place / "card.json").read_text(encoding="utf-8")) == json.loads(json.dumps(card))
+    assert load_file(place / "model.safetensors")
 
 
 def test_a_mini_that_fails_is_said(store, launcher, monkeypatch, tmp_path):
