@@ -22,7 +22,7 @@ _COMMANDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 REGISTRIES = ("pypi", *_COMMANDS)
 _ERROR = ("E:", "npm error", "npm ERR!")
-_GONE = ("E404", "ETARGET", "not found", "Unable to locate")
+_GONE = ("E404", "ETARGET", "not found", "404  Not Found", "Unable to locate")
 
 
 def fetch(registry: str, package: str, version: str, target: Path, deadline: float) -> tuple[str, str]:

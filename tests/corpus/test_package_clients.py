@@ -62,6 +62,8 @@ def test_missing_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
          "npm ended with 1: code ETARGET notarget No version 1"),
         ("echo \"E: Version '1.0-2' for 'toy' was not found\"; exit 100", "moved",
          "npm ended with 100: Version '1.0-2' for 'toy' was not found"),
+        ("echo 'E: Failed to fetch http://127.0.0.1/pool/toy_1.0-2.deb  404  Not Found [IP: 127.0.0.1 80]'; exit 100",
+         "moved", "npm ended with 100: Failed to fetch 404 Not Found [IP: 127.0.0.1 80]"),
         ("echo 'npm error network request to http://127.0.0.1:9/toy failed'; exit 1", "offline",
          "npm ended with 1: network request to failed"),
         ("exit 3", "offline", "npm ended with 3: it said nothing"),
