@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import sample_objectives as sample
 import torch
@@ -196,14 +198,33 @@ def test_no_room_for_text_is_an_error(key):
 
 @each
 def test_padding_is_not_scored_and_not_seen(key):
-    """One more padded column changes neither the loss nor what is asked."""
-    documents = sample.tiny_documents(key)[:1]
-    alone = corrupt(key, documents, 100)
-    assert alone.inputs["input_ids"].shape[0] == 1
-    mask = corrupt(key).inputs["attention_mask"]
-    seen = corrupt(key).inputs["input_ids"]
+    """Three more padded columns, at each side that grows, change no part of the loss."""
+    objective, module, corrupted = objectives.get(key), sample.module(key), corrupt(key)
+    mask, seen = corrupted.inputs["attention_mask"], corrupted.inputs["input_ids"]
     assert (seen[mask == 0] == sample.vocabulary(key).pad).all()
     assert (mask == 0).any()
+    wider = _wider(key, corrupted)
+    assert wider.inputs["input_ids"].shape[1] == seen.shape[1] + 3
+    found, expected = (
+        objective.loss(module, batch, taught(key, sample.module(key), batch)) for batch in (wider, corrupted)
+    )
+    for name, part in expected.parts.items():
+        assert found.parts[name].item() == pytest.approx(part.item(), rel=1e-5), name
+
+
+def _wider(key, corrupted):
+    """The same batch with three more padded columns in every tensor that runs along a text."""
+    side = (3, 0) if families.get(key).padding_side == "left" else (0, 3)
+    fill = {"input_ids": sample.vocabulary(key).pad, "decoder_input_ids": sample.vocabulary(key).pad}
+    inputs = {
+        name: F.pad(tensor, side * (2 if name == "perm_mask" else 1), value=fill.get(name, 0))
+        for name, tensor in corrupted.inputs.items()
+    }
+    targets = dict(corrupted.targets)
+    if key != "xlnet":  # its labels follow the targets, not the text
+        targets["labels"] = F.pad(targets["labels"], side, value=IGNORED)
+    noise = F.pad(corrupted.noise, side) if key == "electra" else corrupted.noise
+    return replace(corrupted, inputs=inputs, targets=targets, noise=noise)
 
 
 @each
