@@ -41,7 +41,7 @@ def run(spec: PretrainSpec, context: JobContext) -> PretrainResult:
     context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
     reporter = Reporter(context, 1)
     reporter.say("Reading the corpus")
-    text = corpus.load(spec.corpus or None)
+    text = _same_text(corpus.load(spec.corpus or None), context)
     family = families.get(spec.family)
     reporter.say("Training the tokenizer")
     tokenizer = _tokenizer(family, text, spec, context)
@@ -65,6 +65,17 @@ def run(spec: PretrainSpec, context: JobContext) -> PretrainResult:
         update={"held_out": held_out, "train_s": report.train_s, "tokens": tokens, "signals": signals,
                 "linear_probe": probe}
     )  # fmt: skip
+
+
+def _same_text(text: Corpus, context: JobContext) -> Corpus:
+    """The corpus. Raises RunError when a resumed run would go on in another text than it has begun with."""
+    earlier = context.run.result()
+    if isinstance(earlier, PretrainResult) and earlier.corpus_sha256 != text.digest:
+        raise RunError(
+            "The corpus is not the one that this run began with: a text has come or gone since.",
+            "Start a new run. Which texts are here says: python -m distill_core corpus",
+        )
+    return text
 
 
 def _tokenizer(family: Family, text: Corpus, spec: PretrainSpec, context: JobContext) -> PreTrainedTokenizerFast:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,18 @@ def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(do, launcher,
     assert mine.keys() == theirs.keys()
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
     assert resumed.result().held_out == undisturbed.result().held_out
+
+
+def test_a_run_is_not_resumed_in_another_text(do, launcher, stop_at, small_corpus, monkeypatch):
+    stop_at(12)
+    stopped = do(**{**FAST, "tokens": 5000}, family="bert")
+    assert stopped.state().state == "stopped"
+    before = stopped.result()
+    monkeypatch.setattr(corpus, "load", lambda names=None, **more: replace(small_corpus, digest="another"))
+    state = launcher.resume(stopped.id).state()
+    assert (state.state, state.error_kind) == ("failed", "run")
+    assert "not the one that this run began with" in state.message
+    assert stopped.result() == before
 
 
 def test_the_same_seed_gives_the_same_losses(do):
