@@ -34,8 +34,8 @@ def draw_lengths(n: int, generator: Generator) -> list[int]:
     """Lengths of the spans to hide among `n` tokens: Poisson(3), together 30 % of the tokens, at least one token.
 
     The expected overshoot is taken off before, which keeps both the share and the mean length (Wald's identity); the
-    paper's code cuts the last span instead, and comes out below 3. A span that is longer than
-    what is left is cut.
+    paper's code cuts the last span instead, and comes out below 3. A span that is longer than what is left is
+    cut.
     """
     lengths: list[int] = []
     wanted = max(1, draws.rounded(SHARE * n - OVERSHOOT, generator))

@@ -57,24 +57,25 @@ def find(
 
     `encode` turns a piece of text into token ids without special tokens.
     """
-    found: dict[str, Kind] = {}
+    entities: dict[str, Kind] = {}
     pairs: Counter[tuple[str, str]] = Counter()
     words: Counter[str] = Counter()
     surfaces: dict[tuple[str, str], set[str]] = {}
     for text in texts:
         line = list(_split(text))
-        found.update(dict.fromkeys(_entities(line), "entity"))
+        entities.update(dict.fromkeys(_entities(line), "entity"))
         words.update(word.lower() for word in line)
         for first, second in pairwise(line):
             pair = (first.lower(), second.lower())
             if second.joined and not _FUNCTION_WORDS & {*pair}:
                 pairs[pair] += 1
                 surfaces.setdefault(pair, set()).add(f"{first} {second}")
+    phrases: dict[str, Kind] = {}
     total = words.total()
     for pair, count in pairs.items():
         if count >= min_count and total * (count - min_count + 1) >= MIN_LIFT * words[pair[0]] * words[pair[1]]:
-            found = {**dict.fromkeys(surfaces[pair], "phrase"), **found}
-    units = {tuple(encode(unit)): kind for unit, kind in found.items()}
+            phrases.update(dict.fromkeys(surfaces[pair], "phrase"))
+    units = {tuple(encode(unit)): kind for unit, kind in {**phrases, **entities}.items()}
     return Lexicon(MappingProxyType({ids: kind for ids, kind in units.items() if 1 <= len(ids) <= LONGEST}))
 
 
