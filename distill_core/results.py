@@ -299,8 +299,9 @@ class PretrainResult(Record):
 
     `held_out` and `held_out_before`: each loss on sentences that were not read, after and before the training.
     `signals` counts the tokens (or, for embeddings, the sentences) that gave a target in all. `corpus_sha256` is of
-    the text read. `unigram_nats`: the loss of one who knows nothing but how often each token occurs. `linear_probe`: a
-    linear classifier on the frozen network, learned from `probe_labels` labels of `probe_dataset`.
+    the whole corpus, of which `texts` texts were read. `unigram_nats`: the loss of one who knows nothing but how often
+    each token occurs. `linear_probe`: a linear classifier on the frozen network, learned from `probe_labels` labels of
+    `probe_dataset`.
     """
 
     kind: Literal["pretrain"] = "pretrain"

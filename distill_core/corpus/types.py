@@ -27,7 +27,7 @@ class SourceText:
 
 @dataclass(frozen=True)
 class Corpus:
-    """English text, cleaned, without repetitions and without any validation or test text of the data sets.
+    """English text, cleaned, without repetitions and without any validation or test text of the offline data sets.
 
     `documents[i]` is a tuple of sentences in their order and comes from the source named `source_of[i]`; `notes` says
     what was left out and why; `digest` is the sha256 of the text: two corpora with one digest are equal.
