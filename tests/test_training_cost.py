@@ -47,6 +47,17 @@ def test_a_shallow_student_is_cheaper_and_inner_losses_cost_the_teacher_again(st
     assert training_cost.work(half, store) < training_cost.work(inner, store)
 
 
+def test_an_arm_that_reads_labeled_texts_alone_costs_those_alone(store: RunStore) -> None:
+    spec = DistillSpec(teacher="minilm", train_examples=1000, labeled_examples=200)
+    full = training_cost.work(spec, store)
+    for arm in ("labeled-only", "init-only"):
+        fewer = training_cost.work(spec.model_copy(update={"arms": (arm,)}), store)
+        assert full - fewer == pytest.approx(3 * 2 * 3 * 800), arm  # three layers, two epochs, three passes
+    inner = spec.model_copy(update={"hidden": 1.0})
+    fewer = training_cost.work(inner.model_copy(update={"arms": ("labeled-only",)}), store)
+    assert training_cost.work(inner, store) - fewer == pytest.approx(3 * 2 * 3 * 800 + 6 * 2 * 800)
+
+
 def test_a_bag_of_words_costs_nearly_nothing(store: RunStore) -> None:
     spec = FinetuneSpec(arms="bow")
     assert training_cost.seconds(spec, store, []) == pytest.approx(training_cost.START_S)
