@@ -44,6 +44,16 @@ def test_pieces_and_their_order_change_nothing(teacher, here, monkeypatch):
         torch.testing.assert_close(sentence_embedder.embeddings(teacher, TEXTS, 64, here), whole, atol=1e-5, rtol=0)
 
 
+def test_processes_take_the_pieces_in_different_orders(monkeypatch):
+    """Else the second would wait for each piece that the first computes, and compute none."""
+    starts, orders = list(range(0, 130, 10)), []
+    for process in (4000, 4001, 4002):
+        monkeypatch.setattr(sentence_embedder.os, "getpid", lambda process=process: process)
+        orders.append(tuple(sentence_embedder._own_order(starts)))
+        assert sorted(orders[-1]) == starts
+    assert len(set(orders)) == 3
+
+
 def test_a_second_student_costs_no_teacher_pass(teacher, here):
     first = sentence_embedder.embeddings(teacher, TEXTS, 64, here)
     teacher.model.forward = None  # cannot be called any more
