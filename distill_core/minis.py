@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from distill_core import families, specs
-from distill_core.errors import RunError
+from distill_core.errors import DistillError, RunError
 from distill_core.json_files import write_json
 from distill_core.launch.base import RESUMABLE
 from distill_core.launch.local import LocalLauncher
@@ -69,7 +69,10 @@ def make(
                 shipped[run.id] = ship(run, folder)
                 say(f"{run.spec().title}: done, {len(shipped)} of {total}")
             elif state.state not in {*LIVE, "done"}:
-                raise RunError(f"{run.spec().title} ended as {state.state}: {state.message}", "Its log has more.")
+                raise RunError(
+                    f"{run.spec().title} ended as {state.state}: {state.message}",
+                    f"Call again to go on with it, or begin anew after: python -m distill_core runs remove {run.id}",
+                )
         time.sleep(_LOOK_EVERY_S)
     return [shipped[run.id] for run in runs]
 
@@ -78,9 +81,17 @@ def _taken_up(spec: specs.PretrainSpec, store: RunStore, launcher: LocalLauncher
     """The newest run of this very request, resumed where it has stopped; else a new one."""
     launcher.tick()
     for run in reversed(store.list()):
-        if run.state().state != "damaged" and run.spec() == spec:
+        if run.state().state != "damaged" and _asked(run) == spec:
             return launcher.resume(run.id) if run.state().state in RESUMABLE else run
     return launcher.submit(spec)
+
+
+def _asked(run: Run) -> specs.AnySpec | None:
+    """What was asked; None where the request cannot be read, as that of another version of this program."""
+    try:
+        return run.spec()
+    except DistillError:
+        return None
 
 
 def ship(run: Run, folder: Path = FOLDER) -> dict[str, Any]:

@@ -209,8 +209,21 @@ def test_a_mini_that_fails_is_said(store, launcher, monkeypatch, tmp_path):
         raise RunError("The text is gone.", "Bring it back.")
 
     monkeypatch.setattr(corpus, "load", broken)
-    with pytest.raises(RunError, match=r"mini bert ended as failed: The text is gone\."):
+    with pytest.raises(RunError, match=r"mini bert ended as failed: The text is gone\.") as caught:
         minis.make([minis.request("bert")], store, print, folder=tmp_path)
+    (run,) = store.list()
+    assert caught.value.hint.endswith(f"runs remove {run.id}")
+
+
+def test_a_run_of_another_version_is_passed_over(store, launcher, monkeypatch, tmp_path):
+    monkeypatch.setattr(minis, "LocalLauncher", lambda store, slots: launcher)
+    wanted = minis.request("bert", {name: value for name, value in FAST.items() if name != "kind"})
+    old = store.create(wanted)
+    old.set_state(state="done")
+    (old.path / "spec.json").write_text('{"kind": "pretrain", "family": "bert", "a_field_of_old": 1}', encoding="utf-8")
+    (card,) = minis.make([wanted], store, lambda line: None, folder=tmp_path)
+    assert card["result"]["family"] == "bert"
+    assert len(store.list()) == 2
 
 
 def test_the_request_of_a_mini_is_the_same_every_time():
