@@ -8,7 +8,7 @@ from distill_core import families, objective_facts, pretrain_scale, tables_pretr
 from distill_core.figures import pretrain_loss, signal_worth
 from distill_core.results import LIVE, PretrainResult
 from distill_core.runs import Run
-from pages.parts import downloads, page, provenance, run_panel, stored_runs
+from pages.parts import downloads, page, pretrain_more, provenance, run_panel, stored_runs
 
 SEEN = (
     "The thick line is the loss on text that the network never reads, the thin one on what it reads. The dashed line "
@@ -124,8 +124,7 @@ def _side_by_side(run: Run) -> None:
     if curves:
         page.chart(signal_worth.draw(curves, dark=page.is_dark()), "pt_fig_signals")
     st.caption(CANNOT_COMPARE)
-    if len(frame) == 1:
-        st.caption("Pre-train other families with the same budget: they appear here, side by side.")
+    pretrain_more.show(run, runs, curves.keys())
     st.markdown("##### The numbers")
     st.dataframe(
         frame, hide_index=True, column_order=list(RUNS), column_config=RUNS, placeholder=units.MISSING, key="pt_table",

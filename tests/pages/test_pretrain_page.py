@@ -117,6 +117,29 @@ def test_families_with_the_same_budget_stand_side_by_side() -> None:
     assert "The losses cannot, since each objective asks another question" in texts(app)
 
 
+def test_more_families_are_queued_with_one_click(inline: Jobs) -> None:
+    inline("pretrain", job)
+    bert = sample.pretrain_run(own(), "bert", seed=3)
+    app = open_page(PAGE, pt_run=bert.id)
+    pills = app.get_by_key("pt_more")
+    assert "BERT" not in pills.options
+    pills.set_value(["electra", "distilbert"]).run()
+    app.button(key="pt_more_start").click().run()
+    assert not app.exception
+    electra, distilbert = (run.spec() for run in own().list()[1:])
+    assert (electra.family, electra.tokens, electra.seed, electra.teacher) == ("electra", sample.TOKENS, 3, None)
+    assert (distilbert.family, str(distilbert.teacher)) == ("distilbert", f"run:{bert.id}")
+    app.run()
+    assert list(app.dataframe[1].value["title"]) == ["BERT", "DistilBERT", "ELECTRA"]
+
+
+def test_distilbert_cannot_be_added_without_a_bert() -> None:
+    run = sample.pretrain_run(own(), "gpt")
+    app = open_page(PAGE, pt_run=run.id)
+    assert "DistilBERT" not in app.get_by_key("pt_more").options
+    assert "BERT" in app.get_by_key("pt_more").options
+
+
 def test_a_failed_run_says_why_and_what_to_do(inline: Jobs) -> None:
     inline("pretrain", failing)
     app = open_page(PAGE)
