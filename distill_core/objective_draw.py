@@ -172,7 +172,7 @@ def _replaced(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> 
         counts[token] += 1
     labels = corrupted.targets["labels"]
     logits = counts.log().expand(*labels.shape, -1)
-    judged, replaced = replaced_tokens.replace(corrupted, logits)
+    judged, replaced = replaced_tokens.replace(corrupted, logits[labels != IGNORED])
     masked, _ = _gaps(read, corrupted, 0)
     numbers = [chip.number for chip in masked]
     chips = tuple(

@@ -143,7 +143,7 @@ def pad(rows: Sequence[Sequence[float]], value: float, side: str = "right") -> T
 def gap_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean cross-entropy where something is asked; 0 where nothing is, so that such a batch teaches nothing.
 
-    Shapes: (batch, n, vocab), (batch, n) → scalar, nats.
+    Shapes: (…, vocab), (…) → scalar, nats.
     """
     asked = labels != IGNORED
     return losses.hard_label_loss(logits[asked], labels[asked]) if asked.any() else logits.sum() * 0

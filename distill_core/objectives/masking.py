@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from distill_core.losses import Loss
 from distill_core.objectives import draws, packing, pairs
@@ -188,6 +190,24 @@ def unmasked(corrupted: Corrupted, vocabulary: Vocabulary) -> list[list[int]]:
 _PAIRS = {"next": ("next_sentence_label", "seq_relationship_logits"), "order": ("sentence_order_label", "sop_logits")}
 
 
+# Where the head over the vocabulary begins.
+_HEADS = {"bert": "cls.predictions", "roberta": "lm_head", "albert": "predictions", "ernie": "cls.predictions"}
+
+
+@contextlib.contextmanager
+def only_at(module: nn.Module, head: str, places: Tensor) -> Iterator[None]:
+    """Within this block the head reads the hidden states at these places alone: (batch, seq, width) → (places, width).
+
+    In a small network the output layer costs more than all others, and five of six of its answers would be thrown away.
+    """
+    bare: Any = module.module if isinstance(module, DistributedDataParallel) else module
+    handle = bare.get_submodule(head).register_forward_pre_hook(lambda _, states: (states[0][places], *states[1:]))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 @dataclass(frozen=True)
 class MaskedModeling(Objective):
     """Masked language modeling, alone or together with a question about a pair of segments.
@@ -235,9 +255,12 @@ class MaskedModeling(Objective):
 
     def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
         """Cross-entropy at the hidden tokens, plus that of the pairs. Nats."""
-        out = module(**corrupted.inputs)
-        logits = out.logits if self.pair is None else out.prediction_logits
-        parts = {"masked": gap_loss(logits, corrupted.targets["labels"])}
+        labels = corrupted.targets["labels"]
+        gaps = labels != IGNORED
+        with only_at(module, _HEADS[self.key], gaps):
+            out = module(**corrupted.inputs)
+        logits = out.logits if self.pair is None else out.prediction_logits  # (gaps, vocab)
+        parts = {"masked": gap_loss(logits, labels[gaps])}
         if self.pair is not None:
             argument, field = _PAIRS[self.pair]
             parts["pair"] = gap_loss(out[field], corrupted.targets[argument])

@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 from distill_core.losses import Loss
 from distill_core.objectives import packing
 from distill_core.objectives.batch import IGNORED, Corrupted, Document, Objective, Taught, gap_loss, room, some
-from distill_core.objectives.masking import chosen_tokens, lay_out, single_tokens, unmasked
+from distill_core.objectives.masking import chosen_tokens, lay_out, only_at, single_tokens, unmasked
 from distill_core.objectives.vocabulary import Vocabulary
 
 WEIGHT = 50.0  # λ, of the discriminator's loss (arXiv:2003.10555 §2 and table 6)
@@ -38,13 +38,14 @@ class Electra(nn.Module):
     def forward(self, corrupted: Corrupted) -> Judged:
         """Both networks in one pass, so that training on several devices sees one module."""
         mask = corrupted.inputs["attention_mask"]
-        generated = self.generator(**corrupted.inputs).logits
+        with only_at(self.generator, "generator_predictions", corrupted.targets["labels"] != IGNORED):
+            generated = self.generator(**corrupted.inputs).logits
         seen, replaced = replace(corrupted, generated)
         return Judged(generated, self.discriminator(input_ids=seen, attention_mask=mask).logits, replaced)
 
 
 class Judged(NamedTuple):
-    """The generator's logits (batch, seq, vocab), the discriminator's (batch, seq), and where a token was replaced."""
+    """The generator's logits (gaps, vocab), the discriminator's (batch, seq), and where a token was replaced."""
 
     generated: Tensor
     judged: Tensor
@@ -78,12 +79,12 @@ def sample(logits: Tensor, noise: Tensor) -> Tensor:
 def replace(corrupted: Corrupted, generated: Tensor) -> tuple[Tensor, Tensor]:
     """What the discriminator sees, and True where a token is not the original.
 
-    Shapes: generated (batch, seq, vocab) → (batch, seq) each.
+    Shapes: generated (gaps, vocab) → (batch, seq) each.
     """
     labels, masked = corrupted.targets["labels"], corrupted.inputs["input_ids"]
     gaps = labels != IGNORED
     seen = masked.clone()
-    seen[gaps] = sample(generated[gaps].detach(), corrupted.noise[gaps])
+    seen[gaps] = sample(generated.detach(), corrupted.noise[gaps])
     return seen, gaps & (seen != labels)
 
 
@@ -131,10 +132,10 @@ class ReplacedTokens(Objective):
     def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
         """The generator's cross-entropy and 50 times the discriminator's binary one. Nats."""
         found: Judged = module(corrupted)
-        real = corrupted.inputs["attention_mask"].bool()
+        real, labels = corrupted.inputs["attention_mask"].bool(), corrupted.targets["labels"]
         judged, replaced = found.judged[real], found.replaced[real].to(found.judged.dtype)
         parts = {
-            "generator": gap_loss(found.generated, corrupted.targets["labels"]),
+            "generator": gap_loss(found.generated, labels[labels != IGNORED]),
             "detection": F.binary_cross_entropy_with_logits(judged, replaced),
         }
         return Loss(parts["generator"] + WEIGHT * parts["detection"], parts)

@@ -98,6 +98,22 @@ def test_the_loss_is_that_of_transformers(key):
     assert ours.item() == pytest.approx(own.item(), rel=1e-6)
 
 
+@pytest.mark.parametrize("key", ["bert", "roberta", "albert", "ernie", "electra"])
+def test_the_output_layer_answers_at_the_gaps_alone(key):
+    """And afterwards, as before, everywhere."""
+    module, corrupted = sample.module(key), corrupt(key)
+    head = module.generator.generator_lm_head if key == "electra" else module.get_output_embeddings()
+    shapes = []
+    hook = head.register_forward_hook(lambda _, states, out: shapes.append(tuple(out.shape)))
+    objectives.get(key).loss(module, corrupted)
+    gaps = int((corrupted.targets["labels"] != IGNORED).sum())
+    assert shapes == [(gaps, sample.vocabulary(key).size)]
+    shapes.clear()
+    (module.generator if key == "electra" else module)(**corrupted.inputs)
+    assert shapes == [(*corrupted.inputs["input_ids"].shape, sample.vocabulary(key).size)]
+    hook.remove()
+
+
 def _electra_by_hand(module, corrupted):
     """Generator and discriminator with transformers' losses; the draw by hand, token by token."""
     labels, seen = corrupted.targets["labels"], corrupted.inputs["input_ids"].clone()
