@@ -5,7 +5,7 @@ Units stand in the column names, fractions are 0–1, what is missing is NA.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -25,6 +25,7 @@ PART_TITLES = {
     "detection": "original or replaced",
     "cosine": "1 − cosine to MiniLM",
 }
+BASE_RATE = "base_rate"
 UNIGRAM_PARTS = ("masked", "causal", "permutation")  # where word counts alone are a fair reference
 LESSON_TITLES = {"objective": "own objective", "embeddings": "MiniLM's embeddings"}
 _LOOK_COUNTS = ("examples", "tokens", "signals")
@@ -32,7 +33,7 @@ LOOK_COLUMNS = (*_LOOK_COUNTS, "loss", "share_of_start")
 CLOZE_COLUMNS = ("sentence", "wanted", "first", "now", "probability_first", "probability_now")
 _RUN_COUNTS = ("texts", "tokens", "signals", "params", "n_eval", "probe_labels")
 _RUN_MEASURES = (
-    "signal_share", "loss_start", "loss_end", "share_of_start", "unigram_nats", "wanted_start", "wanted_end",
+    "signal_share", "loss_start", "loss_end", "share_of_start", "reference_nats", "wanted_start", "wanted_end",
     "probe_start", "probe_end", "probe_low", "probe_high", "train_s", "tokens_per_s",
 )  # fmt: skip
 RUN_COLUMNS = ("run", "family", "title", "lesson", "asks", *_RUN_COUNTS, *_RUN_MEASURES, "source")
@@ -43,9 +44,26 @@ def main_part(result: PretrainResult) -> str:
     return next((name for name in PART_TITLES if name in result.held_out_before), "loss")
 
 
-def unigram_nats(result: PretrainResult) -> float | None:
-    """The loss of one who knows word counts alone, where it can be compared with the main part."""
-    return result.unigram_nats if main_part(result) in UNIGRAM_PARTS else None
+class Reference(NamedTuple):
+    """A loss in nats that needs no look at the words around, and whose it is."""
+
+    nats: float
+    name: str
+
+
+def reference(result: PretrainResult, points: pd.DataFrame | None = None) -> Reference | None:
+    """What one would reach who knows frequencies alone, where the main part can be compared with it.
+
+    Of tokens (`unigram_nats`), or for ELECTRA the share of replaced ones: that changes with its generator, so the
+    newest look counts, in `points` while the run is live.
+    """
+    if main_part(result) in UNIGRAM_PARTS:
+        return Reference(result.unigram_nats, "Word counts") if result.unigram_nats is not None else None
+    found = result.held_out.get(BASE_RATE)
+    if found is None and points is not None:
+        seen = points.loc[(points["split"] == "validation") & (points["name"] == BASE_RATE), "value"]
+        found = float(seen.iloc[-1]) if len(seen) else None
+    return Reference(found, "Base rate") if found is not None else None
 
 
 def looks_frame(run: Run, points: pd.DataFrame) -> pd.DataFrame:
@@ -135,6 +153,7 @@ def runs_frame(runs: list[Run]) -> pd.DataFrame:
 def _record(run: Run, result: PretrainResult) -> dict[str, Any]:
     part, before, after = main_part(result), result.linear_probe_before, result.linear_probe
     start, end = result.held_out_before.get(part), result.held_out.get(part)
+    known = reference(result)
     of_tokens = result.lesson == "objective" and result.signals is not None and result.tokens
     return {
         "run": run.id, "family": result.family, "title": families.get(result.family).title,
@@ -143,7 +162,7 @@ def _record(run: Run, result: PretrainResult) -> dict[str, Any]:
         "n_eval": after.n_eval if after else None, "probe_labels": result.probe_labels,
         "signal_share": result.signals / result.tokens if of_tokens and result.signals and result.tokens else None,
         "loss_start": start, "loss_end": end, "share_of_start": end / start if start and end is not None else None,
-        "unigram_nats": unigram_nats(result), "wanted_start": wanted_mean(result, last=False),
+        "reference_nats": known.nats if known else None, "wanted_start": wanted_mean(result, last=False),
         "wanted_end": wanted_mean(result, last=True), "probe_start": before.accuracy if before else None,
         "probe_end": after.accuracy if after else None, "probe_low": after.ci_low if after else None,
         "probe_high": after.ci_high if after else None, "train_s": result.train_s,

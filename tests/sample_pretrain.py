@@ -15,7 +15,7 @@ PARTS = {"bert": "masked", "gpt": "causal", "roberta": "masked", "t5": "spans", 
          "albert": "masked", "distilbert": "masked", "ernie": "masked", "electra": "detection",
          "bart": "denoising"}  # fmt: skip
 SHARES = {"gpt": 0.98, "electra": 1.0, "bart": 1.0, "distilbert": 1.0, "xlnet": 0.17}
-START, LOOKS = 9.0, 4
+START, LOOKS, BASE_RATE = 9.0, 4, 7.0
 SENTENCES = (("She opened the ___ and went into the room.", "door"), ("It was one ___ the best days.", "of"))
 
 
@@ -38,6 +38,8 @@ def metrics(family: str, looks: int = LOOKS) -> list[Metric]:
         tokens = TOKENS * look / LOOKS
         values = {PARTS[family]: loss(look), "loss": loss(look) + 0.5, "tokens": tokens,
                   "signals": round(tokens * SHARES.get(family, 0.15))}  # fmt: skip
+        if family == "electra":
+            values["base_rate"] = BASE_RATE
         found += [Metric(**place, split="validation", name=name, value=value) for name, value in values.items()]
         found.append(Metric(**place, split="train", name=PARTS[family], value=loss(look) + 0.1))
     return found
@@ -66,12 +68,13 @@ def probe(accuracy: float) -> Accuracy:
 def result(family: str, looks: int = LOOKS, **more: object) -> PretrainResult:
     """A training up to this look; finished at the last one."""
     done = looks == LOOKS
+    base = {"base_rate": BASE_RATE} if family == "electra" else {}
     part, share = PARTS[family], SHARES.get(family, 0.15)
     values = {
         "family": family, "lesson": "objective", "params": 1_500_000, "vocab_size": 8192, "texts": 25_600,
         "tokens": TOKENS, "signals": round(TOKENS * share) if done else None, "sources": ("Movie reviews",),
         "held_out_before": {"loss": START + 0.5, part: START}, "unigram_nats": 6.9, "cloze": cloze(family, looks),
-        "held_out": {"loss": loss(looks) + 0.5, part: loss(looks)} if done else {}, "probe_dataset": "movies",
+        "held_out": {"loss": loss(looks) + 0.5, part: loss(looks), **base} if done else {}, "probe_dataset": "movies",
         "probe_labels": 1000, "linear_probe_before": probe(0.56), "linear_probe": probe(0.58) if done else None,
         "train_s": 50.0 if done else None,
     }  # fmt: skip

@@ -27,12 +27,19 @@ def looks_of(run):
 def test_each_family_has_a_loss_that_stands_for_its_objective(store, key):
     run = sample.pretrain_run(store, key)
     assert tables.main_part(run.result()) == sample.PARTS[key]
-    assert (tables.unigram_nats(run.result()) is None) == (key in ("t5", "electra", "bart"))
+    expected = {"t5": None, "bart": None, "electra": (7.0, "Base rate")}.get(key, (6.9, "Word counts"))
+    assert tables.reference(run.result()) == expected
     frame = looks_of(run)
     assert list(frame["tokens"]) == [0, 250_000, 500_000, 750_000, 1_000_000]
     assert list(frame["loss"]) == pytest.approx([9.0, 8.4, 7.8, 7.2, 6.6])
     assert float(frame["share_of_start"].iloc[-1]) == pytest.approx(6.6 / 9)
     assert int(frame["signals"].iloc[-1]) == run.result().signals
+
+
+def test_electras_base_rate_is_that_of_the_newest_look(store):
+    run = sample.pretrain_run(store, "electra", state="running")
+    assert tables.reference(run.result()) is None
+    assert tables.reference(run.result(), Tail(run).frame()) == (sample.BASE_RATE, "Base rate")
 
 
 def test_a_run_without_a_result_has_no_looks(store):

@@ -1,4 +1,4 @@
-"""How pre-training goes: the loss on text that is not read, beside what word counts alone would reach."""
+"""How pre-training goes: the loss on text that is not read, beside what knowing frequencies alone would reach."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from distill_core import families, units
 from distill_core.figures import lines, theme
 from distill_core.results import PretrainResult
-from distill_core.tables_pretrain import PART_TITLES, main_part, unigram_nats
+from distill_core.tables_pretrain import PART_TITLES, Reference, main_part, reference
 
 PLOT_PX = 250.0
 
@@ -19,17 +19,17 @@ def draw(looks: pd.DataFrame, points: pd.DataFrame, result: PretrainResult | Non
     """`looks`: `tables_pretrain.looks_frame`; `points`: the run's curves, for the training loss as a thin line."""
     if result is None or looks.empty:
         return theme.empty("No loss yet", "The first point comes when text and tokenizer are ready.")
-    part, plateau = main_part(result), unigram_nats(result)
+    part, known = main_part(result), reference(result, points)
     color, ink = theme.color(result.family, dark), theme.INK_DARK if dark else theme.INK
     read = points[(points["split"] == "train") & (points["name"] == part)]
     xs, ys = [float(x) for x in looks["examples"]], [float(y) for y in looks["loss"]]
     data = [_thin(read, color), _looks(looks, xs, ys, color)]
     ends = [(ys[-1], lines.end_text("Unread text", units.significant(ys[-1])), color)]
-    if plateau is not None:
-        ends.append((plateau, lines.end_text("Word counts", units.significant(plateau)), ink))
-    top = max([*ys, *(float(y) for y in read["value"]), plateau or 0.0]) * 1.05
+    if known is not None:
+        ends.append((known.nats, lines.end_text(known.name, units.significant(known.nats)), ink))
+    top = max([*ys, *(float(y) for y in read["value"]), known.nats if known else 0.0]) * 1.05
     return theme.figure(
-        data, title(result, ys), dark=dark, height=int(PLOT_PX + 60), shapes=_plateau(plateau, ink),
+        data, title(result, ys, known), dark=dark, height=int(PLOT_PX + 60), shapes=_plateau(known, ink),
         annotations=lines.end_labels(ends, (0.0, top), PLOT_PX),
         margin={"l": 8, "r": lines.LABEL_PX, "t": 48, "b": 48},
         xaxis=theme.axis("texts read", rangemode="tozero", tickformat=","),
@@ -37,17 +37,17 @@ def draw(looks: pd.DataFrame, points: pd.DataFrame, result: PretrainResult | Non
     )  # fmt: skip
 
 
-def title(result: PretrainResult, losses: list[float]) -> str:
-    """From where to where, and on which side of the word counts."""
+def title(result: PretrainResult, losses: list[float], known: Reference | None) -> str:
+    """From where to where, and on which side of the reference."""
     name = families.get(result.family).title
-    way = f"{name}: the loss on unread text went from {units.significant(losses[0])} to {units.significant(losses[-1])}"
-    plateau = unigram_nats(result)
     if len(losses) < 2:
         return f"{name}: the loss on unread text is {units.significant(losses[0])} before the first step"
-    if plateau is None:
+    way = f"{name}: the loss on unread text went from {units.significant(losses[0])} to {units.significant(losses[-1])}"
+    if known is None:
         return way
-    side = "below" if losses[-1] < plateau else "not yet below"
-    return f"{way}, {side} the {units.significant(plateau)} of word counts alone"
+    side = "below" if losses[-1] < known.nats else "not yet below"
+    whose = "word counts alone" if known.name == "Word counts" else "its base rate"
+    return f"{way}, {side} the {units.significant(known.nats)} of {whose}"
 
 
 def _looks(looks: pd.DataFrame, xs: list[float], ys: list[float], color: str) -> dict[str, Any]:
@@ -73,8 +73,8 @@ def _thin(read: pd.DataFrame, color: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _plateau(value: float | None, ink: str) -> list[dict[str, Any]]:
-    if value is None:
+def _plateau(known: Reference | None, ink: str) -> list[dict[str, Any]]:
+    if known is None:
         return []
-    return [{"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": value, "y1": value, "layer": "below",
+    return [{"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": known.nats, "y1": known.nats, "layer": "below",
              "line": {"color": ink, "width": 1.5, "dash": "dash"}}]  # fmt: skip

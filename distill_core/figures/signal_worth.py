@@ -14,6 +14,7 @@ from distill_core import families, units
 from distill_core.figures import lines, theme
 
 PLOT_PX = 250.0
+_TICKS: dict[str, Any] = {"rangemode": "tozero", "tickformat": "~s", "nticks": 3, "tickangle": 0}
 X_TITLES = {"tokens": "tokens read", "signals": "signals received"}
 
 
@@ -36,8 +37,8 @@ def draw(curves: dict[str, pd.DataFrame], *, dark: bool = False) -> go.Figure:
         data, title(known), dark=dark, height=int(PLOT_PX + 64 + max(0, len(known) - 6) * 24),
         annotations=lines.end_labels(ends, limits, PLOT_PX),
         margin={"l": 8, "r": lines.LABEL_PX, "t": 48, "b": 48},
-        xaxis=theme.axis(X_TITLES["tokens"], rangemode="tozero", tickformat="~s", domain=[0, 0.47], nticks=5),
-        xaxis2=theme.axis(X_TITLES["signals"], rangemode="tozero", tickformat="~s", domain=[0.53, 1], nticks=5),
+        xaxis=theme.axis(X_TITLES["tokens"], domain=[0, 0.47], **_TICKS),
+        xaxis2=theme.axis(X_TITLES["signals"], domain=[0.53, 1], **_TICKS),
         yaxis=theme.axis("loss on unread text (% of its start)", range=list(limits)),
     )  # fmt: skip
 

@@ -130,13 +130,19 @@ class ReplacedTokens(Objective):
         return discriminator
 
     def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
-        """The generator's cross-entropy and 50 times the discriminator's binary one. Nats."""
+        """The generator's cross-entropy and 50 times the discriminator's binary one. Nats.
+
+        `base_rate` is no part of the sum: what `detection` would be for one who knows the share of replaced tokens
+        alone.
+        """
         found: Judged = module(corrupted)
         real, labels = corrupted.inputs["attention_mask"].bool(), corrupted.targets["labels"]
         judged, replaced = found.judged[real], found.replaced[real].to(found.judged.dtype)
+        share = replaced.mean()
         parts = {
             "generator": gap_loss(found.generated, labels[labels != IGNORED]),
             "detection": F.binary_cross_entropy_with_logits(judged, replaced),
+            "base_rate": -torch.xlogy(share, share) - torch.xlogy(1 - share, 1 - share),
         }
         return Loss(parts["generator"] + WEIGHT * parts["detection"], parts)
 

@@ -12,17 +12,19 @@ from pages.parts import downloads, page, pretrain_more, provenance, run_panel, s
 
 SEEN = (
     "The thick line is the loss on text that the network never reads, the thin one on what it reads. The dashed line "
-    "is what a list of word counts reaches: below it the network has begun to use the words around. The table shows "
-    "what it says at a gap: first frequent words, later words that fit.\n\n"
-    "**What such a budget can do.** A loss below the dashed line, function words in place. "
-    "**What it cannot do.** In a trial on two cores a masked model had read 6.6 million tokens, still lay on its "
-    "plateau, and was no better with 1,000 labels than before (65.4 and 66.4 %). The papers read thousands of times "
-    "more."
+    "is what knowing frequencies alone would reach: how often each token occurs, for ELECTRA how often one is "
+    "replaced. Below it the network has begun to use the words around. The table shows what it says at a gap: first "
+    "frequent words everywhere, later words that fit.\n\n"
+    "**What such a budget can do.** A million tokens bring the loss near the dashed line, and frequent words into the "
+    "gaps. **What it cannot do.** In a trial on two cores a masked model had read 6.6 million tokens, still lay on its "
+    "plateau, and was hardly better with 1,000 labels than before (66.4 % and 65.4 %). The papers read thousands of "
+    "times more."
 )
 CANNOT_COMPARE = (
     "The accuracy of the linear probe can be compared between families: the same 1,000 labels, the same classifier on "
     "the frozen network. The losses cannot, since each objective asks another question; so they are drawn as a share "
-    "of their own start, which tells how fast one learns its own task, and not how much that is worth."
+    "of their own start. The first fall is cheap: it takes frequencies alone, and ELECTRA's question has only two "
+    "answers."
 )
 _NUMBER = st.column_config.NumberColumn
 CLOZE = {
@@ -53,7 +55,7 @@ RUNS = {
     "loss_start": _NUMBER("loss before", format="%.3g"),
     "loss_end": _NUMBER("loss after", format="%.3g"),
     "share_of_start": _NUMBER("of its start", format="percent"),
-    "unigram_nats": _NUMBER("word counts alone", format="%.3g"),
+    "reference_nats": _NUMBER("frequencies alone", format="%.3g"),
     "wanted_end": _NUMBER("looked-for word, mean probability", format="percent"),
     "params": _NUMBER("parameters (exact)", format="localized"),
     "train_s": _NUMBER("training (s)", format="%.3g"),

@@ -45,10 +45,16 @@ def test_half_way_it_says_so(drawn):
     assert "not yet below the 6.9" in pretrain_loss.draw(*drawn(state="running")).layout.title.text
 
 
-def test_no_line_where_word_counts_are_no_reference(drawn):
-    figure = pretrain_loss.draw(*drawn("electra"))
+def test_no_line_where_frequencies_are_no_reference(drawn):
+    figure = pretrain_loss.draw(*drawn("t5"))
     assert not figure.layout.shapes
-    assert figure.layout.title.text == "ELECTRA: the loss on unread text went from 9 to 6.6"
+    assert figure.layout.title.text == "T5: the loss on unread text went from 9 to 6.6"
+
+
+def test_electra_beside_its_base_rate(drawn):
+    figure = pretrain_loss.draw(*drawn("electra", state="running"))
+    assert figure.layout.shapes[0].y0 == sample.BASE_RATE
+    assert figure.layout.title.text.endswith("went from 9 to 7.8, not yet below the 7 of its base rate")
 
 
 def test_before_the_first_look(drawn):

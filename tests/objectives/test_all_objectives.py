@@ -124,8 +124,10 @@ def _electra_by_hand(module, corrupted):
     replaced = ((labels != IGNORED) & (seen != labels)).long()
     mask = corrupted.inputs["attention_mask"]
     judged = module.discriminator(input_ids=seen, attention_mask=mask, labels=replaced)
+    real = replaced[mask.bool()]
+    base = F.binary_cross_entropy(torch.full(real.shape, real.float().mean().item()), real.float()).item()
     return (
-        {"generator": out.loss.item(), "detection": judged.loss.item()},
+        {"generator": out.loss.item(), "detection": judged.loss.item(), "base_rate": base},
         out.loss.item() + 50 * judged.loss.item(),
     )
 

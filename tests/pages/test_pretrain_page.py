@@ -39,7 +39,7 @@ def test_before_the_first_run() -> None:
     shown = texts(app)
     assert "Nothing is pre-trained yet" in shown
     assert "1 million tokens: about 0.03 % of the 3.3 billion words in the corpus of BERT's paper." in shown
-    assert "no better with 1,000 labels than before" in shown
+    assert "hardly better with 1,000 labels than before" in shown
     assert app.button(key="pt_start").label == "Pre-train here · about 75 s"
 
 
