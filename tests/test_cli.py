@@ -344,6 +344,8 @@ def refused(cli, *arguments):
         (("assets", "nonsense"), "nonsense"),
         (("corpus", "fetch", "nonsense"), "Unknown text 'nonsense'"),
         (("corpus", "burn"), "burn"),
+        (("minis", "--families", " , "), "No family was named"),
+        (("minis", "--families", "bert,bort"), "Unknown family 'bort'"),
     ],
 )
 def test_wrong_usage_is_one_clear_line(cli, arguments, words):

@@ -160,6 +160,8 @@ def make_minis(arguments: argparse.Namespace) -> dict[str, Any]:
 
     given = {name: value for name in ("tokens", "seed") if (value := getattr(arguments, name)) is not None}
     wanted = [minis.request(family.strip(), given) for family in arguments.families.split(",") if family.strip()]
+    if not wanted:
+        raise SpecError("No family was named.", f"Known: {', '.join(families.BY_KEY)}.")
     folder = Path(arguments.folder) if arguments.folder else minis.FOLDER
     cards = minis.make(wanted, store(), lambda line: print(line, file=sys.stderr, flush=True),
                        at_once=max(1, arguments.at_once), folder=folder)  # fmt: skip
