@@ -69,7 +69,8 @@ TABLE: dict[str, DatasetInfo] = {
                     "Socher et al., EMNLP 2013; GLUE", 68_221, hub="stanfordnlp/sst2", text_field="sentence",
                     hub_files={"train": "data/train-00000-of-00001.parquet",
                                "test": "data/validation-00000-of-00001.parquet"},
-                    caution="GLUE keeps the labels of the test split: its validation split is the test here."),
+                    caution="GLUE keeps the labels of the test split: its validation split is the test here. SST-2 and "
+                            "movies come from the same reviews: a model that read movies may have seen some of it."),
         DatasetInfo("imdb", "IMDb", "whole film reviews", _POLARITY, "not stated by the authors; for research",
                     "Maas et al., ACL 2011", 50_000, hub="stanfordnlp/imdb",
                     hub_files={"train": "plain_text/train-00000-of-00001.parquet",

@@ -128,7 +128,7 @@ def _put(hidden: Path, place: Path) -> None:
 
 
 def _half_precision(source: Path, target: Path) -> None:
-    """Copy a model folder with its weights as float16: half the size, and nothing that a test set would notice."""
+    """Copy a model folder with its weights as float16: half the size; each weight is rounded to 11 binary digits."""
     import torch
     from safetensors.torch import load_file, save_file
 

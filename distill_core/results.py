@@ -323,7 +323,6 @@ class PretrainResult(Record):
     linear_probe_before: Accuracy | None = None
     linear_probe: Accuracy | None = None
     train_s: float | None = None
-    teacher_pass_s: float | None = None
 
 
 Result = CompareResult | FinetuneResult | DistillResult | StudentsResult | PretrainResult

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from distill_core.model_ref import Ref
 from distill_core.specs import StudentsSpec
 
-MOST_LABEL_EPOCHS = 15  # later passes over a few texts move the accuracy by less than its interval
+MOST_LABEL_EPOCHS = 15  # bounds what the arms of few texts cost; --label-epochs allows more
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,6 @@ class Lesson:
     backbone: Callable[[], Any]
     bare: Callable[[], Any]
     signals: int | None = None
-    teacher_pass_s: float | None = None
     cloze: Callable[[nn.Module], tuple[ClozeLook, ...]] | None = None
     counted: Callable[[], tuple[int, int]] | None = None
     looks: int | None = None

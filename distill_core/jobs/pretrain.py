@@ -108,7 +108,7 @@ def _begin(material: Material, lesson: Lesson) -> None:
             vocab_size=len(material.tokenizer), texts=len(lesson.lengths), tokens=lesson.tokens,
             signals=lesson.signals, sources=tuple(text.titles.values()), corpus_sha256=text.digest,
             held_out_before=lesson.held_out(lesson.module), unigram_nats=lesson.unigram_nats,
-            cloze=lesson.cloze(lesson.module) if lesson.cloze else (), teacher_pass_s=lesson.teacher_pass_s,
+            cloze=lesson.cloze(lesson.module) if lesson.cloze else (),
             probe_dataset=spec.probe_dataset, probe_labels=linear_probe.n_labels(probe),
             linear_probe_before=_linear_probe(material, lesson),
         )
