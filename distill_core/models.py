@@ -168,7 +168,7 @@ def load_masked_lm(ref: Ref, store: RunStore) -> LoadedModel:
     if not heads or "ElectraForPreTraining" in heads:  # ELECTRA's discriminator fills in nothing
         raise ModelError(
             f"{ref} has no head for masked words, so it cannot teach on raw text.",
-            "Choose a masked language model such as bert@hub, or distill a task instead.",
+            "Choose bert@hub, or a run of your own that pre-trained BERT by its objective (run:ID).",
         )
     tokenizer = load_tokenizer(checkpoint.path, config)
     model = _read_weights(AutoModelForMaskedLM, checkpoint.path, config)
