@@ -29,9 +29,9 @@ DOMAIN = "domain"
 COLUMNS = ("text", "label", "home_share", "foreign_says", "foreign_share")
 SLICE_COLUMNS = ("slice", "texts", "home", "foreign", "lost_points")
 MIN_TEXTS = 10  # a slice with fewer texts says nothing
-MOST_WORDS = 12
+MOST_WORDS = 9
 LENGTHS = 3
-_WORD = re.compile(r"https?|[@#]|[^\W\d_][\w'’]+")
+_WORD = re.compile(r"https?|[@#](?=\w)|(?<![@#/\w])[^\W\d_][\w'’]+")  # an address, a name, a tag: its mark alone
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,10 @@ def lengths_frame(run: Run, arm: str, pair: Pair) -> pd.DataFrame:
 
 
 def words_frame(run: Run, arm: str, pair: Pair) -> pd.DataFrame:
-    """Accuracy of both models on the texts that hold a word, the most lost texts first (SLICE_COLUMNS). RunError.
+    """Accuracy of both models on the texts that hold a word (SLICE_COLUMNS). RunError.
 
-    Only words of MIN_TEXTS texts or more that lose more than the domain as a whole.
+    Only words of MIN_TEXTS texts or more that lose more than the domain as a whole; those with most texts lost beyond
+    that stand first.
     """
     found = _answers(run, arm, pair)
     held = [set(_WORD.findall(text.lower())) for text in found.texts]
@@ -145,7 +146,7 @@ def words_frame(run: Run, arm: str, pair: Pair) -> pd.DataFrame:
         if float(home[inside].mean() - foreign[inside].mean()) > whole:
             parts.append(row)
     frame = _typed(parts)
-    lost = frame["lost_points"] * frame["texts"]
+    lost = (frame["lost_points"] - 100 * whole) * frame["texts"]
     return frame.loc[lost.sort_values(ascending=False, kind="stable").index].head(MOST_WORDS).reset_index(drop=True)
 
 

@@ -58,13 +58,24 @@ def test_slices_by_length_and_by_word(run: Run) -> None:
     assert (words["home"].tolist(), words["foreign"].tolist()) == ([1, 1], [0, 0])
 
 
+def test_a_rare_word_that_costs_much_stands_before_a_frequent_one_that_costs_little(store: RunStore) -> None:
+    run = sample.domains_run(store, arms=("pretrained",))
+    frame = sample.keep_answers(run)
+    frame["text"] = ["often rare" if i % 30 < 10 else "often" if i % 30 < 29 else "other" for i in range(len(frame))]
+    frame.to_parquet(run.domain_predictions_file, index=False)
+    found = tables_mismatch.words_frame(run, "pretrained", PAIR)
+    # all texts: 28 − 19 of 30 lost; "often": 28 − 19 of 29; "rare": 10 of 10
+    assert found["slice"].tolist() == ["rare", "often"]
+    assert found["lost_points"].tolist() == pytest.approx([100, 100 * 9 / 29])
+
+
 def test_words_of_other_scripts_and_marks_of_tweets_are_words(store: RunStore) -> None:
     run = sample.domains_run(store, arms=("pretrained",))
     frame = sample.keep_answers(run)
     frame["text"] = ["Ach @du süße #Zeit https://x.y" if i % 30 < 10 else "plain" for i in range(len(frame))]
     frame.to_parquet(run.domain_predictions_file, index=False)
     words = set(tables_mismatch.words_frame(run, "pretrained", PAIR)["slice"])
-    assert words == {"ach", "@", "du", "süße", "#", "zeit", "https"}
+    assert words == {"ach", "@", "süße", "#", "https"}
 
 
 def test_every_cell_away_from_home_can_be_looked_into(run: Run) -> None:

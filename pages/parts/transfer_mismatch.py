@@ -97,5 +97,5 @@ def _slices(run: Run, arm: str, pair: Pair) -> None:
             )  # fmt: skip
     st.caption(
         f"Lost: how far the foreign model is behind the one from home. Words of {tables_mismatch.MIN_TEXTS} texts or "
-        "more, the most lost texts first. With so few texts these are hints."
+        "more that cost more than the average; with so few texts they are hints."
     )
