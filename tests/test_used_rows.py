@@ -23,9 +23,9 @@ TEXTS = tiny.SENTENCES[1:5]  # other letters and words occur in the rest
 OTHERS = (tiny.SENTENCES[0], tiny.SENTENCES[5], "why, xylophone")
 LABELS = torch.arange(len(TEXTS)) % 2
 SETTINGS = TrainSettings(
-    epochs=6, batch_size=2, learning_rate=3e-3, warmup_fraction=0.3, weight_decay=0.1, max_grad_norm=0.5, seed=3
+    epochs=3, batch_size=2, learning_rate=3e-3, warmup_fraction=0.3, weight_decay=0.1, max_grad_norm=0.5, seed=3
 )
-STEPS = 12
+STEPS = 6
 # What attention does not see, a shift of all keys or of all positions, has a gradient of rounding noise, which Adam
 # blows up to full steps.
 NOISE = ("key.bias", "k_proj.bias", "rel_attn.r", "c_attn.bias", "k_lin.bias")
@@ -107,7 +107,7 @@ def test_an_unused_row_shrinks_by_the_product_of_its_decays():
     used = set(loaded.encode(TEXTS, 32).token_ids)
     unused = [row for row in range(len(loaded.tokenizer)) if row not in used]
     product = 1.0
-    for factor in (1 / 4, 2 / 4, 3 / 4, 1, 8 / 8, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8):  # 4 rise, 8 fall
+    for factor in (1 / 2, 1, 4 / 4, 3 / 4, 2 / 4, 1 / 4):  # 2 of 6 steps rise, 4 fall
         product *= 1 - 3e-3 * factor * 0.1
     before = table_of(tiny.classifier(families.get("bert")).model)
     torch.testing.assert_close(table_of(loaded.model)[unused], before[unused] * product, rtol=1e-6, atol=0)
@@ -134,7 +134,7 @@ def test_the_norm_of_the_gradient_and_the_loss_are_told_alike(monkeypatch):
 # ── looking at the whole model on the way ────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("key", ["bert", "bart", "gpt"])
+@pytest.mark.parametrize("key", ["bert", "bart"])
 def test_an_evaluation_on_the_way_sees_every_row_as_it_is_by_then(key):
     family, heard = families.get(key), {True: [], False: []}
     for used, told in heard.items():
@@ -155,7 +155,7 @@ def test_evaluations_and_checkpoints_change_nothing(tmp_path):
     assert_same_weights(watched, plain)
 
 
-@pytest.mark.parametrize(("key", "at"), [("bert", 0), ("bert", 7), ("t5", 7), ("bart", 7)])
+@pytest.mark.parametrize(("key", "at"), [("bert", 0), ("bert", 4), ("bart", 4)])
 def test_a_resumed_training_ends_bitwise_as_the_undisturbed_one(tmp_path, key, at):
     family = families.get(key)
     whole = train(family).model
@@ -169,7 +169,7 @@ def test_a_checkpoint_holds_the_unused_rows_of_its_own_model(tmp_path):
     """Whatever the model was that is resumed: none of its weights survive."""
     family = families.get("bert")
     with pytest.raises(Interrupted):
-        train(family, check=interrupt_at(7), checkpoint_dir=tmp_path)
+        train(family, check=interrupt_at(4), checkpoint_dir=tmp_path)
     saved = load_file(max(tmp_path.iterdir()) / "model.safetensors")["bert.embeddings.word_embeddings.weight"]
     assert saved.shape == table_of(tiny.classifier(family).model).shape
     other = tiny.classifier(family, seed=5)
@@ -187,7 +187,7 @@ def test_a_checkpoint_of_another_plan_is_passed_over(tmp_path):
     """The optimizer's state of some rows does not fit the whole table."""
     family = families.get("bert")
     with pytest.raises(Interrupted):
-        train(family, check=interrupt_at(7), checkpoint_dir=tmp_path)
+        train(family, check=interrupt_at(4), checkpoint_dir=tmp_path)
     assert_same_weights(
         train(family, used=False, checkpoint_dir=tmp_path).model, train(family, used=False).model
     )  # fmt: skip
