@@ -12,8 +12,11 @@ import shutil
 import sys
 
 from distill_core.errors import DistillError, RunError
-from distill_core.runs import RECORDED_FILES, RunStore
+from distill_core.results import Metric
+from distill_core.runs import RECORDED_FILES, Run, RunStore
 from distill_core.settings import DATA, settings
+
+POINTS = 40  # of a curve: the history of the repository stays light
 
 
 def record(run_id: str, name: str) -> None:
@@ -27,6 +30,21 @@ def record(run_id: str, name: str) -> None:
     for file in RECORDED_FILES:
         if (run.path / file).is_file():
             shutil.copyfile(run.path / file, target / file)
+    if (target / "metrics.jsonl").is_file():
+        (target / "metrics.jsonl").unlink()
+        Run(target).add_metrics(thinned(run.read_metrics()[0]))
+
+
+def thinned(metrics: list[Metric], most: int = POINTS) -> list[Metric]:
+    """At most about `most` points of each curve, its last one among them: as many as a figure shows."""
+    curves: dict[tuple[str, str, str], list[int]] = {}
+    for place, metric in enumerate(metrics):
+        curves.setdefault((metric.arm, metric.split, metric.name), []).append(place)
+    kept: set[int] = set()
+    for places in curves.values():
+        every = -(-len(places) // most)
+        kept |= {*places[::every], places[-1]}
+    return [metrics[place] for place in sorted(kept)]
 
 
 def main() -> int:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import distillation, summary
+from benchmarks import distillation, record, summary
+from distill_core.results import Metric
 
 PROJECT = Path(__file__).resolve().parent.parent
 OWN = ("trainer", "ours-first", "ours-second", "ours-whole", "ours-uncached", "no-teacher")
@@ -87,3 +88,15 @@ def test_a_small_run_does_equal_work():
     assert found["ours-whole"]["held_out_loss"] == pytest.approx(found["ours-uncached"]["held_out_loss"], rel=1e-3)
     assert found["ours-first"]["held_out_loss"] == found["ours-second"]["held_out_loss"]
     assert report["busy_core"] is None
+
+
+def test_a_recorded_curve_keeps_its_shape_its_end_and_few_points():
+    metrics = [Metric(arm=arm, step=step, epoch=0, split="train", name="loss", value=step)
+               for step in range(1, 101) for arm in ("a", "b")]  # fmt: skip
+    lonely = Metric(arm="c", step=1, epoch=0, split="test", name="latency_ms_p50", value=3)
+    found = record.thinned([*metrics, lonely], most=10)
+    for arm in ("a", "b"):
+        steps = [metric.step for metric in found if metric.arm == arm]
+        assert steps == [1, 11, 21, 31, 41, 51, 61, 71, 81, 91, 100]
+    assert found[-1] == lonely
+    assert record.thinned([]) == []
