@@ -17,6 +17,7 @@ from distill_core import evaluate, losses, model_ref, models, sentence_embedder,
 from distill_core.errors import DataError
 from distill_core.first_token import first_token_only
 from distill_core.jobs.lesson import Lesson, Material, mini_config, usual_dropout, within_budget
+from distill_core.models import LoadedModel
 from distill_core.training import Loss
 
 SIMILARITY = 4.0
@@ -46,12 +47,7 @@ def prepare(material: Material) -> Lesson:
 
     read_so_far(0)
     wanted = sentence_embedder.embeddings(teacher, sentences, spec.max_length, here, check, read_so_far)
-    config = mini_config(material.family, material.tokenizer)
-    names = tuple(f"direction {index}" for index in range(wanted.shape[1]))
-    model = models.build_classifier(config, names)
-    if spec.warm_start:
-        width = model.get_input_embeddings().weight.shape[1]
-        warm_start.warm_up(model, warm_start.token_vectors(teacher, material.tokenizer, width, here, check))
+    model = _small_model(material, teacher, wanted.shape[1])
     probe = tokens.Encoded(encoded.ids[:HELD_OUT], encoded.pad_id, encoded.padding_side)
     read = tokens.Encoded(encoded.ids[HELD_OUT : HELD_OUT + n_read], encoded.pad_id, encoded.padding_side)
 
@@ -69,6 +65,19 @@ def prepare(material: Material) -> Lesson:
         module=model, lengths=read.lengths, epochs=epochs, step=step, held_out=held_out,
         backbone=lambda: _backbone(model, material), bare=lambda: model.base_model, signals=n_read * epochs,
     )  # fmt: skip
+
+
+def _small_model(material: Material, teacher: LoadedModel, directions: int) -> Any:
+    """The family's small network with one output for each direction of the teacher's embedding."""
+    model: Any = models.build_classifier(
+        mini_config(material.family, material.tokenizer), tuple(f"direction {index}" for index in range(directions))
+    )
+    if material.spec.warm_start:
+        width = model.get_input_embeddings().weight.shape[1]
+        check = material.context.check
+        vectors = warm_start.token_vectors(teacher, material.tokenizer, width, material.here, check)
+        warm_start.warm_up(model, vectors)
+    return model
 
 
 def _loss(student: Tensor, teacher: Tensor) -> Loss:
