@@ -62,7 +62,7 @@ class Control:
             self._wait()
         if self._paused and self._command != "step":
             self._paused = False
-            self._run.set_state(state="running")
+            self._tell(state="running")
 
     def _look(self) -> None:
         """Notice a new command."""
@@ -92,13 +92,16 @@ class Control:
         began = time.monotonic()
         if not self._paused:
             self._paused = True
-            self._run.set_state(state="paused", eta_s=None)
+            self._tell(state="paused", eta_s=None)
         try:
             while not self._may_pass():
                 time.sleep(_LOOK_EVERY_S)
                 self._look()
         finally:
             self.paused_s += time.monotonic() - began
+
+    def _tell(self, **changes: Any) -> None:
+        self._run.set_state(**changes)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._signalled and number == signal.SIGINT:

@@ -49,30 +49,39 @@ def needs_live_teacher(spec: DistillSpec) -> bool:
 class DistillStep:
     """soft · L_soft + hard · L_hard + cosine · L_cos + hidden · L_hid + attention · L_att + relations · L_rel.
 
-    `layers` are the teacher layers that student layers 0, 1, … learn from.
+    `layers` are the teacher layers that student layers 0, 1, … learn from. Where the cached logits are all that is
+    compared, no teacher is needed.
     """
 
     def __init__(
-        self, spec: DistillSpec, lesson: Lesson, student: LoadedModel, teacher: LoadedModel, layers: Sequence[int],
-        here: Device,
+        self, spec: DistillSpec, lesson: Lesson, student: LoadedModel, teacher: LoadedModel | None,
+        layers: Sequence[int], here: Device,
     ) -> None:  # fmt: skip
         self.spec, self.lesson, self.here, self.layers = spec, lesson, here, tuple(layers)
-        self.teacher = teacher.model.eval() if needs_live_teacher(spec) else None
+        self.teacher: nn.Module | None = None
         self.vectors: tuple[LastVectors, LastVectors] | None = None
+        self.projection: nn.Linear | None = None
         self._undo = contextlib.ExitStack()  # until `close`
-        if spec.attention:
-            for model in (student.model, teacher.model):
+        if needs_live_teacher(spec):
+            if teacher is None:
+                raise ValueError("these losses need the teacher itself, not its cached outputs alone")
+            self._look_inside(student.model, teacher.model.eval())
+        elif not spec.cosine:
+            self._undo.enter_context(first_token_only(student.model))
+
+    def _look_inside(self, student: Any, teacher: Any) -> None:
+        """Prepare both models to give what the cache does not keep."""
+        if self.spec.attention:
+            for model in (student, teacher):
                 self._undo.callback(model.set_attn_implementation, model.config._attn_implementation)
                 model.set_attn_implementation("eager")  # the fast kernels do not give their probabilities
-            self._undo.enter_context(whole_attention(student.model))
-        if spec.relations:
-            self.vectors = (LastVectors(student.model), LastVectors(teacher.model))
-            self.relation_heads = students.n_heads(student.model.config)
-        self.projection = _projection(spec, student.model, teacher.model)
-        if self.teacher is not None:
-            self._undo.enter_context(onednn_products(self.teacher))
-        if not (spec.cosine or needs_live_teacher(spec)):
-            self._undo.enter_context(first_token_only(student.model))
+            self._undo.enter_context(whole_attention(student))
+        if self.spec.relations:
+            self.vectors = (LastVectors(student), LastVectors(teacher))
+            self.relation_heads = students.n_heads(student.config)
+        self.projection = _projection(self.spec, student, teacher)
+        self._undo.enter_context(onednn_products(teacher))
+        self.teacher = teacher
 
     def __call__(self, model: nn.Module, indices: Sequence[int]) -> Loss:
         rows = list(indices)

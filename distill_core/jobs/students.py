@@ -1,17 +1,18 @@
-"""Ten students, one teacher: get the teacher → it reads all texts once → measure all → fit → evaluate, row by row.
+"""Ten students, one teacher: get the teacher → it reads all texts once → measure all → teach, several at once.
 
 Where no teacher is given, MiniLM becomes one on the labeled texts, in the same run. The students split texts into
 tokens of their own, so only logits are compared. One student's failure is its rows' error, never the end of the run.
-What each arm sees and how often stands in `student_plan.py`.
+What each arm sees and how often stands in `student_plan.py`; what one student does in one arm in `student_lesson.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, TypeVar
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import psutil
 import torch
 from torch import Tensor
 
@@ -32,22 +33,23 @@ from distill_core.benchmark import interleaved
 from distill_core.control import JobContext, Stopped
 from distill_core.datasets import Dataset
 from distill_core.device import Device
-from distill_core.distillation import DistillStep, Lesson
-from distill_core.isolation import explained
+from distill_core.errors import DistillError
+from distill_core.isolation import explained, side_by_side
 from distill_core.jobs import accuracy, teacher
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import Predictions, drop_checkpoints, labels_of, train_settings
+from distill_core.jobs.student_lesson import Classroom, Learned, Task, learn
+from distill_core.jobs.supervised import Predictions, drop_checkpoints
 from distill_core.model_ref import Ref
 from distill_core.models import LoadedModel
 from distill_core.results import ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
-from distill_core.specs import DistillSpec, StudentsSpec
+from distill_core.specs import StudentsSpec
 from distill_core.student_plan import Cell
 from distill_core.teacher_cache import TeacherOutputs
-from distill_core.tokens import Encoded
-from distill_core.training import Hooks, Progress, fit
+from distill_core.training import Progress
 
-T = TypeVar("T")
 PROBE_TEXTS = 2  # read by every student before all are timed together: a broken one must not end the timing
+LESSON_BYTES = 700 * 2**20  # memory of one lesson's process beside its model
+BYTES_PER_PARAM = 20  # weights, gradients, AdamW's two moments, a checkpoint on its way
 
 
 def run(spec: StudentsSpec, context: JobContext) -> StudentsResult:
@@ -58,10 +60,7 @@ def run(spec: StudentsSpec, context: JobContext) -> StudentsResult:
     job = _Job(spec, context, here, dataset)
     job.get_teacher()
     job.measure()
-    for cell in job.open_cells():
-        job.teach(cell)
-        context.set_result(job.result())
-        drop_checkpoints(context)
+    job.teach()
     return job.result()
 
 
@@ -76,13 +75,12 @@ class _Job:
     rows: dict[Cell, StudentRow] = field(default_factory=dict)
     report: TeacherOfTen | None = None
     pass_s: float | None = None
-    _encoded: dict[Ref, tuple[Encoded, Encoded]] = field(default_factory=dict)
+    shares: dict[Cell, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         spec = self.spec
         self.labeled = self.dataset.sample_train(spec.labels, spec.seed)
         self.train = self.dataset.sample_train(0, spec.seed)  # the labeled texts come first
-        self.train_labels = labels_of(self.train)
         self.texts, self.labels = accuracy.test_texts(self.dataset, spec.eval_examples)
         self.predictions = Predictions(self.context, self.texts, self.labels)
         self._take_over(self.context.run.result())
@@ -178,7 +176,7 @@ class _Job:
         change the time, and a change of the machine's load meets all alike."""
         missing = {cell.student: cell for cell, row in self.rows.items() if row.latency_ms_p50 is None}
         self.reporter.say(f"Timing {len(missing)} students")
-        opened = {ref: self._attempt(ref, partial(self._open, ref)) for ref in missing}
+        opened = {ref: self._attempt(ref) for ref in missing}
         there = {ref: student for ref, student in opened.items() if student is not None}
         if not there or self.report is None:
             self.context.set_result(self.result())
@@ -209,99 +207,85 @@ class _Job:
             if cell.student == ref:
                 self.rows[cell] = row.model_copy(update=facts)
 
-    def _attempt(self, ref: Ref, work: Callable[[], T], cell: Cell | None = None) -> T | None:
-        """The result of `work`; None where it fails, with the reason in the row of the cell, or in all of the student.
-
-        A full disk and a stop are everybody's.
-        """
+    def _attempt(self, ref: Ref) -> LoadedModel | None:
+        """The student, opened; None where that fails, with the reason in all of its rows. A full disk and a stop are
+        everybody's."""
         try:
-            return work()
+            return self._open(ref)
         except (Stopped, OSError):
             raise
         except Exception as error:  # noqa: BLE001 - one student's failure is its own rows' error, whatever it is
-            said = explained(error)
-            self.context.log(f"{ref}: {said}")
-            info = ErrorInfo(**said.as_json())
-            for place, row in self.rows.items():
-                if place.student == ref and cell in (None, place) and row.accuracy is None:
-                    self.rows[place] = row.model_copy(update={"error": info})
+            self._failed(ref, explained(error))
             return None
 
-    # ── one student in one arm ───────────────────────────────────────────────────────────────────────────────
+    def _failed(self, ref: Ref, error: DistillError, cell: Cell | None = None) -> None:
+        """Write the error into the row of the cell, or into all open rows of the student."""
+        self.context.log(f"{ref}: {error}")
+        info = ErrorInfo(**error.as_json())
+        for place, row in self.rows.items():
+            if place.student == ref and cell in (None, place) and row.accuracy is None:
+                self.rows[place] = row.model_copy(update={"error": info})
 
-    def teach(self, cell: Cell) -> None:
-        """Train and test one student in one arm."""
-        self.reporter.starts(self._cost(cell))
-        learned = self._attempt(cell.student, partial(self._learn, cell), cell)
-        if learned is not None:
-            self.rows[cell] = learned
-        self.reporter.arm_done()
+    # ── the lessons ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _learn(self, cell: Cell) -> StudentRow:
-        student = self._start(cell)
-        train, test = self._tokens(student)
-        lesson = self._lesson(cell, train)
-        passes = student_plan.epochs(self.spec, cell, len(self.train))
-        settings = replace(
-            train_settings(self.spec, cell.seed), epochs=passes, evals_per_epoch=0, token_ids=lesson.encoded.token_ids
-        )
-        hooks = Hooks(
-            on_event=partial(self._say, cell), check=self.context.check,
-            checkpoint_dir=self.context.run.checkpoint_dir / f"{cell.place:02d}-{cell.arm}-{cell.seed}",
+    def teach(self) -> None:
+        """All open cells, several at once where the machine has cores for them."""
+        at_once = lessons_at_once(self.here, max((row.params or 0 for row in self.rows.values()), default=0))
+        room = Classroom(
+            self.spec, self.dataset.label_names, self.train["text"].tolist(), self.train["label"].to_numpy(copy=True),
+            self.texts, self.taught.logits.numpy(), self.context.store.root, max(1, self.here.threads // at_once),
         )  # fmt: skip
-        step = DistillStep(self._loss(cell), lesson, student, self.teacher, (), self.here)
-        try:
-            report = fit(student.model, lesson.encoded.lengths, step, settings, self.here, hooks)
-        finally:
-            step.close(student.model)
-        logits = evaluate.predict(student.model, test, self.here, check=self.context.check)
-        self.predictions.add(student_plan.key(self.spec, str(cell.student), cell.arm, cell.seed), logits)
-        learned = {
-            "train_texts": len(lesson.encoded), "labels": int(lesson.labeled[: len(lesson.encoded)].sum()),
-            "epochs": passes, "train_s": report.train_s,
-        }  # fmt: skip
-        return self.rows[cell].model_copy(update={**learned, **self._grade(logits)})
+        tasks = ((cell, Task(room, cell, self._checkpoint_dir(cell))) for cell in self.open_cells())
+        for outcome in side_by_side(learn, tasks, at_once, self.context, self._hear):
+            cell: Cell = outcome.key
+            if outcome.error is not None:
+                self._failed(cell.student, outcome.error, cell)
+            else:
+                self._keep(cell, outcome.result)
+            self.shares.pop(cell, None)
+            self.reporter.starts(self._cost(cell))
+            self.reporter.arm_done()
+            self.context.set_result(self.result())
+            shutil.rmtree(self._checkpoint_dir(cell), ignore_errors=True)
+        drop_checkpoints(self.context)
 
-    def _start(self, cell: Cell) -> LoadedModel:
-        """The student before its first step. The head is fresh, and so is everything where the arm wants it so."""
-        device.seed_everything(cell.seed)
-        names = self.dataset.label_names
-        student = models.load(cell.student, self.context.store, label_names=names)
-        if not cell.starts_at_random:
-            return student
-        return replace(student, model=models.build_classifier(student.model.config, names), weights="random")
+    def _checkpoint_dir(self, cell: Cell) -> Path:
+        return self.context.run.checkpoint_dir / f"{cell.place:02d}-{cell.arm}-{cell.seed}"
 
-    def _tokens(self, student: LoadedModel) -> tuple[Encoded, Encoded]:
-        """All training texts and the test texts as this student reads them: the same in every arm."""
-        if student.ref not in self._encoded:
-            length = self.spec.max_length
-            self._encoded[student.ref] = (
-                student.encode(self.train["text"].tolist(), length), student.encode(self.texts, length)
-            )  # fmt: skip
-        return self._encoded[student.ref]
-
-    def _lesson(self, cell: Cell, train: Encoded) -> Lesson:
-        labeled = torch.arange(len(train)) < (len(train) if cell.arm == "all-labels" else self.spec.labels)
-        seen = replace(train, ids=train.ids[: self.spec.labels]) if cell.sees_labels_alone else train
-        return Lesson(seen, self.train_labels, labeled, self.taught)
-
-    def _loss(self, cell: Cell) -> DistillSpec:
-        """The loss of the arm, in the words of a distillation; labels alone are plain cross-entropy."""
-        soft, hard = (self.spec.soft, self.spec.hard) if cell.is_taught else (0.0, 1.0)
-        return DistillSpec(
-            teacher=self.spec.teacher or self.spec.base, student=cell.student, soft=soft, hard=hard,
-            temperature=self.spec.temperature,
-        )  # fmt: skip
-
-    def _say(self, cell: Cell, progress: Progress) -> None:
-        done = progress.step / progress.total_steps
+    def _hear(self, cell: Cell, progress: Progress) -> None:
+        """The bar stands at the sum of the cells that are at work."""
+        self.shares[cell] = progress.step / progress.total_steps
+        costs = {other: self._cost(other) for other in self.shares}
+        self.reporter.starts(sum(costs.values()))
+        done = sum(cost * self.shares[other] for other, cost in costs.items()) / sum(costs.values())
         self.reporter.say(f"{cell.student.title}, {cell.arm}: step {progress.step} of {progress.total_steps}", done)
+
+    def _keep(self, cell: Cell, learned: Learned) -> None:
+        logits = torch.from_numpy(learned.logits)
+        self.predictions.add(student_plan.key(self.spec, str(cell.student), cell.arm, cell.seed), logits)
+        took = {
+            "train_texts": learned.train_texts, "labels": learned.labels, "epochs": learned.epochs,
+            "train_s": learned.train_s,
+        }  # fmt: skip
+        self.rows[cell] = self.rows[cell].model_copy(update={**took, **self._grade(logits)})
 
     def _grade(self, logits: Tensor) -> dict[str, Any]:
         found = evaluate.accuracy(logits, self.labels)
         agreed = evaluate.compare_with_teacher(logits, self.says, self.labels)
         best = self.report.accuracy if self.report else 0.0  # never 0: `teacher.judge` refuses such a teacher
         return {**found.model_dump(), "retained": found.accuracy / best if best else None, **vars(agreed)}
+
+
+def lessons_at_once(here: Device, params: int) -> int:
+    """How many students of at most so many parameters learn at the same time.
+
+    The steps of a small model are too short to be divided: two lessons with one thread each take 0.6 of the time of
+    one after the other with two. An accelerator does one at a time.
+    """
+    if here.is_accelerator:
+        return 1
+    fit_in = psutil.virtual_memory().available // (LESSON_BYTES + BYTES_PER_PARAM * params)
+    return max(1, min(here.threads, fit_in))
 
 
 def _latency(timing: Any) -> dict[str, float]:

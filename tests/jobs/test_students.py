@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import tiny
 import torch
 
 from distill_core import benchmark, datasets, families, models, parameters, preflight, shapes
+from distill_core.device import Device
 from distill_core.errors import DistillError
+from distill_core.jobs import student_lesson
 from distill_core.jobs import students as job
 from distill_core.model_ref import parse
 from distill_core.results import ErrorInfo, StudentsResult
@@ -196,14 +201,14 @@ def test_a_broken_student_is_an_error_in_its_own_rows(do, teacher, two, make_mod
 
 
 def test_an_arm_that_fails_leaves_the_other_arms_of_the_student(do, teacher, two, dataset, monkeypatch):
-    fit = job.fit
+    fit = student_lesson.fit
 
     def failing(model, lengths, *rest):
         if len(lengths) > LABELS:
             raise RuntimeError("an expected failure\nwith details")
         return fit(model, lengths, *rest)
 
-    monkeypatch.setattr(job, "fit", failing)
+    monkeypatch.setattr(student_lesson, "fit", failing)
     run = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught,labels")
     taught, labels = run.result().rows[:2], run.result().rows[2:]
     assert all(row.error.message == "RuntimeError: an expected failure" for row in taught)
@@ -266,6 +271,74 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(do, launcher, make_model, two,
     assert run.state().state == "done", run.state()
     assert told(run.result()) == told(whole.result())
     assert run.result().teacher.accuracy == whole.result().teacher.accuracy
+
+
+def test_two_at_once_learn_what_each_learns_alone(do, teacher, two, dataset, monkeypatch):
+    """In processes of their own: the same lessons, so the same numbers."""
+    values = {**FAST, "teacher": teacher, "students": two, "dataset": dataset, "arms": "taught,random"}
+    alone = do(**values)
+    monkeypatch.setattr(job, "lessons_at_once", lambda here, params: 2)
+    both = do(**values)
+    assert both.state().state == "done", both.state()
+    for row in alone.result().rows:
+        arm = f"{row.student} {row.arm}"
+        torch.testing.assert_close(logits_of(both, arm), logits_of(alone, arm), rtol=0, atol=1e-5)
+    assert told(both.result()) == told(alone.result())
+    assert [row.train_texts for row in both.result().rows] == [row.train_texts for row in alone.result().rows]
+    assert not list(both.checkpoint_dir.rglob("*"))
+
+
+def test_two_at_once_stopped_end_as_undisturbed_ones(do, launcher, teacher, two, dataset, monkeypatch):
+    monkeypatch.setattr(job, "lessons_at_once", lambda here, params: 2)
+    values = {**FAST, "epochs": 6, "teacher": teacher, "students": two, "dataset": dataset, "arms": "taught"}
+    whole = do(**values)
+    hear = job._Job._hear
+
+    def stopping(self, cell, progress):
+        hear(self, cell, progress)
+        self.context.run.command("stop")
+
+    monkeypatch.setattr(job._Job, "_hear", stopping)
+    run = do(**values)
+    assert run.state().state == "stopped"
+    assert len(list(run.checkpoint_dir.iterdir())) == 2  # both have left their checkpoint
+    monkeypatch.setattr(job._Job, "_hear", hear)
+    launcher.resume(run.id)
+    assert run.state().state == "done", run.state()
+    assert told(run.result()) == told(whole.result())
+
+
+def test_a_lesson_that_is_killed_is_an_error_in_its_own_row(do, teacher, two, dataset, monkeypatch):
+    monkeypatch.setattr(job, "lessons_at_once", lambda here, params: 2)
+    monkeypatch.setattr(job, "learn", killed_on_taught)
+    rows = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught,labels").result().rows
+    assert all("SIGKILL" in row.error.message and row.params for row in rows[:2])
+    assert all(row.error is None and row.accuracy is not None for row in rows[2:])
+
+
+def killed_on_taught(task, tell, check):
+    if task.cell.is_taught:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return student_lesson.learn(task, tell, check)
+
+
+def test_as_many_learn_at_once_as_the_machine_can_hold(monkeypatch):
+    here = Device(torch.device("cpu"), "float32", 4)
+
+    def free(gib):
+        memory = psutil.virtual_memory()._replace(available=int(gib * 2**30))
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+
+    free(16)
+    assert job.lessons_at_once(here, 2_000_000) == 4
+    assert job.lessons_at_once(here, 110_000_000) == 4
+    free(1.5)
+    assert job.lessons_at_once(here, 2_000_000) == 2
+    assert job.lessons_at_once(here, 110_000_000) == 1
+    free(0.1)
+    assert job.lessons_at_once(here, 2_000_000) == 1
+    free(16)
+    assert job.lessons_at_once(Device(torch.device("meta"), "float32", 4), 2_000_000) == 1
 
 
 def test_finished_rows_are_kept_with_their_times_and_failed_ones_tried_again(do, launcher, teacher, two, dataset):

@@ -1,0 +1,108 @@
+"""One student in one arm: load → train → answer the test texts. In the run's own process, or in one beside others.
+
+All that it needs comes in a `Task`, and all that it brings home goes into `Learned`: plain values and numpy arrays,
+which may cross from one process to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from distill_core import device, evaluate, models, student_plan
+from distill_core.distillation import DistillStep, Lesson
+from distill_core.jobs.supervised import train_settings
+from distill_core.models import LoadedModel
+from distill_core.runs import RunStore
+from distill_core.specs import DistillSpec, StudentsSpec
+from distill_core.student_plan import Cell
+from distill_core.teacher_cache import TeacherOutputs
+from distill_core.tokens import Encoded
+from distill_core.training import Hooks, Progress, fit
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """What all students of a run share. The labeled texts come first; `taught` are the teacher's logits on all texts,
+    shape (texts, classes), or (0, classes) where no arm is taught."""
+
+    spec: StudentsSpec
+    label_names: tuple[str, ...]
+    texts: list[str]
+    labels: np.ndarray
+    test_texts: list[str]
+    taught: np.ndarray
+    runs_dir: Path
+    threads: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """One student in one arm. A checkpoint found in `checkpoint_dir` is gone on from."""
+
+    room: Classroom
+    cell: Cell
+    checkpoint_dir: Path
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of it: the logits on the test texts, shape (texts, classes), and what the training took."""
+
+    logits: np.ndarray
+    train_texts: int
+    labels: int
+    epochs: int
+    train_s: float
+
+
+def learn(task: Task, tell: Callable[[Progress], None], check: Callable[[], None]) -> Learned:
+    """Train and test one student. Raises what loading and training raise, and Stopped."""
+    room, cell, spec = task.room, task.cell, task.room.spec
+    here = device.resolve(spec.device, spec.dtype, room.threads)
+    student = _start(room, cell)
+    lesson = _lesson(room, cell, student.encode(room.texts, spec.max_length))
+    passes = student_plan.epochs(spec, cell, len(room.texts))
+    settings = replace(
+        train_settings(spec, cell.seed), epochs=passes, evals_per_epoch=0, token_ids=lesson.encoded.token_ids
+    )
+    hooks = Hooks(on_event=tell, check=check, checkpoint_dir=task.checkpoint_dir)
+    step = DistillStep(_loss(spec, cell), lesson, student, None, (), here)
+    try:
+        report = fit(student.model, lesson.encoded.lengths, step, settings, here, hooks)
+    finally:
+        step.close(student.model)
+    test = student.encode(room.test_texts, spec.max_length)
+    logits = evaluate.predict(student.model, test, here, check=check)
+    n_labels = int(lesson.labeled[: len(lesson.encoded)].sum())
+    return Learned(logits.numpy(), len(lesson.encoded), n_labels, passes, report.train_s)
+
+
+def _start(room: Classroom, cell: Cell) -> LoadedModel:
+    """The student before its first step. The head is fresh, and so is everything where the arm wants it so."""
+    device.seed_everything(cell.seed)
+    student = models.load(cell.student, RunStore(room.runs_dir), label_names=room.label_names)
+    if not cell.starts_at_random:
+        return student
+    return replace(student, model=models.build_classifier(student.model.config, room.label_names), weights="random")
+
+
+def _lesson(room: Classroom, cell: Cell, train: Encoded) -> Lesson:
+    n_labels = room.spec.labels
+    labeled = torch.arange(len(train)) < (len(train) if cell.arm == "all-labels" else n_labels)
+    seen = replace(train, ids=train.ids[:n_labels]) if cell.sees_labels_alone else train
+    return Lesson(
+        seen, torch.from_numpy(room.labels), labeled, TeacherOutputs(torch.from_numpy(room.taught), None, (), 0.0)
+    )
+
+
+def _loss(spec: StudentsSpec, cell: Cell) -> DistillSpec:
+    """The loss of the arm, in the words of a distillation; labels alone are plain cross-entropy."""
+    soft, hard = (spec.soft, spec.hard) if cell.is_taught else (0.0, 1.0)
+    return DistillSpec(
+        teacher=spec.teacher or spec.base, student=cell.student, soft=soft, hard=hard, temperature=spec.temperature
+    )
