@@ -120,6 +120,11 @@ def test_ten_students_cost_their_teacher_and_every_cell(store: RunStore) -> None
     assert more == pytest.approx(6 * (2 * 3 * 1000 + 2 * 1200))  # four looks at 300 validation texts an epoch
 
 
+def test_ten_small_students_take_about_as_long_as_they_took_on_two_cores(store: RunStore) -> None:
+    """Measured: 9.5 minutes."""
+    assert training_cost.seconds(StudentsSpec(labels=1000), store, []) == pytest.approx(572, rel=0.1)
+
+
 def test_two_stacks_cost_twice_as_much_as_one(store: RunStore) -> None:
     one = StudentsSpec(teacher="minilm", students="bert@hub", arms="taught")
     two = StudentsSpec(teacher="minilm", students="bart@hub", arms="taught")

@@ -284,7 +284,7 @@ def lessons_at_once(here: Device, params: int) -> int:
     """
     if here.is_accelerator:
         return 1
-    fit_in = psutil.virtual_memory().available // (LESSON_BYTES + BYTES_PER_PARAM * params)
+    fit_in = int(psutil.virtual_memory().available // (LESSON_BYTES + BYTES_PER_PARAM * params))
     return max(1, min(here.threads, fit_in))
 
 
