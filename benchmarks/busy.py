@@ -18,7 +18,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from distill_core.environment import prepare_process
+from distill_core.machine.environment import prepare_process
 
 STEPS = 15
 

@@ -22,12 +22,13 @@ from torch import nn
 
 from benchmarks import toolkits
 from benchmarks.workload import Material
-from distill_core import device, distillation, losses, onednn, specs, teacher_cache, training
-from distill_core.distillation import DistillStep, Lesson
-from distill_core.first_token import first_token_only
+from distill_core import specs, training
 from distill_core.jobs.supervised import supervised_step
+from distill_core.machine import device, onednn
 from distill_core.models import LoadedModel
-from distill_core.training import Loss
+from distill_core.training import Loss, distillation, losses, teacher_cache
+from distill_core.training.distillation import DistillStep, Lesson
+from distill_core.training.first_token import first_token_only
 
 
 def ours(material: Material) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 
 from benchmarks import summary
-from distill_core.environment import prepare_process
+from distill_core.machine.environment import prepare_process
 
 NAMES = ("textbrewer", "textbrewer-longest", "textbrewer-cached", "torchdistill", "trainer", "ours-first",
          "ours-second", "ours-whole", "ours-mkl", "ours-uncached", "no-teacher")  # fmt: skip
@@ -114,7 +114,7 @@ def _busy(folder: Path) -> list[dict[str, float | str]]:
 
 def machine() -> str:
     """Processor, cores and versions, for the figures' caption."""
-    from distill_core import device, environment
+    from distill_core.machine import device, environment
 
     here = device.resolve("cpu")
     described = environment.describe(here.type, here.name, here.dtype, here.threads)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from distill_core.environment import prepare_process
+from distill_core.machine.environment import prepare_process
 
 TOLERANCE = 0.10
 ROUNDS = 3
@@ -25,7 +25,9 @@ def both(key: str, seq_len: int) -> Iterator[tuple[float, float]]:
     import torch
     from torch.utils.benchmark import Timer
 
-    from distill_core import benchmark, device, models
+    from distill_core import models
+    from distill_core.machine import device
+    from distill_core.measure import benchmark
     from distill_core.model_ref import parse
     from distill_core.runs import RunStore
 
@@ -50,7 +52,7 @@ def main() -> int:
     arguments = parser.parse_args()
     prepare_process(None)
     from distill_core import families
-    from distill_core.isolation import run_isolated
+    from distill_core.machine.isolation import run_isolated
 
     seed = random.randrange(10**6) if arguments.seed is None else arguments.seed
     drawn = random.Random(seed).sample([family.key for family in families.FAMILIES], 5)

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from distill_core.environment import prepare_process
+from distill_core.machine.environment import prepare_process
 
 
 def main(name: str, folder: Path) -> dict[str, Any]:
@@ -22,7 +22,8 @@ def main(name: str, folder: Path) -> dict[str, Any]:
     import torch
 
     from benchmarks import contenders, workload
-    from distill_core import device, memory
+    from distill_core.machine import device
+    from distill_core.measure import memory
 
     here = device.resolve("cpu")
     material = workload.load(folder)

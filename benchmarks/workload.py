@@ -14,13 +14,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distill_core import datasets, device, evaluate, models, shapes, students, training
+from distill_core import datasets, models, training
 from distill_core.jobs.supervised import labels_of, supervised_step
+from distill_core.machine import device
+from distill_core.measure import evaluate
 from distill_core.model_ref import Ref, parse
-from distill_core.models import LoadedModel
+from distill_core.models import LoadedModel, students
+from distill_core.models.tokens import Encoded
+from distill_core.plans import shapes
 from distill_core.runs import RunStore
 from distill_core.settings import settings
-from distill_core.tokens import Encoded
 
 
 @dataclass(frozen=True)

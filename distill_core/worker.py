@@ -18,12 +18,11 @@ from typing import Any
 
 import psutil
 
-from distill_core import locks
-from distill_core.control import Control, JobContext, Stopped
-from distill_core.environment import prepared_process
 from distill_core.errors import DistillError, LaunchError, RunError
+from distill_core.machine.environment import prepared_process
 from distill_core.results import Result, State
-from distill_core.runs import Run, RunStore, now
+from distill_core.runs import Run, RunStore, locks, now
+from distill_core.runs.control import Control, JobContext, Stopped
 from distill_core.settings import settings
 
 Job = Callable[[Any, JobContext], Result]

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from distill_core import tables_objectives
 from distill_core.errors import DistillError
 from distill_core.figures import signals
+from distill_core.tables import objectives as tables_objectives
 from pages.parts import objective_cards, objective_detail, objective_form, page, provenance
 
 page.header("Objectives", "What does each family hide from its network, and what must the network say?")

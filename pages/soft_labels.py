@@ -3,7 +3,7 @@
 import streamlit as st
 
 from distill_core.errors import DistillError
-from distill_core.tables_soft_labels import Scene
+from distill_core.tables.soft_labels import Scene
 from pages.parts import page, provenance, soft_label_form, soft_label_view
 
 page.header("Soft labels", "What does a teacher say beyond the right class, and what would a student learn from it?")

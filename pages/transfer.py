@@ -4,9 +4,9 @@ from functools import partial
 
 import streamlit as st
 
-from distill_core import tables_transfer
 from distill_core.figures import theme
 from distill_core.runs import Run
+from distill_core.tables import transfer as tables_transfer
 from pages.parts import (
     page,
     run_panel,

@@ -9,8 +9,8 @@ import pandas as pd
 import sample_training as sample
 from numpy.typing import NDArray
 
-from distill_core import arms
-from distill_core.arms import Arm
+from distill_core.plans import arms
+from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult, ModelReport, StudentReport
 from distill_core.runs import Run, RunStore
 from distill_core.specs import DistillSpec

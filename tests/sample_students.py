@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import sample_training
 
-from distill_core import families, student_plan
-from distill_core.evaluate import wilson
+from distill_core import families
+from distill_core.measure.evaluate import wilson
 from distill_core.model_ref import parse
+from distill_core.plans import student_plan
 from distill_core.results import ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs import Run, RunStore
 from distill_core.specs import StudentsSpec

@@ -7,11 +7,13 @@ import tiny
 import torch
 from torch import nn
 
-from distill_core import device, families, models, parameters, students
-from distill_core.losses import hard_label_loss
+from distill_core import families, models
+from distill_core.machine import device
 from distill_core.model_ref import Ref
+from distill_core.models import parameters, students
 from distill_core.runs import RunStore
 from distill_core.training import Hooks, Loss, TrainSettings, fit
+from distill_core.training.losses import hard_label_loss
 
 CPU = device.Device(torch.device("cpu"), "float32", 1)
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)

@@ -19,27 +19,24 @@ import pytest
 from distill_core.settings import PROJECT
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("words and files", ("errors", "settings", "units", "locks", "splits", "json_files", "registry",
-                         "package_clients")),
-    ("types", ("families", "model_ref", "objective_chips", "objective_facts", "results", "specs")),
-    ("runs and data", (
-        "runs", "control", "environment", "archives", "assets", "csv_files", "uploads", "datasets", "prepare",
-        "preflight", "tail", "run_list", "hub", "hub.*", "corpus", "corpus.*",
-    )),
-    ("tables", ("tables", "tables_*", "export", "estimate")),
+    ("words and files", ("errors", "settings", "units", "json_files", "machine.turns", "runs.locks", "datasets.splits",
+                         "assets.registry", "assets.package_clients")),
+    ("types", ("families", "model_ref", "specs", "specs.*", "results", "results.*",
+              "scenes.objective_chips", "scenes.objective_facts")),
+    ("runs and data", ("runs", "runs.*", "machine.environment", "assets", "assets.*", "datasets", "datasets.*", "hub",
+                       "hub.*", "corpus", "corpus.*")),
+    ("plans", ("plans", "plans.*")),
+    ("tables", ("tables", "tables.*", "advice", "advice.*")),
     ("figures", ("figures", "figures.*")),
-    ("models and training", (
-        "device", "memory", "isolation", "parameters", "tokens", "losses", "objectives", "objectives.*", "models",
-        "students", "evaluate", "representation", "checkpoints", "training", "teacher_cache", "distillation",
-        "benchmark", "bag_of_words", "inference", "preloaded",
-    )),
+    ("models and training", ("machine", "machine.*", "measure", "measure.*", "models", "models.*", "objectives",
+                             "objectives.*", "scenes", "scenes.*", "training", "training.*")),
     ("jobs", ("jobs", "jobs.*")),
     ("launch", ("worker", "launch", "launch.*")),
     ("command line", ("cli", "cli.*", "__main__")),
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "accelerate", "tokenizers", "sklearn", "peft", "ray")
 # What pages and the queue are made of: a page server with forty visitors imports these and nothing heavy.
-LIGHT_LAYERS = ("words and files", "types", "runs and data", "tables", "figures", "launch", "command line")
+LIGHT_LAYERS = ("words and files", "types", "runs and data", "plans", "tables", "figures", "launch", "command line")
 
 Module = tuple[Path, str]
 
@@ -129,9 +126,14 @@ def loaded_with(path: Path) -> frozenset[str]:
         seen.add(at)
         names = imports(at, lazy=False)
         packages |= foreign(names)
-        waiting += [core()[name] for name in own(names)]
+        waiting += [core()[name] for name in _with_rooms(own(names))]
         waiting += [page for page in pages() if _is_page_of(page, names)]
     return frozenset(packages)
+
+
+def _with_rooms(names: set[str]) -> set[str]:
+    """Importing a module runs the front door of its room first."""
+    return names | {name.rpartition(".")[0] for name in names if "." in name}
 
 
 def _is_page_of(page: Path, names: frozenset[str]) -> bool:

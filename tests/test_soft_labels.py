@@ -9,8 +9,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from distill_core import losses, soft_labels
+from distill_core import soft_labels
 from distill_core.errors import DataError, SpecError
+from distill_core.training import losses
 
 TEACHER = np.array([5.0, 0.5, 2.5, -1.0, 3.0])
 STUDENT = np.array([0.2, 1.4, -0.7, 3.0, 0.1])

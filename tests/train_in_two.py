@@ -11,14 +11,15 @@ import tiny
 import torch
 from safetensors.torch import save_model
 
-from distill_core import device, families, students, teacher_cache
-from distill_core.control import Stopped
-from distill_core.distillation import DistillStep, Lesson
-from distill_core.losses import hard_label_loss
-from distill_core.models import LoadedModel
+from distill_core import families
+from distill_core.machine import device
+from distill_core.models import LoadedModel, students
+from distill_core.models.tokens import Encoded
+from distill_core.runs.control import Stopped
 from distill_core.specs import DistillSpec
-from distill_core.tokens import Encoded
-from distill_core.training import Hooks, Loss, Step, TrainSettings, fit
+from distill_core.training import Hooks, Loss, Step, TrainSettings, fit, teacher_cache
+from distill_core.training.distillation import DistillStep, Lesson
+from distill_core.training.losses import hard_label_loss
 
 # 16 texts in batches of 5: two processes take 3 and 2 of them, and one has nothing of the last batch of one text.
 TEXTS = [*tiny.SENTENCES, *(f"{text} {text}" for text in tiny.SENTENCES)]

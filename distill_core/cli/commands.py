@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from distill_core import environment, families, launch, specs, typed_text
+from distill_core import families, launch, specs, typed_text
 from distill_core.cli import doctor as doctor_module
 from distill_core.cli.flags import spec_values
 from distill_core.cli.output import Bar, DownloadLines
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
+from distill_core.machine import environment
 from distill_core.results import LIVE, CompareResult, DistillResult, FinetuneResult, PretrainResult, StudentsResult
 from distill_core.runs import Run, RunStore
 from distill_core.settings import PROJECT, settings, settings_table
@@ -104,7 +105,7 @@ def _result_json(run: Run) -> dict[str, Any]:
 
 def list_families(arguments: argparse.Namespace) -> dict[str, Any]:
     """The ten families with sizes counted now, on the meta device."""
-    from distill_core import parameters
+    from distill_core.models import parameters
 
     if arguments.write:
         parameters.write_table()
@@ -156,7 +157,7 @@ def manage_corpus(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def make_minis(arguments: argparse.Namespace) -> dict[str, Any]:
     """The small pre-trained models, ten runs of the queue; what an earlier call has begun goes on."""
-    from distill_core import minis
+    from distill_core.cli import minis
 
     given = {name: value for name in ("tokens", "seed") if (value := getattr(arguments, name)) is not None}
     wanted = [minis.request(family.strip(), given) for family in arguments.families.split(",") if family.strip()]
@@ -171,7 +172,9 @@ def make_minis(arguments: argparse.Namespace) -> dict[str, Any]:
 def predict(arguments: argparse.Namespace) -> dict[str, Any]:
     """Classify one text."""
     environment.prepare_process(None)
-    from distill_core import device, evaluate, model_ref, models
+    from distill_core import model_ref, models
+    from distill_core.machine import device
+    from distill_core.measure import evaluate
 
     text = typed_text.clean(arguments.text)  # a terminal of another encoding gives half characters
     here = device.resolve(arguments.device)

@@ -7,14 +7,16 @@ from typing import Any
 
 import psutil
 
-from distill_core import assets, environment
+from distill_core import assets
+from distill_core.machine import environment
 from distill_core.settings import settings
 
 
 def examine() -> dict[str, Any]:
     """Device, memory, threads, assets, Hub, disk; `advice` says what each shortcoming means."""
     environment.prepare_process(None)
-    from distill_core import device, hub
+    from distill_core import hub
+    from distill_core.machine import device
 
     here = device.resolve()
     described = environment.describe(here.type, here.name, here.dtype, here.threads)

@@ -6,14 +6,15 @@ network, a version that is gone) is left out with a note; the corpus is what rem
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from distill_core import assets
-from distill_core.archives import Progress
+from distill_core.assets.archives import Progress
 from distill_core.corpus import build, cache, held_out, sources
 from distill_core.corpus.types import Corpus, SourceText
 from distill_core.errors import AssetError
+from distill_core.machine.turns import turn
 
 __all__ = ["Corpus", "SourceStatus", "SourceText", "check_names", "fetch", "load", "names", "status"]
 
@@ -79,10 +80,13 @@ def fetch(names: Sequence[str] | None = None, on_progress: Progress | None = Non
     return missing
 
 
-def load(names: Sequence[str] | None = None, on_progress: Progress | None = None) -> Corpus:
+def load(
+    names: Sequence[str] | None = None, on_progress: Progress | None = None, check: Callable[[], None] = lambda: None
+) -> Corpus:
     """The corpus of these texts (default: all) in the order of the table, from the cache when it is there and whole.
 
-    `on_progress(done_bytes, total_bytes, archive)` hears of downloads. Raises DataError (unknown name) and AssetError
+    `on_progress(done_bytes, total_bytes, archive)` hears of downloads. While another process prepares the same corpus,
+    `check` may raise to stop the waiting. Raises DataError (unknown name) and AssetError
     (no source at all, or no rated texts: without their test texts none could be taken out).
     """
     wanted = sources.chosen(names)
@@ -98,10 +102,11 @@ def load(names: Sequence[str] | None = None, on_progress: Progress | None = None
         )
     kept_out, checked = held_out.load()
     path = cache.path_of(present, checked)
-    corpus = cache.read(path)
-    if corpus is None:
-        corpus = build.build(present, kept_out, checked)
-        cache.write(path, corpus)
+    with turn(path, check):
+        corpus = cache.read(path)
+        if corpus is None:
+            corpus = build.build(present, kept_out, checked)
+            cache.write(path, corpus)
     titles = {source.name: source.title for source in wanted}
     skipped = [f"{titles[name]} was left out. {reason}" for name, reason in missing.items()]
     unchecked = [f"Not checked against {name}: it is not here." for name in held_out.CHECKED if name not in checked]

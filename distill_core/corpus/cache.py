@@ -15,9 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distill_core import assets, prepare
+from distill_core import assets
 from distill_core.corpus.sources import Source
 from distill_core.corpus.types import Corpus, SourceText, text_digest
+from distill_core.datasets import prepare
 from distill_core.settings import settings
 
 VERSION = 1  # raise it when a corpus is prepared differently: older files are then left alone

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 
-from distill_core import datasets, splits
+from distill_core import datasets
 from distill_core.corpus import sentence_rules
+from distill_core.datasets import splits
 from distill_core.errors import AssetError
 
 RATED = ("movies", "amazon", "nyt", "tweets")

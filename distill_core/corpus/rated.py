@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from distill_core import assets, datasets, prepare, splits
+from distill_core import assets, datasets
 from distill_core.corpus.held_out import HeldOut
+from distill_core.datasets import prepare, splits
 
 Document = list[str]
 

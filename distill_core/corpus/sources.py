@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from distill_core import assets
-from distill_core.archives import Asset
+from distill_core.assets.archives import Asset
 from distill_core.errors import DataError
 from distill_core.settings import DATA
 

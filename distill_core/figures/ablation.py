@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import arm_style, theme
-from distill_core.tables_ablation import verdicts
+from distill_core.tables.ablation import verdicts
 from distill_core.units import is_missing
 
 ROW_PX = 50

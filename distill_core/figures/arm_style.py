@@ -6,7 +6,7 @@ Color is never the only sign: every line and bar carries its arm's name.
 from __future__ import annotations
 
 from distill_core.figures import theme
-from distill_core.tables_training import TOP
+from distill_core.tables.training import TOP
 
 # light theme, dark theme
 _COLORS = {

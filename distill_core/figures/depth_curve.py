@@ -10,10 +10,11 @@ from typing import Any, Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from distill_core import recipes, units
+from distill_core import units
+from distill_core.advice import recipes
 from distill_core.figures import arm_style, theme
 from distill_core.figures.labels import Scale
-from distill_core.tables_sweep import Reference
+from distill_core.tables.sweep import Reference
 from distill_core.units import is_missing
 
 Share = Literal["params_share", "time_share"]

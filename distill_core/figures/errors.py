@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import arm_bars, arm_style, theme
-from distill_core.tables_training import students
+from distill_core.tables.training import students
 
 # column, name in the figure, sentence, colors of the light and the dark theme
 PARTS = (

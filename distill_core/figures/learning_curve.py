@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 from distill_core import units
 from distill_core.figures import arm_style, lines, theme, transfer_style
 from distill_core.figures.bars import rgba
-from distill_core.tables_training import arm_title
-from distill_core.tables_transfer import Lead, lead
+from distill_core.tables.training import arm_title
+from distill_core.tables.transfer import Lead, lead
 
 PLOT_PX = 290.0
 GUESS_PX = 210.0  # lower, so that figure and sliders fit on one screen

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from distill_core.figures import theme
-from distill_core.tables_training import ARM_TITLES, TOP, arm_title
+from distill_core.tables.training import ARM_TITLES, TOP, arm_title
 
 XAxis = Literal["examples", "elapsed_s"]
 X_TITLES: dict[XAxis, str] = {"examples": "texts learned from", "elapsed_s": "seconds of training"}

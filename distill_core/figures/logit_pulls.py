@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from distill_core import tables_soft_labels, units
+from distill_core import units
 from distill_core.figures import arm_style, class_panels, theme
 from distill_core.figures.class_panels import Panel, Scale
-from distill_core.tables_training import TERM_TITLES
+from distill_core.tables import soft_labels as tables_soft_labels
+from distill_core.tables.training import TERM_TITLES
 
 _SMALL = 0.005  # pulls below this show as nothing
 _ROOM = 0.6  # behind the longest bar, for its text

@@ -11,7 +11,7 @@ from distill_core import units
 from distill_core.figures import arm_style, lines, theme
 from distill_core.figures.curves import PLOT_PX
 from distill_core.figures.lines import XAxis
-from distill_core.tables_training import TERM_TITLES, arm_title
+from distill_core.tables.training import TERM_TITLES, arm_title
 
 
 def draw(frame: pd.DataFrame, weights: Mapping[str, float], *, x: XAxis = "examples", dark: bool = False) -> go.Figure:

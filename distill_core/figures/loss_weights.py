@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import arm_style, theme
-from distill_core.tables_training import TERM_TITLES
+from distill_core.tables.training import TERM_TITLES
 
 ROW_PX = 44
 _NOT_HERE = "needs hidden states, not on this page"

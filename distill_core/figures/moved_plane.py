@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import theme, transfer_style
-from distill_core.tables_moved import AFTER, BEFORE, separation
+from distill_core.tables.moved import AFTER, BEFORE, separation
 
 HEIGHT_PX = 360
 EMPTY = ("No texts are placed yet", "They appear with the first fine-tuned model of a run.")

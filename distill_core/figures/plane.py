@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import arm_style, lines, theme
-from distill_core.tables_training import arm_title
+from distill_core.tables.training import arm_title
 
 HEIGHT = 380
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from distill_core import families, units
 from distill_core.figures import lines, theme
 from distill_core.results import PretrainResult
-from distill_core.tables_pretrain import PART_TITLES, Reference, main_part, reference
+from distill_core.tables.pretrain import PART_TITLES, Reference, main_part, reference
 
 PLOT_PX = 250.0
 

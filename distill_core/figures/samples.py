@@ -12,7 +12,7 @@ from distill_core import units
 from distill_core.figures import arm_style, lines, theme
 from distill_core.figures.loss_terms import current_arm
 from distill_core.results import DistillResult
-from distill_core.tables_training import arm_title
+from distill_core.tables.training import arm_title
 
 ROW_PX = 62
 _TEXT_CHARS = 80

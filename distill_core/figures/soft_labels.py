@@ -7,10 +7,11 @@ import math
 import pandas as pd
 import plotly.graph_objects as go
 
-from distill_core import tables_soft_labels, units
+from distill_core import units
 from distill_core.figures import arm_style, bars, class_panels, theme
 from distill_core.figures.class_panels import Panel, Scale
 from distill_core.soft_labels import NATS_PER_BIT
+from distill_core.tables import soft_labels as tables_soft_labels
 
 _SCALE = Scale("share (%), above it the entropy", 0, 122, [0, 50, 100])
 _PALE = "59"  # the label's bar steps back: the others are the dark knowledge

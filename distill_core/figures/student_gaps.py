@@ -14,8 +14,8 @@ import plotly.graph_objects as go
 from distill_core import units
 from distill_core.figures import arm_style, bars, theme
 from distill_core.results import TeacherOfTen
-from distill_core.tables_students import Claim, arms
-from distill_core.tables_training import arm_title
+from distill_core.tables.students import Claim, arms
+from distill_core.tables.training import arm_title
 
 EMPTY = "No student is tested yet"
 ROW_PX = 46

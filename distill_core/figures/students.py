@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import arm_bars, theme
-from distill_core.tables_training import students, teacher_accuracy
+from distill_core.tables.training import students, teacher_accuracy
 
 
 def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from distill_core import units
 from distill_core.figures import arm_style, theme, transfer_style
 from distill_core.figures.labels import Scale
-from distill_core.tables_training import arm_title
+from distill_core.tables.training import arm_title
 
 PLOT_PX = 300.0
 GUESS_PX = 210.0  # lower, so that figure and sliders fit on one screen

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import torch
 
-from distill_core import datasets, evaluate
+from distill_core import datasets
 from distill_core.datasets import Dataset
-from distill_core.device import Device
 from distill_core.errors import DataError
+from distill_core.machine.device import Device
+from distill_core.measure import evaluate
 from distill_core.models import LoadedModel
 from distill_core.results import Accuracy
 from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec

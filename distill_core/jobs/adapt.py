@@ -11,21 +11,22 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM
 
-from distill_core import device, losses, objectives
-from distill_core.control import JobContext
-from distill_core.device import Device
+from distill_core import objectives
 from distill_core.errors import ModelError
 from distill_core.jobs.supervised import train_settings
+from distill_core.machine import device
+from distill_core.machine.device import Device
 from distill_core.models import LoadedModel
+from distill_core.models.gaps import gap_answers
+from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
-from distill_core.training import Hooks, Loss, fit
+from distill_core.training import Hooks, Loss, fit, losses
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ def adapt(
         )  # fmt: skip
         gaps = masked.labels != objectives.IGNORED
         inputs = {"input_ids": masked.input_ids, "attention_mask": batch["attention_mask"]}
-        logits = gap_logits(network, {key: value.to(here.torch_device) for key, value in inputs.items()},
-                            gaps.to(here.torch_device))  # fmt: skip
+        inputs = {name: tensor.to(here.torch_device) for name, tensor in inputs.items()}
+        logits = gap_answers(network, inputs, gaps.to(here.torch_device)).logits
         wanted = masked.labels[gaps].to(here.torch_device)
         return Loss(losses.hard_label_loss(logits, wanted) if len(wanted) else logits.sum() * 0, {})
 
@@ -95,21 +96,3 @@ def adapt(
     hooks = Hooks(check=context.check, checkpoint_dir=context.run.checkpoint_dir / f"adapting-{name}")
     fit(model, encoded.lengths, step, settings, here, hooks)
     loaded.model.base_model.load_state_dict(model.base_model.state_dict(), strict=False)
-
-
-def gap_logits(model: nn.Module, inputs: dict[str, Tensor], gaps: Tensor) -> Tensor:
-    """The logits at the gaps alone. Shapes: inputs and gaps (batch, seq) → (gaps, vocab).
-
-    The last matrix holds the whole vocabulary: for a small model it costs as much as all layers together, so that it
-    is spared the 85 % of the tokens that nobody asks for.
-    """
-    inner: Any = getattr(model, "module", model)  # of several processes: the model inside
-    decoder = inner.get_output_embeddings()
-    hook = decoder.register_forward_pre_hook(
-        lambda _, states: (states[0][gaps],)
-    )  # (batch, seq, width) → (gaps, width)
-    try:
-        logits: Tensor = model(**inputs).logits
-    finally:
-        hook.remove()
-    return logits

@@ -8,17 +8,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from distill_core import benchmark, device, environment, models, parameters
-from distill_core.control import JobContext
-from distill_core.device import Device
+from distill_core import models
 from distill_core.errors import DistillError
-from distill_core.isolation import run_isolated
 from distill_core.jobs import accuracy
 from distill_core.jobs.reporting import Reporter
-from distill_core.memory import PeakMemory
+from distill_core.machine import device, environment
+from distill_core.machine.device import Device
+from distill_core.machine.isolation import run_isolated
+from distill_core.measure import benchmark
+from distill_core.measure.memory import PeakMemory
 from distill_core.model_ref import Ref
+from distill_core.models import parameters
 from distill_core.results import BenchmarkRow, CompareResult, ErrorInfo
 from distill_core.runs import RunStore
+from distill_core.runs.control import JobContext
 from distill_core.specs import CompareSpec
 
 

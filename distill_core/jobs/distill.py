@@ -18,13 +18,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from distill_core import arms, datasets, device, environment, evaluate, models, parameters, students, teacher_cache
-from distill_core.arms import Arm
-from distill_core.benchmark import Timing, interleaved
-from distill_core.control import JobContext
+from distill_core import datasets, models
 from distill_core.datasets import Dataset
-from distill_core.device import Device
-from distill_core.distillation import DistillStep, Lesson
 from distill_core.errors import SpecError
 from distill_core.jobs import accuracy, general
 from distill_core.jobs import teacher as own_teacher
@@ -37,14 +32,22 @@ from distill_core.jobs.supervised import (
     save_model,
     train_settings,
 )
+from distill_core.machine import device, environment
+from distill_core.machine.device import Device
+from distill_core.measure import evaluate
+from distill_core.measure.benchmark import Timing, interleaved
 from distill_core.model_ref import Ref
-from distill_core.models import LoadedModel
+from distill_core.models import LoadedModel, parameters, students
+from distill_core.models.text_classifier import TextClassifier
+from distill_core.models.tokens import Encoded
+from distill_core.plans import arms
+from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult, Metric, ModelReport, StudentReport
+from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
-from distill_core.teacher_cache import TeacherOutputs
-from distill_core.text_classifier import TextClassifier
-from distill_core.tokens import Encoded
-from distill_core.training import Hooks, fit
+from distill_core.training import Hooks, fit, teacher_cache
+from distill_core.training.distillation import DistillStep, Lesson
+from distill_core.training.teacher_cache import TeacherOutputs
 
 SAMPLE_TEXTS = 4  # test texts whose probabilities are followed while the student learns
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from distill_core import evaluate, losses, model_ref, models, sentence_embedder, tokens, warm_start
+from distill_core import model_ref, models
 from distill_core.errors import DataError
-from distill_core.first_token import first_token_only
 from distill_core.jobs.lesson import Lesson, Material, mini_config, usual_dropout, within_budget
-from distill_core.models import LoadedModel
-from distill_core.training import Loss
+from distill_core.measure import evaluate
+from distill_core.models import LoadedModel, tokens
+from distill_core.training import Loss, losses, sentence_embedder, warm_start
+from distill_core.training.first_token import first_token_only
 
 SIMILARITY = 4.0
 HELD_OUT = 512  # sentences that are not read

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distill_core import parameters
-from distill_core.allocator import kept_memory
-from distill_core.device import Device
-from distill_core.models import LoadedModel
-from distill_core.tokens import sorted_batches
+from distill_core.machine.allocator import kept_memory
+from distill_core.machine.device import Device
+from distill_core.models import LoadedModel, parameters
+from distill_core.models.tokens import sorted_batches
 
 BATCH = 64
 

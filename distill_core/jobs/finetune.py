@@ -6,20 +6,23 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from distill_core import datasets, device, environment, evaluate, models, representation, transfer_cells
-from distill_core.control import JobContext
+from distill_core import datasets, models
 from distill_core.datasets import Dataset
-from distill_core.device import Device
 from distill_core.errors import SpecError
 from distill_core.jobs import accuracy
 from distill_core.jobs.adapt import drop_adapted
 from distill_core.jobs.learners import Learned, Learners, Task
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import DomainPredictions, Predictions, drop_checkpoints, save_model
+from distill_core.machine import device, environment
+from distill_core.machine.device import Device
+from distill_core.measure import evaluate, representation
 from distill_core.models import LoadedModel
+from distill_core.plans import transfer_cells
+from distill_core.plans.transfer_cells import Cell
 from distill_core.results import FinetuneArmResult, FinetuneResult, Movement
+from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
-from distill_core.transfer_cells import Cell
 
 MOVED_TEXTS = 256  # test texts on which the networks before and after are compared
 

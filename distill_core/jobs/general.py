@@ -15,32 +15,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill_core import (
-    arms,
-    datasets,
-    device,
-    environment,
-    evaluate,
-    losses,
-    models,
-    objectives,
-    parameters,
-    students,
-    teacher_cache,
-)  # fmt: skip
-from distill_core.arms import Arm
-from distill_core.benchmark import interleaved
-from distill_core.control import JobContext
-from distill_core.device import Device
+from distill_core import datasets, models, objectives
 from distill_core.errors import DataError
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import drop_checkpoints, save_model, train_settings
-from distill_core.models import LoadedModel
-from distill_core.onednn import onednn_products
+from distill_core.machine import device, environment
+from distill_core.machine.device import Device
+from distill_core.machine.onednn import onednn_products
+from distill_core.measure import evaluate
+from distill_core.measure.benchmark import interleaved
+from distill_core.models import LoadedModel, parameters, students  # fmt: skip
+from distill_core.models.gaps import gap_answers
+from distill_core.models.tokens import Encoded, sorted_batches
+from distill_core.plans import arms
+from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult, ModelReport, StudentReport
+from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
-from distill_core.tokens import Encoded, sorted_batches
-from distill_core.training import Hooks, Loss, fit
+from distill_core.training import Hooks, Loss, fit, losses, teacher_cache
 
 PROBE_TEXTS = 200  # validation texts for the live curve; the report is made on the test split
 PROBE_SEED = 1
@@ -105,7 +97,7 @@ class _Probe:
             for batch, labels in self.batches:
                 inputs = {name: tensor.to(here.torch_device) for name, tensor in batch.items()}
                 gaps = labels != objectives.IGNORED
-                found.append(model(**inputs).logits[gaps.to(here.torch_device)].float().cpu())
+                found.append(gap_answers(model, inputs, gaps.to(here.torch_device)).logits.float().cpu())
                 wanted.append(labels[gaps])
         model.train(was_training)
         return torch.cat(found), torch.cat(wanted)
@@ -199,11 +191,11 @@ class _General:
         batch = self.train.batch(indices, self.here.torch_device)
         masked = _mask(batch, self.teacher, None)
         inputs = {**batch, "input_ids": masked.input_ids}
-        out = model(**inputs, output_hidden_states=spec.cosine > 0)
-        with torch.no_grad():
-            taught = self.teacher.model(**inputs, output_hidden_states=spec.cosine > 0)
         gaps = masked.labels != objectives.IGNORED
-        parts = _gap_losses(spec, out.logits[gaps], taught.logits[gaps], masked.labels[gaps])
+        out = gap_answers(model, inputs, gaps, output_hidden_states=spec.cosine > 0)
+        with torch.no_grad():
+            taught = gap_answers(self.teacher.model, inputs, gaps, output_hidden_states=spec.cosine > 0)
+        parts = _gap_losses(spec, out.logits, taught.logits, masked.labels[gaps])
         if spec.cosine:
             parts["cosine"] = losses.cosine_hidden_loss(
                 teacher_cache.last_hidden(out), teacher_cache.last_hidden(taught), batch["attention_mask"]

@@ -20,19 +20,22 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from distill_core import bag_of_words, device, evaluate, models, parameters, students, transfer_cells
-from distill_core.control import JobContext
+from distill_core import models
 from distill_core.datasets import Dataset
-from distill_core.device import Device
 from distill_core.errors import SpecError
-from distill_core.first_token import first_token_only
 from distill_core.jobs.adapt import Adapted
 from distill_core.jobs.features import FrozenFeatures
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import LiveAccuracy, labels_of, supervised_step, train_settings
-from distill_core.models import LoadedModel
+from distill_core.machine import device
+from distill_core.machine.device import Device
+from distill_core.measure import bag_of_words, evaluate
+from distill_core.models import LoadedModel, parameters, students
+from distill_core.plans import transfer_cells
+from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
 from distill_core.training import Hooks, fit
+from distill_core.training.first_token import first_token_only
 
 # Fresh weights beside a network that stands still need a higher rate than the network itself: at the rate of a whole
 # fine-tuning LoRA was right on 59 % of the movies after 64 steps, at ten times the rate on 84 %.

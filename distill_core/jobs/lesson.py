@@ -11,12 +11,12 @@ from torch import nn
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 from distill_core import models
-from distill_core.control import JobContext
 from distill_core.corpus import Corpus
-from distill_core.device import Device
 from distill_core.families import Family
 from distill_core.jobs.reporting import Reporter
+from distill_core.machine.device import Device
 from distill_core.results import ClozeLook
+from distill_core.runs.control import JobContext
 from distill_core.specs import PretrainSpec
 from distill_core.training import Step
 

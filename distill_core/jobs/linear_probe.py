@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 import torch
 
-from distill_core import bag_of_words, datasets, evaluate
+from distill_core import datasets
 from distill_core.datasets import Dataset
-from distill_core.device import Device
 from distill_core.errors import AssetError
 from distill_core.jobs.features import FrozenFeatures
+from distill_core.machine.device import Device
+from distill_core.measure import bag_of_words, evaluate
 from distill_core.models import LoadedModel
 from distill_core.results import Accuracy
 from distill_core.specs import PretrainSpec

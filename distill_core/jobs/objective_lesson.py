@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill_core import cloze, models, objectives
-from distill_core.device import Device
+from distill_core import models, objectives
 from distill_core.errors import SpecError
 from distill_core.jobs import reading
 from distill_core.jobs.lesson import Lesson, Material, mini_config, usual_dropout, within_budget
-from distill_core.losses import Loss
-from distill_core.objectives import Corrupted, Document, Objective, Taught, Vocabulary, lexicon
+from distill_core.machine.device import Device
+from distill_core.objectives import Corrupted, Document, Objective, Taught, Vocabulary, cloze, lexicon
 from distill_core.results import ClozeLook
+from distill_core.training.losses import Loss
 
 LOOKS = 10  # at held-out loss and cloze while it learns
 SPECIAL = 3  # at most so many special tokens frame a row

@@ -13,8 +13,7 @@ from functools import partial
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from distill_core import corpus, device, environment, families, mini_tokenizers, models, parameters
-from distill_core.control import JobContext
+from distill_core import corpus, families, models
 from distill_core.corpus import Corpus
 from distill_core.errors import RunError
 from distill_core.families import Family
@@ -22,9 +21,11 @@ from distill_core.jobs import embedding_lesson, linear_probe, objective_lesson
 from distill_core.jobs.lesson import Lesson, Material
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import drop_checkpoints
+from distill_core.machine import device, environment
 from distill_core.model_ref import Ref
-from distill_core.models import LoadedModel
+from distill_core.models import LoadedModel, mini_tokenizers, parameters
 from distill_core.results import Accuracy, PretrainResult
+from distill_core.runs.control import JobContext
 from distill_core.specs import PretrainSpec
 from distill_core.training import Hooks, TrainSettings, fit
 
@@ -41,7 +42,7 @@ def run(spec: PretrainSpec, context: JobContext) -> PretrainResult:
     context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
     reporter = Reporter(context, 1)
     reporter.say("Reading the corpus")
-    text = _same_text(corpus.load(spec.corpus or None), context)
+    text = _same_text(corpus.load(spec.corpus or None, check=context.check), context)
     family = families.get(spec.family)
     reporter.say("Training the tokenizer")
     tokenizer = _tokenizer(family, text, spec, context)
@@ -83,7 +84,7 @@ def _tokenizer(family: Family, text: Corpus, spec: PretrainSpec, context: JobCon
     folder = context.run.tokenizer_dir
     if not folder.is_dir():
         if spec.teacher is None:
-            trained = mini_tokenizers.shared(family, text.sentences(), text.digest, spec.vocab_size)
+            trained = mini_tokenizers.shared(family, text.sentences(), text.digest, spec.vocab_size, context.check)
         else:  # teacher and student must split texts alike
             trained = models.load_masked_lm(spec.teacher, context.store).tokenizer
         hidden = folder.with_name(".new-tokenizer")

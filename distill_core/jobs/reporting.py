@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from distill_core.control import JobContext
 from distill_core.results import Metric
+from distill_core.runs.control import JobContext
 from distill_core.training import Progress
 
 

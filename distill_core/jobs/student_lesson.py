@@ -13,16 +13,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill_core import device, evaluate, models, student_plan
-from distill_core.distillation import DistillStep, Lesson
+from distill_core import models
 from distill_core.jobs.supervised import train_settings
+from distill_core.machine import device
+from distill_core.measure import evaluate
 from distill_core.models import LoadedModel
+from distill_core.models.tokens import Encoded
+from distill_core.plans import student_plan
+from distill_core.plans.student_plan import Cell
 from distill_core.runs import RunStore
 from distill_core.specs import DistillSpec, StudentsSpec
-from distill_core.student_plan import Cell
-from distill_core.teacher_cache import TeacherOutputs
-from distill_core.tokens import Encoded
 from distill_core.training import Hooks, Progress, fit
+from distill_core.training.distillation import DistillStep, Lesson
+from distill_core.training.teacher_cache import TeacherOutputs
 
 
 @dataclass(frozen=True)

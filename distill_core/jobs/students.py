@@ -16,36 +16,27 @@ import psutil
 import torch
 from torch import Tensor
 
-from distill_core import (
-    datasets,
-    device,
-    environment,
-    evaluate,
-    models,
-    parameters,
-    student_plan,
-    students,
-    teacher_cache,
-    teachers,
-    training_cost,
-)
-from distill_core.benchmark import interleaved
-from distill_core.control import JobContext, Stopped
+from distill_core import datasets, models
 from distill_core.datasets import Dataset
-from distill_core.device import Device
 from distill_core.errors import DistillError
-from distill_core.isolation import explained, side_by_side
 from distill_core.jobs import accuracy, teacher
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.student_lesson import Classroom, Learned, Task, learn
 from distill_core.jobs.supervised import Predictions, drop_checkpoints
+from distill_core.machine import device, environment
+from distill_core.machine.device import Device
+from distill_core.machine.isolation import explained, side_by_side
+from distill_core.measure import evaluate
+from distill_core.measure.benchmark import interleaved
 from distill_core.model_ref import Ref
-from distill_core.models import LoadedModel
+from distill_core.models import LoadedModel, parameters, students
+from distill_core.plans import student_plan, teachers, training_cost
+from distill_core.plans.student_plan import Cell
 from distill_core.results import ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
+from distill_core.runs.control import JobContext, Stopped
 from distill_core.specs import StudentsSpec
-from distill_core.student_plan import Cell
-from distill_core.teacher_cache import TeacherOutputs
-from distill_core.training import Progress
+from distill_core.training import Progress, teacher_cache
+from distill_core.training.teacher_cache import TeacherOutputs
 
 PROBE_TEXTS = 2  # read by every student before all are timed together: a broken one must not end the timing
 LESSON_BYTES = 700 * 2**20  # memory of one lesson's process beside its model

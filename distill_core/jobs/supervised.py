@@ -11,14 +11,14 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from distill_core import evaluate, losses
-from distill_core.control import JobContext
 from distill_core.datasets import Dataset
-from distill_core.device import Device
+from distill_core.machine.device import Device
+from distill_core.measure import evaluate
 from distill_core.models import LoadedModel
+from distill_core.models.tokens import Encoded
+from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
-from distill_core.tokens import Encoded
-from distill_core.training import Loss, Step, TrainSettings
+from distill_core.training import Loss, Step, TrainSettings, losses
 
 VALIDATION_TEXTS = 300  # for the live curve; the reported accuracy is the test split's
 

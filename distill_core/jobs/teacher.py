@@ -9,21 +9,23 @@ from functools import partial
 import pandas as pd
 from torch import Tensor
 
-from distill_core import device, evaluate, models, parameters, students
-from distill_core.control import JobContext
+from distill_core import models
 from distill_core.datasets import Dataset
-from distill_core.device import Device
 from distill_core.errors import DataError, SpecError
-from distill_core.first_token import first_token_only
 from distill_core.jobs import accuracy
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import LiveAccuracy, labels_of, save_model, supervised_step, train_settings
+from distill_core.machine import device
+from distill_core.machine.device import Device
+from distill_core.measure import evaluate
 from distill_core.model_ref import Ref
-from distill_core.models import LoadedModel
+from distill_core.models import LoadedModel, parameters, students
 from distill_core.results import ModelReport
 from distill_core.runs import RunStore
+from distill_core.runs.control import JobContext
 from distill_core.specs import StudentsSpec
 from distill_core.training import Hooks, fit
+from distill_core.training.first_token import first_token_only
 
 CURVE = "teacher"  # its points among those of the run
 

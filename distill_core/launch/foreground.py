@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from distill_core import locks, preflight
 from distill_core.errors import LaunchError
 from distill_core.launch import queue
 from distill_core.launch.base import AnySpec, resumable
+from distill_core.plans import preflight
 from distill_core.results import State
-from distill_core.runs import Run, RunStore
+from distill_core.runs import Run, RunStore, locks
 from distill_core.settings import settings
 from distill_core.worker import execute
 

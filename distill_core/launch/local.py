@@ -11,10 +11,10 @@ import subprocess
 import time
 from typing import Any
 
-from distill_core import preflight
 from distill_core.errors import DistillError
 from distill_core.launch import processes, queue
 from distill_core.launch.base import AnySpec, Launcher, resumable
+from distill_core.plans import preflight
 from distill_core.results import LIVE
 from distill_core.runs import Run, RunStore, now
 from distill_core.settings import settings

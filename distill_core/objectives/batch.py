@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
-from distill_core import losses
 from distill_core.errors import DataError, SpecError
-from distill_core.losses import Loss
 from distill_core.objectives.vocabulary import Vocabulary
+from distill_core.training import losses
+from distill_core.training.losses import Loss
 
 IGNORED = -100  # the label that torch's cross-entropy passes over
 Ids = Sequence[int]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, nn
 
-from distill_core.losses import Loss
 from distill_core.objectives import packing
 from distill_core.objectives.batch import (
     IGNORED,
@@ -22,6 +21,7 @@ from distill_core.objectives.batch import (
     some,
 )
 from distill_core.objectives.vocabulary import Vocabulary
+from distill_core.training.losses import Loss
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Generator, nn
 
-from distill_core import losses
 from distill_core.errors import ModelError
-from distill_core.losses import Loss
 from distill_core.objectives.batch import Corrupted, Document, Taught, gap_loss
 from distill_core.objectives.masking import MaskedModeling
 from distill_core.objectives.vocabulary import Vocabulary
+from distill_core.training import losses
+from distill_core.training.losses import Loss
 
 TEMPERATURE = 2.0
 WEIGHTS = {"soft": 5.0, "masked": 2.0, "cosine": 1.0}  # of the authors' published training command

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, nn
 
-from distill_core.losses import Loss
 from distill_core.objectives import draws, packing
 from distill_core.objectives.batch import (
     IGNORED,
@@ -23,6 +22,7 @@ from distill_core.objectives.batch import (
 )
 from distill_core.objectives.masking import Span
 from distill_core.objectives.vocabulary import Vocabulary
+from distill_core.training.losses import Loss
 
 SHARE = 0.30  # of the tokens (arXiv:1910.13461 §5.1)
 MEAN_SPAN = 3.0  # λ of the Poisson distribution (§2.2)

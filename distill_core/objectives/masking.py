@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
-from distill_core.losses import Loss
+from distill_core.models.gaps import bare, only_at
 from distill_core.objectives import draws, packing, pairs
 from distill_core.objectives.batch import (
     IGNORED,
@@ -27,6 +25,7 @@ from distill_core.objectives.batch import (
     some,
 )
 from distill_core.objectives.vocabulary import Vocabulary
+from distill_core.training.losses import Loss
 
 SHARE = 0.15  # of the tokens are hidden (BERT, arXiv:1810.04805 §3.1)
 NGRAM = 3  # words of the longest n-gram that ALBERT hides (arXiv:1909.11942 §4.1)
@@ -194,20 +193,6 @@ _PAIRS = {"next": ("next_sentence_label", "seq_relationship_logits"), "order": (
 _HEADS = {"bert": "cls.predictions", "roberta": "lm_head", "albert": "predictions", "ernie": "cls.predictions"}
 
 
-@contextlib.contextmanager
-def only_at(module: nn.Module, head: str, places: Tensor) -> Iterator[None]:
-    """Within this block the head reads the hidden states at these places alone: (batch, seq, width) → (places, width).
-
-    In a small network the output layer costs more than all others, and five of six of its answers would be thrown away.
-    """
-    bare: Any = module.module if isinstance(module, DistributedDataParallel) else module
-    handle = bare.get_submodule(head).register_forward_pre_hook(lambda _, states: (states[0][places], *states[1:]))
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
 @dataclass(frozen=True)
 class MaskedModeling(Objective):
     """Masked language modeling, alone or together with a question about a pair of segments.
@@ -257,7 +242,7 @@ class MaskedModeling(Objective):
         """Cross-entropy at the hidden tokens, plus that of the pairs. Nats."""
         labels = corrupted.targets["labels"]
         gaps = labels != IGNORED
-        with only_at(module, _HEADS[self.key], gaps):
+        with only_at(bare(module).get_submodule(_HEADS[self.key]), gaps):
             out = module(**corrupted.inputs)
         logits = out.logits if self.pair is None else out.prediction_logits  # (gaps, vocab)
         parts = {"masked": gap_loss(logits, labels[gaps])}

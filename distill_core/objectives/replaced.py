@@ -12,11 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from distill_core.losses import Loss
+from distill_core.models.gaps import only_at
 from distill_core.objectives import packing
 from distill_core.objectives.batch import IGNORED, Corrupted, Document, Objective, Taught, gap_loss, room, some
-from distill_core.objectives.masking import chosen_tokens, lay_out, only_at, single_tokens, unmasked
+from distill_core.objectives.masking import chosen_tokens, lay_out, single_tokens, unmasked
 from distill_core.objectives.vocabulary import Vocabulary
+from distill_core.training.losses import Loss
 
 WEIGHT = 50.0  # λ, of the discriminator's loss (arXiv:2003.10555 §2 and table 6)
 
@@ -38,7 +39,7 @@ class Electra(nn.Module):
     def forward(self, corrupted: Corrupted) -> Judged:
         """Both networks in one pass, so that training on several devices sees one module."""
         mask = corrupted.inputs["attention_mask"]
-        with only_at(self.generator, "generator_predictions", corrupted.targets["labels"] != IGNORED):
+        with only_at(self.generator.generator_predictions, corrupted.targets["labels"] != IGNORED):
             generated = self.generator(**corrupted.inputs).logits
         seen, replaced = replace(corrupted, generated)
         return Judged(generated, self.discriminator(input_ids=seen, attention_mask=mask).logits, replaced)

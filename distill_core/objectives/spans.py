@@ -10,7 +10,6 @@ import torch
 from torch import Generator, nn
 
 from distill_core.errors import ModelError
-from distill_core.losses import Loss
 from distill_core.objectives import draws, packing
 from distill_core.objectives.batch import (
     IGNORED,
@@ -25,6 +24,7 @@ from distill_core.objectives.batch import (
 )
 from distill_core.objectives.masking import SHARE, Span, budget
 from distill_core.objectives.vocabulary import Vocabulary
+from distill_core.training.losses import Loss
 
 MEAN_SPAN = 3.0  # tokens (arXiv:1910.10683 §3.3.4)
 

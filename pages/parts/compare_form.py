@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core import estimate, specs, units
+from distill_core import specs, units
+from distill_core.advice import estimate
 from distill_core.datasets import TABLE
 from distill_core.errors import DistillError
 from distill_core.specs import CompareSpec

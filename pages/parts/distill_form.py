@@ -8,11 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import shapes, tables_training, teachers, training_cost, units
+from distill_core import units
 from distill_core.launch import AnySpec
+from distill_core.plans import shapes, teachers, training_cost
+from distill_core.plans.teachers import Teacher
 from distill_core.runs import Run
 from distill_core.specs import DistillSpec
-from distill_core.teachers import Teacher
+from distill_core.tables import training as tables_training
 from pages.parts import stored_runs, train_form
 
 DEFAULT_TEXTS = 4000  # about a minute of training on two cores

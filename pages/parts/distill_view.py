@@ -7,11 +7,14 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from distill_core import csv_files, datasets, tables_training, tables_unlabeled, units
+from distill_core import datasets, units
+from distill_core.datasets import csv_files
 from distill_core.figures import claims, curves, errors, loss_terms, plane, samples, students
 from distill_core.results import LIVE, DistillResult
 from distill_core.runs import Run
 from distill_core.specs import DistillSpec
+from distill_core.tables import training as tables_training
+from distill_core.tables import unlabeled as tables_unlabeled
 from pages.parts import page, provenance, run_panel, stored_runs
 from pages.parts.finetune_view import x_axis
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from distill_core import csv_files, export, tables
+from distill_core import tables
+from distill_core.datasets import csv_files
 from distill_core.figures import report
 from distill_core.runs import Run
+from distill_core.tables import export
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import datasets, families, training_cost
+from distill_core import datasets, families
 from distill_core.launch import AnySpec
+from distill_core.plans import training_cost
 from distill_core.specs import FinetuneSpec
 from pages.parts import model_picker, own_file, train_form
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from distill_core import csv_files, tables_training
+from distill_core.datasets import csv_files
 from distill_core.figures import arms, curves
 from distill_core.figures.lines import X_TITLES
 from distill_core.results import LIVE
 from distill_core.runs import Run
+from distill_core.tables import training as tables_training
 from pages.parts import page, provenance, run_panel, stored_runs
 
 SEEN = (

@@ -11,7 +11,7 @@ from distill_core.runs import Run
 from distill_core.typed_text import clean
 
 if TYPE_CHECKING:
-    from distill_core.inference import TextModel
+    from distill_core.measure.inference import TextModel
     from distill_core.soft_labels import Array
 
 MAX_CHARS = 1000  # it stands in the page's address; the core checks its own limit again
@@ -27,7 +27,7 @@ def logits(run: Run, text: str) -> Array:
 
 @st.cache_data(max_entries=512, show_spinner="The model reads the text; the first time it takes some seconds")
 def _logits(path: str, text: str) -> Array:
-    from distill_core import inference
+    from distill_core.measure import inference
 
     return inference.logits(_model(path), text)
 
@@ -35,6 +35,6 @@ def _logits(path: str, text: str) -> Array:
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _model(path: str) -> TextModel:
     """At most two models at once: a teacher and a student. Each has a lock of its own."""
-    from distill_core import inference
+    from distill_core.measure import inference
 
     return inference.load(Run(Path(path)))

@@ -7,8 +7,9 @@ from html import escape
 
 import streamlit as st
 
-from distill_core import families, objective_facts, units
-from distill_core.objective_chips import Chip, Passage, Scene
+from distill_core import families, units
+from distill_core.scenes import objective_facts
+from distill_core.scenes.objective_chips import Chip, Passage, Scene
 from pages.parts import family_card, page
 
 LONGEST = 40  # characters of a token that are shown

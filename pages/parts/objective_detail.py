@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core import objective_facts
-from distill_core.objective_facts import ObjectiveFacts
+from distill_core.scenes import objective_facts
+from distill_core.scenes.objective_facts import ObjectiveFacts
 from pages.parts import page
 
 KEY = "obj_family"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core.objective_chips import Scene
+from distill_core.scenes.objective_chips import Scene
 
 MAX_CHARS = 1000  # it stands in the page's address; the core checks its own limit again
 MOST_DRAWS = 9999
@@ -36,6 +36,6 @@ def _next() -> None:
 @st.cache_data(max_entries=256, show_spinner="The ten objectives read the text; the first time it takes some seconds")
 def scenes(text: str, draw: int) -> tuple[Scene, ...]:
     """The text through all ten objectives. Raises DataError."""
-    from distill_core import objective_draw
+    from distill_core.scenes import objective_draw
 
     return objective_draw.scenes(text, draw)

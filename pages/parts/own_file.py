@@ -9,8 +9,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from distill_core import uploads
-from distill_core.datasets import FILE_PREFIX
+from distill_core.datasets import FILE_PREFIX, uploads
 from distill_core.errors import DistillError
 from distill_core.settings import settings
 from pages.parts.page import plain, problem

@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import corpus, families, pretrain_scale, units
+from distill_core import corpus, families, units
 from distill_core.launch import AnySpec
+from distill_core.plans import pretrain_scale
 from distill_core.results import PretrainResult
 from distill_core.runs import Run
 from distill_core.specs import PretrainSpec

@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 import streamlit as st
 
-from distill_core import families, pretrain_scale, units
+from distill_core import families, units
+from distill_core.plans import pretrain_scale
 from distill_core.results import PretrainResult
 from distill_core.runs import Run
 from distill_core.specs import PretrainSpec

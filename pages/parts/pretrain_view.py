@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core import families, objective_facts, pretrain_scale, tables_pretrain, units
+from distill_core import families, units
 from distill_core.figures import pretrain_loss, signal_worth
+from distill_core.plans import pretrain_scale
 from distill_core.results import LIVE, PretrainResult
 from distill_core.runs import Run
+from distill_core.scenes import objective_facts
+from distill_core.tables import pretrain as tables_pretrain
 from pages.parts import downloads, page, pretrain_more, provenance, run_panel, stored_runs
 
 SEEN = (

@@ -6,10 +6,11 @@ import json
 
 import streamlit as st
 
-from distill_core import export, run_list, tables, units
+from distill_core import tables, units
 from distill_core.errors import DistillError, RunError
 from distill_core.results import LIVE, CompareResult, FinetuneResult, Result, StudentsResult
-from distill_core.runs import Run
+from distill_core.runs import Run, run_list
+from distill_core.tables import export
 from pages.parts import page, provenance, run_panel, stored_runs
 from pages.parts.page import plain, problem
 

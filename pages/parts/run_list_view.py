@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from distill_core import run_list
+from distill_core.runs import run_list
 from pages.parts import run_panel, stored_runs
 
 SHOWN = 200

@@ -16,12 +16,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from distill_core import preflight, specs, units
+from distill_core import specs, units
 from distill_core.errors import DistillError, RunError
 from distill_core.launch import AnySpec, get_launcher
+from distill_core.plans import preflight
 from distill_core.results import LIVE, State
 from distill_core.runs import Run
-from distill_core.tail import Tail
+from distill_core.runs.tail import Tail
 from pages.parts import stored_runs
 from pages.parts.page import plain, problem, problems_shown
 

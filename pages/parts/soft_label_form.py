@@ -9,11 +9,13 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from distill_core import soft_label_sources, soft_labels, tables_predictions
-from distill_core.soft_label_sources import Source
+from distill_core import soft_labels
+from distill_core.advice import soft_label_sources
+from distill_core.advice.soft_label_sources import Source
 from distill_core.soft_labels import Array
-from distill_core.tables_predictions import HERE, LABEL, TEXT, Group
-from distill_core.tables_soft_labels import TEMPERATURES
+from distill_core.tables import predictions as tables_predictions
+from distill_core.tables.predictions import HERE, LABEL, TEXT, Group
+from distill_core.tables.soft_labels import TEMPERATURES
 from pages.parts import inference, page, provenance, stored_runs, take_apart_runs
 
 BY_HAND = "By hand: an imaginary teacher"

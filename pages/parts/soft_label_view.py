@@ -7,10 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from distill_core import csv_files, tables_soft_labels
+from distill_core.advice.soft_label_sources import Source
+from distill_core.datasets import csv_files
 from distill_core.figures import gradient_scale, logit_pulls, loss_weights, soft_labels
-from distill_core.soft_label_sources import Source
-from distill_core.tables_soft_labels import Scene
+from distill_core.tables import soft_labels as tables_soft_labels
+from distill_core.tables.soft_labels import Scene
 from pages.parts import page
 
 SEEN = (

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from distill_core import tables_transfer
 from distill_core.errors import RunError
 from distill_core.runs import Run, RunStore
 from distill_core.settings import DATA, settings
+from distill_core.tables import transfer as tables_transfer
 
 RECORDED = RunStore(DATA / "recorded")
 SHOWN = 50  # the newest runs that a list offers; the Runs page has them all

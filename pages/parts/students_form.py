@@ -6,11 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import datasets, training_cost
+from distill_core import datasets
 from distill_core.launch import AnySpec
+from distill_core.plans import training_cost
+from distill_core.plans.teachers import Teacher
 from distill_core.specs import StudentsSpec
-from distill_core.tables_students import ARMS
-from distill_core.teachers import Teacher
+from distill_core.tables.students import ARMS
 from pages.parts import distill_form, model_picker, train_form
 
 NEW = "new"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from distill_core import tables_students, units
+from distill_core import units
 from distill_core.figures import curves, student_gaps, ten_students
 from distill_core.results import LIVE
 from distill_core.runs import Run
-from distill_core.tables_students import Claim
-from distill_core.tables_training import arm_title
+from distill_core.tables import students as tables_students
+from distill_core.tables.students import Claim
+from distill_core.tables.training import arm_title
 from pages.parts import downloads, page, provenance, run_panel, stored_runs
 
 SEEN = (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core import tables_errors, tables_training
 from distill_core.errors import DistillError
 from distill_core.figures import errors
 from distill_core.runs import Run
+from distill_core.tables import errors as tables_errors
+from distill_core.tables import training as tables_training
 from pages.parts import page
 
 _TITLES = {"new": "New", "inherited": "Inherited", "repaired": "Repaired"}

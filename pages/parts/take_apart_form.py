@@ -6,13 +6,14 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import experiment_plan, training_cost
+from distill_core.advice import experiment_plan
 from distill_core.errors import DistillError
+from distill_core.plans import training_cost
+from distill_core.plans.teachers import Teacher
 from distill_core.runs import Run
 from distill_core.specs import DistillSpec
-from distill_core.tables_ablation import Question
-from distill_core.tables_training import TERM_TITLES
-from distill_core.teachers import Teacher
+from distill_core.tables.ablation import Question
+from distill_core.tables.training import TERM_TITLES
 from pages.parts import distill_form, take_apart_runs, train_form
 from pages.parts.distill_form import Request
 from pages.parts.page import plain, problem

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from distill_core import recipes
+from distill_core.advice import recipes
 from distill_core.runs import Run
 from distill_core.specs import DistillSpec
-from distill_core.tables_ablation import Question
+from distill_core.tables.ablation import Question
 from pages.parts import page, stored_runs
 
 # field of a spec → the control of Distill, and the largest value that it takes

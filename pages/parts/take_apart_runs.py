@@ -6,10 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from distill_core import run_list, tables_ablation
 from distill_core.errors import RunError
-from distill_core.runs import Run
-from distill_core.tables_ablation import Question
+from distill_core.runs import Run, run_list
+from distill_core.tables import ablation as tables_ablation
+from distill_core.tables.ablation import Question
 from pages.parts import run_panel, stored_runs
 
 PARAMETER = "ta_run"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from distill_core.tables_ablation import Question
+from distill_core.tables.ablation import Question
 
 _NUMBER = st.column_config.NumberColumn
 _POINTS = "%+.1f"

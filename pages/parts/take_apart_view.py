@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from distill_core import command_text, tables_ablation, tables_sweep, units
+from distill_core import units
 from distill_core.figures import ablation, curves, depth_curve, sweep_map
+from distill_core.plans import command_text
 from distill_core.results import LIVE
 from distill_core.runs import Run
+from distill_core.tables import ablation as tables_ablation
+from distill_core.tables import sweep as tables_sweep
 from pages.parts import downloads, page, provenance, run_panel, stored_runs, take_apart_errors, take_apart_tables
 
 if TYPE_CHECKING:

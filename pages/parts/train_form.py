@@ -6,13 +6,14 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import datasets, run_list, specs, training_cost, units
+from distill_core import datasets, specs, units
 from distill_core.errors import DistillError
 from distill_core.launch import AnySpec
-from distill_core.runs import Run
+from distill_core.plans import training_cost
+from distill_core.plans.training_cost import TrainingSpec
+from distill_core.runs import Run, run_list
 from distill_core.specs import PretrainSpec
-from distill_core.tables_training import arm_sentence, arm_title
-from distill_core.training_cost import TrainingSpec
+from distill_core.tables.training import arm_sentence, arm_title
 from pages.parts import run_panel, stored_runs
 from pages.parts.page import plain, problem
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from distill_core import data_checks, transfer_plan, upload_names, uploads
-from distill_core.data_checks import Check
-from distill_core.datasets import FILE_PREFIX, Dataset
+from distill_core.datasets import FILE_PREFIX, Dataset, data_checks, upload_names, uploads
+from distill_core.datasets.data_checks import Check
 from distill_core.errors import DistillError
+from distill_core.plans import transfer_plan
 from distill_core.specs import FinetuneSpec
 from pages.parts import own_file, page
 from pages.parts.own_file import OwnFile

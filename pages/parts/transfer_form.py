@@ -7,11 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import datasets, families, run_list, transfer_plan
+from distill_core import datasets, families
 from distill_core.launch import AnySpec
+from distill_core.plans import transfer_plan
+from distill_core.runs import run_list
 from distill_core.specs import FinetuneSpec
-from distill_core.tables_training import arm_sentence, arm_title
-from distill_core.tables_transfer import depth_title
+from distill_core.tables.training import arm_sentence, arm_title
+from distill_core.tables.transfer import depth_title
 from pages.parts import model_picker, stored_runs, train_form, transfer_data
 from pages.parts.transfer_words import OWN, OWN_TITLE, TABS
 

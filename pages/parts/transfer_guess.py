@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 import streamlit as st
 
-from distill_core import guesses
-from distill_core.guesses import Question
+from distill_core.advice import guesses
+from distill_core.advice.guesses import Question
 from distill_core.runs import Run
 from pages.parts.page import plain
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from distill_core import tables_mismatch, tables_transfer
 from distill_core.errors import DistillError
 from distill_core.runs import Run
-from distill_core.tables_mismatch import Counts, Pair
+from distill_core.tables import mismatch as tables_mismatch
+from distill_core.tables import transfer as tables_transfer
+from distill_core.tables.mismatch import Counts, Pair
 from pages.parts import page
 
 _NUMBER, _TEXT = st.column_config.NumberColumn, st.column_config.TextColumn

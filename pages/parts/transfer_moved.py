@@ -6,9 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from distill_core import run_list, tables_moved
 from distill_core.figures import moved_cka, moved_plane, theme
-from distill_core.runs import Run
+from distill_core.runs import Run, run_list
+from distill_core.tables import moved as tables_moved
 from pages.parts import downloads, page, provenance, stored_runs, transfer_guess
 from pages.parts.transfer_words import WORDS, go_to
 

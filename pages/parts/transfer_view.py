@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from distill_core import known_splits, tables_training, tables_transfer
+from distill_core.datasets import known_splits
 from distill_core.figures import domain_gain, domain_matrix, learning_curve, unfreeze
 from distill_core.figures.learning_curve import X_TITLES, View
 from distill_core.runs import Run
+from distill_core.tables import training as tables_training
+from distill_core.tables import transfer as tables_transfer
 from pages.parts import downloads, page, provenance, stored_runs, transfer_mismatch
 from pages.parts.transfer_guess import Guess, again
 from pages.parts.transfer_words import TABS

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from distill_core import transfer_plan
+from distill_core.plans import transfer_plan
 
 TABS = {
     "curves": "Learning curves",

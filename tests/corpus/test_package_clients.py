@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from toy_registry import Registry
 
-from distill_core import assets, package_clients
+from distill_core import assets
+from distill_core.assets import package_clients
 from distill_core.errors import AssetError
 from distill_core.settings import settings
 

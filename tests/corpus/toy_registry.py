@@ -9,8 +9,8 @@ import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distill_core import archives
-from distill_core.archives import Asset
+from distill_core.assets import archives
+from distill_core.assets.archives import Asset
 from distill_core.corpus.sources import Source
 
 RATED = ("movies", "amazon", "nyt", "tweets")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from distill_core.figures import plane
-from distill_core.tail import COLUMNS
+from distill_core.runs.tail import COLUMNS
 
 
 def points(*rows: tuple[str, str, str, int, float]) -> pd.DataFrame:

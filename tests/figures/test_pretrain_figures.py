@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 import sample_pretrain as sample
 
-from distill_core import families, tables_pretrain
+from distill_core import families
 from distill_core.figures import pretrain_loss, signal_worth, theme
 from distill_core.runs import RunStore
+from distill_core.runs.tail import COLUMNS, Tail
 from distill_core.settings import settings
-from distill_core.tail import COLUMNS, Tail
+from distill_core.tables import pretrain as tables_pretrain
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from distill_core import tables_objectives
 from distill_core.figures import signals
-from distill_core.objective_chips import Scene
+from distill_core.scenes.objective_chips import Scene
+from distill_core.tables import objectives as tables_objectives
 
 
 def frame(**counts: int):

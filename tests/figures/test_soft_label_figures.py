@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from distill_core import tables_soft_labels
 from distill_core.figures import gradient_scale, logit_pulls, loss_weights, soft_labels
-from distill_core.tables_soft_labels import Scene
+from distill_core.tables import soft_labels as tables_soft_labels
+from distill_core.tables.soft_labels import Scene
 
 NAMES = ("business", "entertainment", "politics", "sports", "tech")
 TEACHER = np.array([7.0, -1.0, 2.0, -2.0, 4.0])

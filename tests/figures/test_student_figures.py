@@ -10,10 +10,10 @@ import plotly.graph_objects as go
 import pytest
 import sample_students as sample
 
-from distill_core import tables_students
-from distill_core.evaluate import wilson
 from distill_core.figures import arm_style, student_gaps, ten_students, theme
+from distill_core.measure.evaluate import wilson
 from distill_core.runs import Run, RunStore
+from distill_core.tables import students as tables_students
 
 
 @pytest.fixture

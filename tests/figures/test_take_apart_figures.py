@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import sample_ablation as sample
 
-from distill_core import tables_ablation, tables_sweep
 from distill_core.figures import ablation, depth_curve, sweep_map
 from distill_core.runs import RunStore
+from distill_core.tables import ablation as tables_ablation
+from distill_core.tables import sweep as tables_sweep
 
 GRID = {"sweep_temperatures": (1, 2, 4), "sweep_soft": (0.25, 0.75)}
 

@@ -15,7 +15,7 @@ from distill_core.figures.curves import View
 from distill_core.figures.lines import Arm, arm_of
 from distill_core.results import DistillResult, Metric
 from distill_core.runs import RunStore
-from distill_core.tail import COLUMNS, Tail
+from distill_core.runs.tail import COLUMNS, Tail
 
 EMPTY = pd.DataFrame(columns=list(COLUMNS))
 

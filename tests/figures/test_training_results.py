@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import sample_training as sample
 
-from distill_core import tables_training as tables
 from distill_core.figures import arms, claims, errors, students, theme
 from distill_core.results import FinetuneResult
 from distill_core.runs import RunStore
 from distill_core.specs import DistillSpec, FinetuneSpec
+from distill_core.tables import training as tables
 
 SEVERAL = (sample.student(), sample.student("init-only", 0.8), sample.student("scratch", 0.69))
 

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 import sample_transfer as sample
 
-from distill_core import guesses, tables_moved
-from distill_core import tables_transfer as tables
+from distill_core.advice import guesses
 from distill_core.figures import (
     arm_style,
     domain_gain,
@@ -24,6 +23,8 @@ from distill_core.figures import (
 from distill_core.figures.learning_curve import View
 from distill_core.runs import Run, RunStore
 from distill_core.specs import FinetuneSpec
+from distill_core.tables import moved as tables_moved
+from distill_core.tables import transfer as tables
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 import tiny
 
 from distill_core import datasets, families, specs
-from distill_core.control import JobContext, Stopped
 from distill_core.corpus import Corpus
 from distill_core.corpus.types import SourceText, text_digest
 from distill_core.launch.inline import InlineLauncher
 from distill_core.runs import Run, RunStore
+from distill_core.runs.control import JobContext, Stopped
 from distill_core.settings import settings
 
 GOOD = ("warm", "funny", "moving", "great", "honest", "joy")

@@ -8,9 +8,10 @@ import pytest
 import tiny
 import torch
 
-from distill_core import datasets, device, families
+from distill_core import datasets, families
 from distill_core.errors import DataError
 from distill_core.jobs import accuracy
+from distill_core.machine import device
 from distill_core.specs import CompareSpec
 
 CPU = device.Device(torch.device("cpu"), "float32", 1)

@@ -10,10 +10,12 @@ import pytest
 import tiny
 import torch
 
-from distill_core import datasets, device, families, models, parameters
+from distill_core import datasets, families, models
 from distill_core.errors import ModelError
 from distill_core.jobs import compare
+from distill_core.machine import device
 from distill_core.model_ref import parse
+from distill_core.models import parameters
 from distill_core.results import CompareResult
 
 FAST = {"kind": "compare", "min_time_s": 0.01, "seq_lens": "12", "threads": 1}

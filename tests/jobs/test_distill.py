@@ -12,11 +12,15 @@ import tiny
 import torch
 from torch import nn
 
-from distill_core import datasets, device, distillation, evaluate, families, models, parameters, students
+from distill_core import datasets, families, models
 from distill_core.errors import DistillError, SpecError
+from distill_core.machine import device
+from distill_core.measure import evaluate
 from distill_core.model_ref import Ref, parse
+from distill_core.models import parameters, students
 from distill_core.specs import DistillSpec
-from distill_core.teacher_cache import TeacherOutputs
+from distill_core.training import distillation
+from distill_core.training.teacher_cache import TeacherOutputs
 
 CPU = device.Device(torch.device("cpu"), "float32", 1)
 FAST = {"kind": "distill", "student_layers": 1, "epochs": 1, "batch_size": 16, "max_length": 24, "threads": 1,

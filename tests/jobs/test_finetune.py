@@ -14,13 +14,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from distill_core import datasets, evaluate, families, models, parameters, representation
-from distill_core.control import Stopped
+from distill_core import datasets, models
 from distill_core.errors import ModelError
 from distill_core.jobs import adapt as adapt_module
 from distill_core.jobs import learners
 from distill_core.jobs.features import FrozenFeatures
+from distill_core.measure import evaluate, representation
 from distill_core.model_ref import parse
+from distill_core.models import parameters
+from distill_core.runs.control import Stopped
 
 FAST = {"kind": "finetune", "epochs": 1, "batch_size": 8, "max_length": 24, "threads": 1, "learning_rate": 1e-3,
         "train_examples": 24, "min_steps": 0}  # fmt: skip
@@ -277,18 +279,6 @@ def test_more_pre_training_is_done_once_for_all_seeds(do, launcher, model, make_
     launcher.resume(run.id)
     kept, expected = (pd.read_parquet(one.domain_predictions_file) for one in (run, whole))
     pd.testing.assert_frame_equal(kept.sort_index(axis=1), expected.sort_index(axis=1))
-
-
-@pytest.mark.parametrize("family", [one for one in families.FAMILIES if one.architecture == "encoder" and
-                                    one.key != "xlnet"], ids=lambda one: one.key)  # fmt: skip
-def test_logits_of_gaps_alone_are_those_of_the_whole_text(family):
-    model = tiny.masked_lm(family).eval()
-    ids = torch.randint(5, 20, (3, 7), generator=torch.Generator().manual_seed(0))
-    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    gaps = ids % 3 == 0
-    with torch.inference_mode():
-        torch.testing.assert_close(adapt_module.gap_logits(model, inputs, gaps), model(**inputs).logits[gaps])
-        assert model(**inputs).logits.shape[:2] == ids.shape  # nothing is left behind
 
 
 # ── what is refused ──────────────────────────────────────────────────────────────────────────────────────────

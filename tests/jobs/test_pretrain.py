@@ -11,12 +11,13 @@ import tiny
 import torch
 from safetensors.torch import load_file
 
-from distill_core import corpus, families, minis, models, tokens
+from distill_core import corpus, families, models
+from distill_core.cli import minis
 from distill_core.errors import RunError, SpecError
 from distill_core.jobs import embedding_lesson
 from distill_core.jobs.lesson import mini_config, within_budget
 from distill_core.model_ref import Ref, parse
-from distill_core.models import LoadedModel
+from distill_core.models import LoadedModel, tokens
 from distill_core.specs import PretrainSpec
 
 FAST = {"kind": "pretrain", "lesson": "embeddings", "tokens": 1000, "vocab_size": 400, "batch_size": 16,
@@ -74,7 +75,7 @@ def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(do, launcher,
 
 
 def test_a_run_is_not_resumed_in_another_text(do, launcher, stop_at, small_corpus, monkeypatch):
-    stop_at(12)
+    stop_at(13)
     stopped = do(**{**FAST, "tokens": 5000}, family="bert")
     assert stopped.state().state == "stopped"
     before = stopped.result()

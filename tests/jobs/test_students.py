@@ -14,12 +14,15 @@ import pytest
 import tiny
 import torch
 
-from distill_core import benchmark, datasets, families, models, parameters, preflight, shapes
-from distill_core.device import Device
+from distill_core import datasets, families, models
 from distill_core.errors import DistillError
 from distill_core.jobs import student_lesson
 from distill_core.jobs import students as job
+from distill_core.machine.device import Device
+from distill_core.measure import benchmark
 from distill_core.model_ref import parse
+from distill_core.models import parameters
+from distill_core.plans import preflight, shapes
 from distill_core.results import ErrorInfo, StudentsResult
 
 LABELS = 24

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from distill_core import jobs, locks, worker
-from distill_core.control import JobContext
+from distill_core import jobs, worker
 from distill_core.errors import ModelError
 from distill_core.results import CompareResult, Metric
-from distill_core.runs import Run
+from distill_core.runs import Run, locks
+from distill_core.runs.control import JobContext
 
 RESULT = CompareResult(baseline="bert@structure", dataset="none")
 

@@ -7,11 +7,11 @@ import os
 import pytest
 
 from distill_core import jobs
-from distill_core.control import Stopped
 from distill_core.errors import LaunchError, RunError
 from distill_core.launch import get_launcher, local
 from distill_core.launch.inline import InlineLauncher
 from distill_core.results import CompareResult
+from distill_core.runs.control import Stopped
 from distill_core.settings import Settings
 
 RESULT = CompareResult(baseline="bert@structure", dataset="none")

@@ -9,8 +9,8 @@ import time
 import psutil
 import pytest
 
-from distill_core import locks
 from distill_core.errors import RunError
+from distill_core.runs import locks
 from distill_core.settings import PROJECT
 
 

@@ -9,8 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from training_pages import open_page, recorded, texts
 
-from distill_core import families, objective_draw, objective_facts, objective_tokens
+from distill_core import families
 from distill_core.errors import DataError
+from distill_core.scenes import objective_draw, objective_facts, objective_tokens
 
 __all__ = ["recorded"]
 PAGE = "pages/objectives.py"

@@ -22,7 +22,12 @@ PAGE = "pages/students.py"
 @pytest.fixture
 def minis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All ten small models, as far as a form looks at them."""
-    for module in ("distill_core.preflight", "distill_core.shapes", "distill_core.models", "pages.parts.model_picker"):
+    for module in (
+        "distill_core.plans.preflight",
+        "distill_core.plans.shapes",
+        "distill_core.models",
+        "pages.parts.model_picker",
+    ):
         monkeypatch.setattr(f"{module}.DATA", tmp_path)
     for key in families.BY_KEY:
         (tmp_path / "minis" / key).mkdir(parents=True)

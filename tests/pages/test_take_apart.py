@@ -9,12 +9,13 @@ import sample_training as sample
 from streamlit.testing.v1 import AppTest
 from training_pages import inline, open_page, own, recorded, texts
 
-from distill_core import specs, tables_ablation
+from distill_core import specs
 from distill_core.cli.flags import spec_values
 from distill_core.cli.main import build_parser
 from distill_core.figures import ablation, report
 from distill_core.runs import Run, RunStore
 from distill_core.specs import DistillSpec
+from distill_core.tables import ablation as tables_ablation
 
 __all__ = ["inline", "recorded"]
 PAGE = "pages/take_apart.py"

@@ -9,11 +9,11 @@ import sample_transfer as sample
 from streamlit.testing.v1 import AppTest
 from training_pages import failing_job, inline, open_page, own, recorded, texts
 
-from distill_core import upload_names
-from distill_core.control import JobContext
+from distill_core.datasets import upload_names
 from distill_core.errors import RunError
 from distill_core.results import FinetuneResult
 from distill_core.runs import Run, RunStore
+from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
 
 __all__ = ["inline", "recorded"]

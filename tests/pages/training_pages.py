@@ -10,10 +10,10 @@ import sample_training as sample
 from streamlit.testing.v1 import AppTest
 
 from distill_core import jobs
-from distill_core.control import JobContext
 from distill_core.errors import RunError
 from distill_core.results import FinetuneResult
 from distill_core.runs import RunStore
+from distill_core.runs.control import JobContext
 from distill_core.settings import settings
 from distill_core.specs import FinetuneSpec
 

@@ -1,0 +1,84 @@
+"""Own files under a name: an upload is kept by its hash, and a name makes it findable again, for everyone here.
+
+One small JSON file a name, so that two visitors who keep files at the same time never write the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from distill_core.datasets import FILE_PREFIX, uploads
+from distill_core.errors import DataError, DistillError
+from distill_core.json_files import read_json, write_json
+from distill_core.settings import settings
+
+MAX_NAMES = 100
+MAX_CHARS = 60
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A named upload: `digest` is the hash under which its bytes lie in the cache."""
+
+    name: str
+    digest: str
+    text_column: str
+    label_column: str
+
+    @property
+    def dataset(self) -> str:
+        """Its name as a data set."""
+        return f"{FILE_PREFIX}{_uploads() / f'{self.digest}.csv'}"
+
+
+def keep_as(name: str, dataset: str, text_column: str, label_column: str) -> Kept:
+    """Give an upload a name; the same name again replaces the former. Raises DataError."""
+    clean = " ".join(name.split())
+    if not clean or len(clean) > MAX_CHARS or not clean.isprintable():
+        raise DataError(f"A name has 1 to {MAX_CHARS} characters, got {len(clean)}.", "For instance: film reviews.")
+    if not uploads.is_kept(dataset):
+        raise DataError("This file is not stored here.", "Upload it once more.")
+    path = _path(clean)
+    if not path.exists() and len(kept()) >= MAX_NAMES:
+        raise DataError(f"{MAX_NAMES} names are kept already.", "Forget one of them first.")
+    one = Kept(clean, Path(dataset.removeprefix(FILE_PREFIX)).stem, text_column, label_column)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, vars(one))
+    except (OSError, DistillError) as error:
+        raise DataError(f"The name cannot be stored: {error}.", "Free some disk space.") from error
+    return one
+
+
+def kept() -> list[Kept]:
+    """All names whose file is still there, in alphabetical order; a damaged entry is passed over."""
+    found = [_read(path) for path in _names().glob("*.json")]
+    return sorted((one for one in found if one is not None), key=lambda one: one.name.casefold())
+
+
+def forget(name: str) -> None:
+    """Remove a name; the bytes stay in the cache for runs that use them."""
+    _path(name).unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Kept | None:
+    data = read_json(path) or {}
+    values = [data.get(field) for field in ("name", "digest", "text_column", "label_column")]
+    if not all(isinstance(value, str) for value in values):
+        return None
+    one = Kept(*map(str, values))
+    return one if _path(one.name) == path and uploads.is_kept(one.dataset) else None
+
+
+def _uploads() -> Path:
+    return settings().cache_dir / "uploads"
+
+
+def _names() -> Path:
+    return _uploads() / "names"
+
+
+def _path(name: str) -> Path:
+    return _names() / f"{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:16]}.json"

@@ -1,0 +1,87 @@
+"""How good is a model: accuracy with its interval, agreement with a teacher, inherited and repaired errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from distill_core.machine.device import Device
+from distill_core.machine.onednn import onednn_products
+from distill_core.models.tokens import Encoded, sorted_batches
+from distill_core.results import Accuracy
+
+Z95 = 1.959963984540054
+
+
+def wilson(correct: int, n: int) -> Accuracy:
+    """Accuracy with its 95 % Wilson score interval (Wilson 1927). `n` must be at least 1."""
+    share = correct / n
+    denominator = 1 + Z95**2 / n
+    center = (share + Z95**2 / (2 * n)) / denominator
+    half = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2)) / denominator
+    # At 0 and n right answers the limit is exact: rounding must not push the interval past the share itself.
+    low = 0.0 if correct == 0 else center - half
+    high = 1.0 if correct == n else center + half
+    return Accuracy(accuracy=share, ci_low=low, ci_high=high, n_eval=n)
+
+
+def predict(
+    model: nn.Module,
+    encoded: Encoded,
+    device: Device,
+    batch_size: int = 64,
+    check: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """Logits of all texts on the CPU, in their order. Shape: (texts, classes)."""
+    was_training = model.training
+    model.eval()
+    logits: Tensor | None = None
+    with torch.inference_mode(), onednn_products(model):
+        for indices in sorted_batches(encoded.lengths, batch_size):
+            check()
+            out = model(**encoded.batch(indices, device.torch_device)).logits.float().cpu()
+            if logits is None:
+                logits = torch.empty(len(encoded), out.shape[-1])
+            logits[indices] = out
+    model.train(was_training)
+    return torch.empty(0, 0) if logits is None else logits.clone()
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> Accuracy:
+    """Accuracy of the most likely class. Shapes: (texts, classes), (texts,)."""
+    return wilson(int((logits.argmax(-1) == labels).sum()), len(labels))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A student beside its teacher on the same texts; counts are texts."""
+
+    agreement: float
+    kl_to_teacher: float
+    inherited_errors: int
+    new_errors: int
+    repaired_errors: int
+
+
+def compare_with_teacher(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor) -> Agreement:
+    """How faithful the student is. Inherited: both wrong; new: only the student; repaired: only the teacher.
+
+    `kl_to_teacher` = mean KL(teacher ‖ student) in nats at τ = 1.
+    """
+    student, teacher = student_logits.argmax(-1), teacher_logits.argmax(-1)
+    student_wrong, teacher_wrong = student != labels, teacher != labels
+    kl = F.kl_div(
+        student_logits.log_softmax(-1), teacher_logits.log_softmax(-1), log_target=True, reduction="batchmean"
+    )
+    return Agreement(
+        agreement=float((student == teacher).double().mean()),
+        kl_to_teacher=float(kl),
+        inherited_errors=int((student_wrong & teacher_wrong).sum()),
+        new_errors=int((student_wrong & ~teacher_wrong).sum()),
+        repaired_errors=int((~student_wrong & teacher_wrong).sum()),
+    )

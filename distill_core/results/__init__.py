@@ -1,0 +1,45 @@
+"""What was measured: frozen types with units in their names. A number that is missing is None, never 0 or a guess."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distill_core.results.compare import BenchmarkRow, CompareResult
+from distill_core.results.distill import DistillResult, ModelReport, StudentReport
+from distill_core.results.finetune import FinetuneArmResult, FinetuneResult, Movement
+from distill_core.results.pretrain import ClozeLook, Guess, PretrainResult
+from distill_core.results.records import (
+    FINAL,
+    LIVE,
+    Accuracy,
+    Environment,
+    ErrorInfo,
+    Metric,
+    Provenance,
+    Record,
+    State,
+    StateName,
+)
+from distill_core.results.students import StudentRow, StudentsResult, TeacherOfTen
+
+__all__ = [
+    "FINAL", "LIVE", "RESULTS", "Accuracy", "BenchmarkRow", "ClozeLook", "CompareResult", "DistillResult",
+    "Environment", "ErrorInfo", "FinetuneArmResult", "FinetuneResult", "Guess", "Metric", "ModelReport", "Movement",
+    "PretrainResult", "Provenance", "Record", "Result", "State", "StateName", "StudentReport", "StudentRow",
+    "StudentsResult", "TeacherOfTen", "parse_result",
+]  # fmt: skip
+
+Result = CompareResult | FinetuneResult | DistillResult | StudentsResult | PretrainResult
+RESULTS: dict[str, type[Result]] = {
+    "compare": CompareResult,
+    "finetune": FinetuneResult,
+    "distill": DistillResult,
+    "students": StudentsResult,
+    "pretrain": PretrainResult,
+}
+
+
+def parse_result(data: dict[str, Any]) -> Result | None:
+    """The typed result of result.json; None where it is of no known kind."""
+    kind = RESULTS.get(str(data.get("kind")))
+    return kind.model_validate(data) if kind else None

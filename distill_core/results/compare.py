@@ -1,0 +1,49 @@
+"""Models side by side: one row a model, batch size and length."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from distill_core.results.records import ErrorInfo, Provenance, Record
+
+
+class BenchmarkRow(Record):
+    """One model at one batch size and length. With `error` set, the numbers that could not be had are None."""
+
+    model: str
+    title: str
+    family: str
+    weights: Literal["random", "pretrained", "fine-tuned", "unknown"] = "unknown"
+    params: int | None = None
+    params_by_part: dict[str, int] | None = None
+    batch_size: int
+    seq_len: int
+    latency_ms_p50: float | None = None
+    latency_ms_p90: float | None = None
+    latency_ms_p95: float | None = None
+    latency_ms_p99: float | None = None
+    examples_per_s: float | None = None
+    peak_memory_mib: float | None = None
+    tokenize_ms: float | None = None
+    load_s: float | None = None
+    first_forward_ms: float | None = None
+    n_iterations: int | None = None
+    busy_cores: float | None = None
+    device: str = "cpu"
+    dtype: str = "float32"
+    threads: int | None = None
+    accuracy: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    n_eval: int | None = None
+    accuracy_note: str = ""
+    commit: str | None = None
+    provenance: Provenance = "measured"
+    error: ErrorInfo | None = None
+
+
+class CompareResult(Record):
+    kind: Literal["compare"] = "compare"
+    baseline: str
+    dataset: str
+    rows: tuple[BenchmarkRow, ...] = ()

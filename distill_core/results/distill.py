@@ -1,0 +1,56 @@
+"""A teacher and its students."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from distill_core.results.records import Record
+
+
+class ModelReport(Record):
+    """Size, speed and accuracy of one model, measured in the same run and process as its rival."""
+
+    params: int
+    params_by_part: dict[str, int] = Field(default_factory=dict)
+    layers: int
+    accuracy: float
+    ci_low: float
+    ci_high: float
+    n_eval: int
+    latency_ms_p50: float | None = None
+    latency_ms_p95: float | None = None
+
+
+class StudentReport(ModelReport):
+    """A student beside its teacher.
+
+    `retained` = student accuracy / teacher accuracy; `speedup` = teacher p50 / student p50; `agreement` = share of test
+    texts on which both say the same; `kl_to_teacher` in nats; `ingredients` are the settings in which arms may differ.
+    """
+
+    arm: str
+    seed: int = 0
+    params_saved: float
+    retained: float
+    speedup: float | None = None
+    agreement: float
+    kl_to_teacher: float
+    inherited_errors: int = 0
+    new_errors: int = 0
+    repaired_errors: int = 0
+    train_s: float = 0.0
+    ingredients: dict[str, str | float | int | None] = Field(default_factory=dict)
+
+
+class DistillResult(Record):
+    kind: Literal["distill"] = "distill"
+    dataset: str
+    teacher_ref: str
+    label_names: tuple[str, ...] = ()
+    teacher: ModelReport | None = None
+    teacher_pass_s: float | None = None
+    sample_texts: tuple[str, ...] = ()
+    teacher_probabilities: tuple[tuple[float, ...], ...] = ()
+    students: tuple[StudentReport, ...] = ()

@@ -1,0 +1,81 @@
+"""What all results share, and the small records beside them: environment, state, metric, accuracy, error."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Provenance = Literal["measured", "published", "exact"]
+StateName = Literal["queued", "running", "paused", "done", "failed", "stopped", "lost", "damaged"]
+FINAL: frozenset[str] = frozenset({"done", "failed", "stopped", "lost", "damaged"})
+LIVE: frozenset[str] = frozenset({"queued", "running", "paused"})
+
+
+class Record(BaseModel):
+    """Frozen; unknown keys are kept out so that an old result still reads after a field was removed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ErrorInfo(Record):
+    """An error as data: one model's failure is one row's error."""
+
+    kind: str
+    message: str
+    hint: str = ""
+
+
+class Environment(Record):
+    """The machine and the versions of a run: the provenance of all its numbers."""
+
+    machine: str
+    cpu: str
+    cores: int
+    memory_gib: float
+    device: str
+    device_name: str
+    dtype: str
+    threads: int
+    omp_wait_policy: str
+    os: str
+    python: str
+    versions: dict[str, str]
+    started_at: str
+
+
+class State(Record):
+    """Where a run stands. `progress` is 0–1; `eta_s` is the run's own estimate of the time left."""
+
+    state: StateName
+    message: str = ""
+    hint: str = ""
+    error_kind: str = ""
+    progress: float = 0.0
+    eta_s: float | None = None
+    created_at: str = ""
+    started_at: str = ""
+    ended_at: str = ""
+    pid: int | None = None
+
+
+class Metric(Record):
+    """One point of a curve. `arm` names the curve (for instance "distilled"), `step` counts updates."""
+
+    arm: str = ""
+    step: int
+    epoch: float
+    split: Literal["train", "validation", "test"]
+    name: str
+    value: float
+    examples: int = 0
+    elapsed_s: float = 0.0
+
+
+class Accuracy(Record):
+    """Share of right answers with its 95 % Wilson interval (fractions 0–1)."""
+
+    accuracy: float
+    ci_low: float
+    ci_high: float
+    n_eval: int

@@ -1,0 +1,68 @@
+"""One teacher and many small students."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from distill_core.results.distill import ModelReport
+from distill_core.results.records import ErrorInfo, Record
+
+
+class TeacherOfTen(ModelReport):
+    """The teacher of many students. `labels` is how many labeled texts it has learned from, where that is known."""
+
+    ref: str
+    title: str
+    family: str
+    labels: int | None = None
+    train_s: float | None = None
+
+
+class StudentRow(Record):
+    """One student in one arm. Size and time are there before it learns; what could not be had is None.
+
+    It passes `epochs` times over `train_texts` texts, of which `labels` have their label. `retained` = accuracy /
+    teacher's; `speedup` = teacher's p50 / its own; `kl_to_teacher` in nats. Counts of errors are test texts.
+    """
+
+    student: str
+    title: str
+    family: str
+    arm: str
+    seed: int = 0
+    weights: Literal["random", "pretrained", "fine-tuned"] = "pretrained"
+    params: int | None = None
+    params_by_part: dict[str, int] | None = None
+    layers: int | None = None
+    latency_ms_p50: float | None = None
+    latency_ms_p95: float | None = None
+    speedup: float | None = None
+    train_texts: int | None = None
+    labels: int | None = None
+    epochs: int | None = None
+    train_s: float | None = None
+    accuracy: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    n_eval: int | None = None
+    retained: float | None = None
+    agreement: float | None = None
+    kl_to_teacher: float | None = None
+    inherited_errors: int | None = None
+    new_errors: int | None = None
+    repaired_errors: int | None = None
+    error: ErrorInfo | None = None
+
+
+class StudentsResult(Record):
+    """One teacher and its students, `rows` in the order of the request. `seq_len`: tokens at which all were timed."""
+
+    kind: Literal["students"] = "students"
+    dataset: str
+    label_names: tuple[str, ...] = ()
+    train_texts: int | None = None
+    labels: int | None = None
+    seq_len: int | None = None
+    teacher: TeacherOfTen | None = None
+    teacher_pass_s: float | None = None
+    rows: tuple[StudentRow, ...] = ()

@@ -1,0 +1,300 @@
+"""A run is a directory. This module is the only owner of its file names, and each file has one writer at a time.
+
+    spec.json       what was asked                  written once, when the run is created
+    env.json        machine, device, versions       the run's process
+    launch.json     token, number of starts          the launcher
+    state.json      queued, running, paused, …      the run's process while it lives, else the launcher
+    control.json    pause, resume, step, stop       pages and command line
+    metrics.jsonl   points of the curves            the run's process, append only
+    result.json     rows and reports so far         the run's process, after each of them
+    log.txt         stdout, stderr, tracebacks      the run's process
+    alive.lock      an OS lock held while it lives  the run's process
+    adapted/ domain_predictions.parquet             the run's process, of a fine-tuning on several domains
+    checkpoint/ model/ predictions.parquet          the run's process
+    tokenizer/                                      the run's process, of a pre-training
+
+JSON is written whole (json_files.py); a reader of metrics.jsonl skips a half-written line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import ValidationError
+
+from distill_core.runs import locks
+from distill_core import specs
+from distill_core.errors import DistillError, RunError
+from distill_core.json_files import read_json as read_json
+from distill_core.json_files import write_json as write_json
+from distill_core.results import LIVE, Environment, Metric, Result, State, parse_result
+
+Command = Literal["pause", "resume", "step", "stop"]
+RECORDED_FILES = ("spec.json", "env.json", "state.json", "result.json", "metrics.jsonl", "predictions.parquet",
+                  "domain_predictions.parquet")  # fmt: skip
+_ID = re.compile(r"\d{6,9}-[0-9a-f]{6}|[a-z0-9][a-z0-9-]{0,60}")
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory. Reading never raises for damage: state "damaged" says it."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def model_dir(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def tokenizer_dir(self) -> Path:
+        """The tokenizer that a pre-training made before its first step."""
+        return self.path / "tokenizer"
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        return self.path / "checkpoint"
+
+    @property
+    def predictions_file(self) -> Path:
+        return self.path / "predictions.parquet"
+
+    @property
+    def domain_predictions_file(self) -> Path:
+        return self.path / "domain_predictions.parquet"
+
+    @property
+    def adapted_dir(self) -> Path:
+        return self.path / "adapted"
+
+    @property
+    def log_file(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "alive.lock"
+
+    @property
+    def control_file(self) -> Path:
+        return self.path / "control.json"
+
+    def is_alive(self) -> bool:
+        """Whether the run's process lives, whatever state.json says."""
+        return locks.is_held(self.lock_file)
+
+    # ── what was asked, where it stands ──────────────────────────────────────────────────────────────────────
+
+    def spec(self) -> specs.AnySpec:
+        """What was asked. Raises RunError when spec.json is damaged."""
+        data = read_json(self.path / "spec.json")
+        if data is None:
+            raise RunError(f"The run {self.id} is damaged: spec.json cannot be read.", "Delete it and run again.")
+        try:
+            return specs.parse(data)
+        except DistillError as error:
+            raise RunError(f"The run {self.id} is damaged: {error.message}", "Delete it and run again.") from error
+
+    def state(self) -> State:
+        """Where the run stands. The file is read again only when it has changed: lists of runs ask all the time."""
+        path = self.path / "state.json"
+        try:
+            stat = path.stat()
+        except OSError:
+            return _DAMAGED
+        return _cached_state(path, (stat.st_mtime_ns, stat.st_size, stat.st_ino))
+
+    def fresh_state(self) -> State:
+        """As `state`, always read from the file: for decisions that cannot be taken back."""
+        return _read_state(self.path / "state.json")
+
+    def set_state(self, **changes: Any) -> State:
+        """Change some fields of state.json; the rest stays."""
+        path = self.path / "state.json"
+        state = State.model_validate({**_read_state(path).model_dump(), **changes})
+        write_json(path, state.model_dump())
+        return state
+
+    def environment(self) -> Environment | None:
+        data = read_json(self.path / "env.json")
+        try:
+            return Environment.model_validate(data) if data else None
+        except ValidationError:
+            return None
+
+    def set_environment(self, environment: Environment) -> None:
+        write_json(self.path / "env.json", environment.model_dump())
+
+    def launch_info(self) -> dict[str, Any]:
+        return read_json(self.path / "launch.json") or {}
+
+    def set_launch_info(self, info: dict[str, Any]) -> None:
+        write_json(self.path / "launch.json", info)
+
+    # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def command(self, command: Command) -> None:
+        """Ask the run's process to pause, resume, take one step or stop. `seq` tells one step from the next."""
+        write_json(self.control_file, {"command": command, "seq": self.control()[1] + 1, "at": now()})
+
+    def control(self) -> tuple[Command | None, int]:
+        """The last command and its number; None and 0 where there is none or it cannot be read."""
+        data = read_json(self.control_file) or {}
+        command, seq = data.get("command"), data.get("seq")
+        if command not in get_args(Command) or not isinstance(seq, int):
+            return None, 0
+        return command, seq
+
+    def clear_control(self) -> None:
+        self.control_file.unlink(missing_ok=True)
+
+    # ── curves and results ───────────────────────────────────────────────────────────────────────────────────
+
+    def add_metrics(self, metrics: list[Metric]) -> None:
+        """Append points. One write a call, so that a crash costs at most one half line, which the next call ends."""
+        lines = "".join(metric.model_dump_json() + "\n" for metric in metrics).encode()
+        with (self.path / "metrics.jsonl").open("ab+") as file:
+            if file.tell() > 0:
+                file.seek(-1, os.SEEK_END)
+                lines = lines if file.read(1) == b"\n" else b"\n" + lines
+            file.write(lines)
+
+    def read_metrics(self, offset: int = 0) -> tuple[list[Metric], int]:
+        """Points from byte `offset` on, and the offset to go on from. Damaged lines are skipped."""
+        try:
+            with (self.path / "metrics.jsonl").open("rb") as file:
+                file.seek(offset)
+                data = file.read()
+        except OSError:
+            return [], offset
+        end = data.rfind(b"\n") + 1
+        found = []
+        for line in data[:end].split(b"\n"):
+            with contextlib.suppress(ValueError):
+                found.append(Metric.model_validate_json(line))
+        return found, offset + end
+
+    def set_result(self, result: Result) -> None:
+        write_json(self.path / "result.json", result.model_dump())
+
+    def result(self) -> Result | None:
+        """The result so far; None when there is none yet or it cannot be read."""
+        data = read_json(self.path / "result.json")
+        try:
+            return parse_result(data) if data else None
+        except ValidationError:
+            return None
+
+    def log_tail(self, limit: int = 20_000) -> str:
+        """The last `limit` bytes of the log as text."""
+        try:
+            with self.log_file.open("rb") as file:
+                file.seek(0, os.SEEK_END)
+                file.seek(max(0, file.tell() - limit))
+                return file.read().decode("utf-8", "replace").replace("\0", "")
+        except OSError:
+            return ""
+
+
+_DAMAGED = State(state="damaged", message="state.json cannot be read.", hint="Delete this run.")
+
+
+def _read_state(path: Path) -> State:
+    try:
+        return State.model_validate(read_json(path))
+    except ValidationError:
+        return _DAMAGED
+
+
+@lru_cache(maxsize=4096)
+def _cached_state(path: Path, version: tuple[int, int, int]) -> State:
+    return _read_state(path)
+
+
+class RunStore:
+    """All runs below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    @property
+    def queue_lock_file(self) -> Path:
+        """The lock under which runs are queued and started, by whatever process."""
+        return self.root / ".queue.lock"
+
+    def create(self, spec: specs.AnySpec) -> Run:
+        """A new queued run. It appears whole: a hidden directory is filled, then renamed."""
+        run_id = f"{self._next_number():06d}-{secrets.token_hex(3)}"
+        hidden = self.root / f".new-{run_id}"
+        try:
+            hidden.mkdir(parents=True)
+            write_json(hidden / "spec.json", spec.model_dump(mode="json"))
+            write_json(hidden / "state.json", State(state="queued", created_at=now()).model_dump())
+            hidden.rename(self.root / run_id)
+        except (OSError, RunError) as error:
+            shutil.rmtree(hidden, ignore_errors=True)
+            reason = error.strerror if isinstance(error, OSError) else error.message
+            raise RunError(
+                f"Cannot create a run in {self.root}: {reason}.",
+                "Check the permissions and the free disk space, or set DISTILL_RUNS_DIR to another folder.",
+            ) from error
+        return Run(self.root / run_id)
+
+    def _next_number(self) -> int:
+        return max((_number(run.id) for run in self.list()), default=0) + 1
+
+    def get(self, run_id: str) -> Run:
+        """The run of this id. Raises RunError for an id that is malformed or unknown; no path leaves the root."""
+        if not _ID.fullmatch(run_id):
+            raise RunError(f"{run_id[:80]!r} is not a run id.", "List the runs with: python -m distill_core runs list")
+        path = self.root / run_id
+        if path.is_symlink() or not path.is_dir():
+            raise RunError(f"There is no run {run_id}.", "List the runs with: python -m distill_core runs list")
+        return Run(path)
+
+    def list(self) -> list[Run]:
+        """All runs, oldest first."""
+        try:
+            with os.scandir(self.root) as entries:
+                names = [e.name for e in entries if _ID.fullmatch(e.name) and e.is_dir(follow_symlinks=False)]
+        except OSError:
+            return []
+        return [Run(self.root / name) for name in sorted(names, key=lambda name: (_number(name), name))]
+
+    def remove(self, run_id: str) -> None:
+        """Delete a run's directory. Raises RunError while it is queued, running or paused, or its process lives."""
+        run = self.get(run_id)
+        state = run.state().state
+        if state in LIVE or run.is_alive():
+            raise RunError(f"The run {run_id} is {state if state in LIVE else 'still at work'}.", "Stop it first.")
+        hidden = self.root / f".gone-{run_id}-{secrets.token_hex(3)}"
+        try:
+            run.path.rename(hidden)
+        except OSError as error:
+            raise RunError(
+                f"Cannot delete the run {run_id}: {error.strerror}.", "Close programs that use it."
+            ) from error
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _number(run_id: str) -> int:
+    """The place in the order of creation; 0 for a run with a name, which came with the repository."""
+    head = run_id.partition("-")[0]
+    return int(head) if head.isdigit() and len(head) >= 6 else 0

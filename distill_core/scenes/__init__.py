@@ -1,0 +1,1 @@
+"""One text through the ten objectives, as a page shows it. The facts and the chips need no torch."""

@@ -1,0 +1,38 @@
+"""Models side by side."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from distill_core.errors import SpecError
+from distill_core.model_ref import ModelRef
+from distill_core.specs.base import BaseSpec, Many, field
+
+
+class CompareSpec(BaseSpec):
+    """Measure models side by side: size, speed, memory, and accuracy where a model can classify."""
+
+    kind: Literal["compare"] = "compare"
+    models: Annotated[tuple[ModelRef, ...], Many] = field(
+        ..., "Models to compare, separated by commas.", min_length=1, max_length=40
+    )
+    dataset: str = field("none", "Data set for accuracy and tokenize time, or none.", max_length=1024)
+    batch_sizes: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Many] = field(
+        (1,), "Texts per batch.", unit="texts", typical="1–32", min_length=1, max_length=8
+    )
+    seq_lens: Annotated[tuple[Annotated[int, Field(ge=4, le=4096)], ...], Many] = field(
+        (128,), "Tokens per text.", unit="tokens", typical="32–512", min_length=1, max_length=8
+    )
+    min_time_s: float = field(1.0, "Shortest measuring time of one cell.", unit="s", typical="0.5–5", gt=0, le=120)
+    eval_examples: int = field(1000, "Test texts for accuracy at most; 0 means all.", unit="texts", ge=0, le=1_000_000)
+    baseline: ModelRef | None = field(None, "The model that the others are compared with; empty: the first.")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.models)) < len(self.models):
+            raise SpecError("A model is listed twice.", "List each model once.")
+        if self.baseline is not None and self.baseline not in self.models:
+            raise SpecError(f"The baseline {self.baseline} is not among the models.", "Add it to the models.")
+        return self

@@ -1,0 +1,97 @@
+"""A student learns from a teacher's soft labels."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from distill_core.errors import SpecError
+from distill_core.model_ref import ModelRef
+from distill_core.specs.base import Many, TrainSpec, field
+
+DistillArm = Literal["distilled", "labeled-only", "init-only", "scratch", "scratch-distilled"]
+
+
+class DistillSpec(TrainSpec):
+    """Teach a student network with a teacher's soft labels."""
+
+    kind: Literal["distill"] = "distill"
+    teacher: ModelRef = field(..., "The fine-tuned model that teaches, for instance run:ID.")
+    student: ModelRef | None = field(None, "Another model as student; empty: a shallower copy of the teacher.")
+    student_layers: int = field(3, "Layers of the student.", typical="half of the teacher's", ge=1, le=100)
+    init: Literal["teacher-layers", "random"] = field("teacher-layers", "Where the student's first weights come from.")
+    layers: Annotated[tuple[Annotated[int, Field(ge=0, le=99)], ...] | None, Many] = field(
+        None, "Teacher layers to copy, counted from 0; empty: evenly spread.", max_length=100
+    )
+    layer_map: Literal["spread", "first", "last"] = field(
+        "spread", "Which teacher layers to copy when none are listed: evenly spread, the first k, or the last k."
+    )
+    student_width: int | None = field(
+        None, "Hidden width of the student; empty: the teacher's. A narrower one starts at random.",
+        typical="half of the teacher's", ge=8, le=8192,
+    )  # fmt: skip
+    mode: Literal["task", "general"] = field(
+        "task", "task: learn a task from a fine-tuned teacher; general: learn masked words from raw text, no labels."
+    )
+    temperature: float = field(2.0, "Softens teacher and student distributions.", typical="1–10", gt=0, le=1000)
+    soft: float = field(0.5, "Weight of the soft-target loss.", typical="0.5", ge=0, le=1000)
+    hard: float = field(0.5, "Weight of the cross-entropy with the true labels.", typical="0.5", ge=0, le=1000)
+    cosine: float = field(0.0, "Weight of the cosine loss on hidden states.", typical="0–1", ge=0, le=1000)
+    standardize: bool = field(False, "Standardize logits before the soft-target loss (arXiv:2403.01427).")
+    hidden: float = field(0.0, "Weight of the squared error of hidden states (TinyBERT).", ge=0, le=1000)
+    attention: float = field(0.0, "Weight of the squared error of attention (TinyBERT).", ge=0, le=1000)
+    relations: float = field(0.0, "Weight of the self-attention relations (MiniLMv2).", ge=0, le=1000)
+    labeled_examples: int = field(
+        0, "How many of the texts keep their label; the others are learned from the teacher alone. 0 means all.",
+        unit="texts", ge=0, le=10**7,
+    )  # fmt: skip
+    seeds: int = field(1, "How many seeds.", ge=1, le=20)
+    ablation: bool = field(False, "Leave out one ingredient at a time, as in the DistilBERT paper's table.")
+    sweep_temperatures: Annotated[tuple[Annotated[float, Field(gt=0, le=1000)], ...], Many] = field(
+        (), "Temperatures to try, each with every soft weight of the sweep.", max_length=10
+    )
+    sweep_soft: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Many] = field(
+        (), "Soft weights to try; the hard weight is 1 − soft.", max_length=10
+    )
+    sweep_layers: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Many] = field(
+        (), "Student depths to try.", unit="layers", max_length=24
+    )
+    train_examples: int = field(
+        4000, "Texts to learn from at most; 0 means all.", unit="texts", typical="1000–8000", ge=0, le=10**7
+    )
+    epochs: int = field(2, "Passes over the training texts.", typical="2–5", ge=1, le=200)
+    arms: Annotated[tuple[DistillArm, ...], Many] = field(
+        ("distilled",),
+        "distilled; labeled-only (taught, on the texts with a label alone); init-only (teacher's layers, labels "
+        "alone); scratch; scratch-distilled.",
+        min_length=1, max_length=5,
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not any((self.soft, self.hard, self.cosine, self.hidden, self.attention, self.relations)):
+            raise SpecError("All loss weights are 0, so nothing would be learned.", "Raise soft, hard or cosine.")
+        if self.layers is not None and len(self.layers) != self.student_layers:
+            raise SpecError(
+                f"{len(self.layers)} teacher layers are listed for a student of {self.student_layers} layers.",
+                "List one teacher layer for each student layer.",
+            )
+        if "labeled-only" in self.arms and not self.labeled_examples:
+            raise SpecError(
+                "labeled-only shows what texts without a label add, and here every text has one.",
+                "Set labeled_examples to fewer than the texts.",
+            )
+        if self.mode == "general" and (self.student or self.student_width or self.hidden or self.attention):
+            raise SpecError("General distillation copies layers of the teacher, with soft, hard and cosine losses.",
+                            "Leave student, student_width, hidden and attention empty.")  # fmt: skip
+        if self.student_width is not None and self.cosine:
+            raise SpecError(
+                "The cosine loss needs a student as wide as its teacher.", "Use hidden: it has a projection."
+            )
+        if self.student is not None and (self.cosine or self.hidden or self.attention or self.relations):
+            raise SpecError(
+                f"{self.student} may split texts into other tokens than the teacher, so only logits can be compared.",
+                "Set cosine, hidden, attention and relations to 0 for a student of another kind.",
+            )
+        return self

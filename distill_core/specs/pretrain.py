@@ -1,0 +1,65 @@
+"""A small model of one family learns from raw text."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import field_validator, model_validator
+
+from distill_core import families
+from distill_core.errors import SpecError
+from distill_core.model_ref import ModelRef
+from distill_core.specs.base import BaseSpec, Many, field
+
+
+class PretrainSpec(BaseSpec):
+    """Teach a small model of one family from raw text: by its own objective, or by a teacher's sentence embeddings."""
+
+    kind: Literal["pretrain"] = "pretrain"
+    family: str = field(..., "The family to build a small model of, for instance electra.", max_length=40)
+    lesson: Literal["objective", "embeddings"] = field(
+        "objective",
+        "objective: what the family's paper trains on; embeddings: what MiniLM says of each sentence.",
+    )
+    tokens: int = field(
+        2_000_000, "Tokens to read in all; text that runs out is read again.", unit="tokens",
+        typical="1–40 million", ge=1_000, le=10**11,
+    )  # fmt: skip
+    corpus: Annotated[tuple[str, ...], Many] = field((), "Corpora to read; empty means all of them.", max_length=20)
+    sentences: int = field(
+        0, "Sentences to choose from, mixed from all corpora; 0 means all.", unit="sentences", ge=0, le=10**9
+    )
+    vocab_size: int = field(8192, "Tokens of the vocabulary.", unit="tokens", ge=300, le=65_536)
+    warm_start: bool = field(True, "Start the embeddings from MiniLM's view of each token (embeddings lesson alone).")
+    batch_size: int = field(64, "Texts per step.", unit="texts", typical="32–128", ge=2, le=4096)
+    learning_rate: float = field(1.5e-3, "Highest learning rate.", typical="5e-4 – 2e-3", gt=0, le=1)
+    warmup_fraction: float = field(0.1, "Share of the steps with a rising learning rate.", ge=0, lt=1)
+    weight_decay: float = field(0.01, "AdamW's weight decay.", ge=0, le=1)
+    max_grad_norm: float = field(1.0, "Gradients longer than this are clipped.", gt=0, le=1000)
+    max_length: int = field(64, "Longer texts are cut at this many tokens.", unit="tokens", ge=8, le=512)
+    checkpoint_every_s: float = field(30.0, "Seconds between two checkpoints.", unit="s", ge=0, le=3600)
+
+    teacher: ModelRef | None = field(
+        None, "DistilBERT's teacher: a masked language model of the same width, for instance run:ID of a BERT."
+    )
+    probe_dataset: str = field(
+        "movies", "Data set of a linear probe before and after the training, or none.", max_length=1024
+    )
+
+    @field_validator("family")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return families.get(value).key
+
+    @model_validator(mode="after")
+    def _taught(self) -> Self:
+        needs = self.family == "distilbert" and self.lesson == "objective"
+        if needs and self.teacher is None:
+            raise SpecError(
+                "DistilBERT learns from a teacher, and none was given.",
+                "Pre-train BERT first (family bert), then name it: teacher run:ID.",
+            )
+        if self.teacher is not None and not needs:
+            raise SpecError(f"{self.teacher} was given as teacher, but only DistilBERT's objective has one.",
+                            "Leave teacher empty.")  # fmt: skip
+        return self

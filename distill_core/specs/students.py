@@ -1,0 +1,67 @@
+"""One teacher, many small students."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import model_validator
+
+from distill_core import families
+from distill_core.errors import SpecError
+from distill_core.model_ref import ModelRef, Ref
+from distill_core.specs.base import Many, TrainSpec, field
+
+StudentsArm = Literal["taught", "labels", "all-labels", "random", "random-taught"]
+
+
+class StudentsSpec(TrainSpec):
+    """One teacher and many small students: each beside itself without the teacher, and all beside each other."""
+
+    kind: Literal["students"] = "students"
+    teacher: ModelRef | None = field(
+        None, "The fine-tuned model that teaches, for instance run:ID; empty: base is fine-tuned first."
+    )
+    base: ModelRef = field(Ref("minilm", "minilm"), "Model that becomes the teacher where none is given.")
+    teacher_epochs: int = field(
+        4, "Passes over the labeled texts when the teacher is fine-tuned first.", typical="2–6", ge=1, le=200
+    )
+    teacher_learning_rate: float = field(
+        1e-4, "Highest learning rate of that fine-tuning.", typical="2e-5 – 1e-4", gt=0, le=1
+    )
+    students: Annotated[tuple[ModelRef, ...], Many] = field(
+        tuple(Ref("mini", key) for key in families.BY_KEY), "Models that learn, separated by commas.",
+        min_length=1, max_length=20,
+    )  # fmt: skip
+    arms: Annotated[tuple[StudentsArm, ...], Many] = field(
+        ("labels", "taught", "random", "all-labels"),
+        "taught (soft targets on all texts, and the labels); labels (these alone); all-labels (every text has one); "
+        "random (random weights, the labels alone); random-taught.",
+        min_length=1, max_length=5,
+    )  # fmt: skip
+    labels: int = field(
+        1000, "Texts that keep their label, for teacher and students alike.", unit="texts", typical="200–2000",
+        ge=2, le=10**7,
+    )  # fmt: skip
+    epochs: int = field(3, "Passes over all training texts, for the arms that see them.", typical="2–10", ge=1, le=200)
+    label_epochs: int | None = field(
+        None,
+        "Passes over the labeled texts, for the arms that see them alone; empty: as many steps as the other arms take, "
+        "at most 15 passes.",
+        ge=1, le=1000,
+    )  # fmt: skip
+    learning_rate: float = field(2e-4, "Highest learning rate of the students.", typical="1e-4 – 1e-3", gt=0, le=1)
+    temperature: float = field(2.0, "Softens teacher and student distributions.", typical="1–10", gt=0, le=1000)
+    soft: float = field(0.9, "Weight of the soft-target loss.", typical="0.5–0.9", ge=0, le=1000)
+    hard: float = field(0.1, "Weight of the cross-entropy with the true labels.", typical="0.1–0.5", ge=0, le=1000)
+    seeds: int = field(1, "How many seeds.", ge=1, le=20)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name in ("students", "arms"):
+            listed = getattr(self, name)
+            twice = next((entry for entry in listed if listed.count(entry) > 1), None)
+            if twice is not None:
+                raise SpecError(f"{twice} is listed twice in {name}.", "List each once.")
+        if not self.soft and any(arm in ("taught", "random-taught") for arm in self.arms):
+            raise SpecError("With soft 0 the teacher says nothing.", "Raise soft, or leave out the taught arms.")
+        return self

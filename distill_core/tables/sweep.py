@@ -1,0 +1,163 @@
+"""Sweeps → DataFrames: which temperature and weight is best, how deep a student must be, what a shared teacher saves.
+
+Fractions are 0–1. What is missing is NA: a planned setting has its row before it is trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from distill_core import families, tables
+from distill_core.plans import arms
+from distill_core.plans.arms import Arm
+from distill_core.results import DistillResult
+from distill_core.runs import Run
+from distill_core.tables import paired_intervals
+from distill_core.tables.ablation import asked, mean, right_answers, typed
+
+_COUNTS = ("layers", "seeds", "n_eval", "params")
+_MEASURES = (
+    "temperature", "soft", "hard", "accuracy", "ci_low", "ci_high", "retained", "retained_low", "retained_high",
+    "behind_points", "behind_low_points", "behind_high_points", "agreement", "kl_to_teacher", "params_share",
+    "time_share", "latency_ms_p50", "train_s",
+)  # fmt: skip
+SWEEP_COLUMNS = ("arm", "setting", *_COUNTS, *_MEASURES, "source")
+
+
+def sweep_frame(run: Run) -> pd.DataFrame:
+    """One row a planned setting (SWEEP_COLUMNS), its measures as means over the finished seeds.
+
+    `ci_*` is the mean of the seeds' Wilson intervals; `retained` = accuracy / teacher's, with the interval of
+    `tables.ratio_interval`; `params_share` and `time_share` = student / teacher. `behind_points` is the difference to
+    the most accurate setting so far, with its 95 % interval over test texts, paired by text; NA for that setting.
+    Raises RunError for a run that is no distillation.
+    """
+    spec, result = asked(run)
+    source = tables.source_text(run)
+    planned = {arm.name: arm for arm in reversed(arms.plan(spec))}
+    records = [{**_sweep_row(planned[name], result), "source": source} for name in reversed(planned)]
+    _compare_with_best(records, run)
+    return typed(records, SWEEP_COLUMNS, _COUNTS, _MEASURES)
+
+
+def _compare_with_best(records: list[dict[str, Any]], run: Run) -> None:
+    """Add how far each setting lies behind the best: single intervals hide that all students read the same texts."""
+    done = [record for record in records if "accuracy" in record]
+    if not done:
+        return
+    best, right = max(done, key=lambda record: record["accuracy"]), _right_by_setting(run)
+    for record in done:
+        if record is best:
+            continue
+        record["behind_points"] = 100 * (record["accuracy"] - best["accuracy"])
+        if {record["arm"], best["arm"]} <= right.keys():
+            interval = paired_intervals.over_texts(right[record["arm"]] - right[best["arm"]])
+            if interval is not None:
+                record["behind_low_points"], record["behind_high_points"] = (100 * end for end in interval)
+
+
+def _right_by_setting(run: Run) -> dict[str, NDArray[np.float64]]:
+    """For each setting the share of its seeds that are right on each test text. Shape: (texts,)."""
+    found: dict[str, list[NDArray[np.float64]]] = {}
+    for (name, _), right in right_answers(run).items():
+        found.setdefault(name, []).append(right)
+    return {name: np.mean(answers, axis=0) for name, answers in found.items()}
+
+
+def _sweep_row(arm: Arm, result: DistillResult | None) -> dict[str, Any]:
+    spec = arm.spec
+    found = [student for student in (result.students if result else ()) if student.arm == arm.name]
+    row: dict[str, Any] = {
+        "arm": arm.name, "setting": f"τ = {spec.temperature:g}, soft weight {spec.soft:g}", "seeds": len(found),
+        "layers": spec.student_layers, "temperature": spec.temperature, "soft": spec.soft, "hard": spec.hard,
+    }  # fmt: skip
+    teacher = result.teacher if result else None
+    if not found or teacher is None:
+        return row
+    row |= {name: mean([getattr(one, name) for one in found]) for name in
+            ("accuracy", "ci_low", "ci_high", "retained", "agreement", "kl_to_teacher", "train_s")}  # fmt: skip
+    mine = (row["accuracy"], row["ci_low"], row["ci_high"])
+    low, high = tables.ratio_interval(mine, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
+    times = [(one.latency_ms_p50, one.speedup) for one in found]
+    known = [(p50, speedup) for p50, speedup in times if p50 is not None and speedup]
+    return row | {
+        "retained_low": low, "retained_high": high, "n_eval": found[0].n_eval, "params": found[0].params,
+        "params_share": found[0].params / teacher.params,
+        "time_share": mean([1 / speedup for _, speedup in known]) if known else None,
+        "latency_ms_p50": mean([p50 for p50, _ in known]) if known else None,
+    }  # fmt: skip
+
+
+def depth_frame(run: Run) -> pd.DataFrame:
+    """`sweep_frame` of a sweep over depths, the shallowest student first; empty where no depths were swept."""
+    frame = sweep_frame(run)
+    swept = bool(asked(run)[0].sweep_layers)
+    return frame[[swept] * len(frame)].sort_values("layers", kind="stable").reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """DistilBERT beside BERT, from the paper's own tables: shares of size, time and GLUE score, 0–1."""
+
+    params_share: float
+    time_share: float
+    retained: float
+    source: str = "arXiv:1910.01108v4, Tables 1 and 3"
+
+
+def distilbert() -> Reference:
+    """66/110 M parameters, 410/668 s, 77.0/79.5 points of GLUE, from data/published.csv."""
+    size, time, score = (
+        _paper_number("distilbert", metric) / _paper_number("bert", metric)
+        for metric in ("params", "inference speed", "GLUE avg")
+    )
+    return Reference(size, time, score)
+
+
+def _paper_number(family: str, metric: str) -> float:
+    row = families.get(family)
+    frame = tables.published_frame(row)
+    mine = frame["source"].str.startswith("arXiv:1910.01108v4") & (frame["variant"] == f"{row.title}-base")
+    return float(frame.loc[mine & (frame["metric"] == metric), "value"].to_numpy(dtype=float)[0])
+
+
+# ── what the shared teacher outputs save ─────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Students that learn from the cached teacher outputs, and the teacher passes that they would have needed.
+
+    `pass_s` is what the one pass took: 0 when the outputs lay on disk already, and then nobody knows `saved_s`.
+    """
+
+    students: int
+    passes: int
+    pass_s: float
+    saved_s: float | None
+
+
+def sharing(run: Run) -> Sharing | None:
+    """None where nothing was shared: no student yet, or general distillation, whose teacher runs beside each student.
+
+    Losses on labels alone need no teacher; losses on inner states run it beside the student: neither is counted.
+    """
+    spec, result = asked(run)
+    if result is None or result.teacher_pass_s is None:
+        return None
+    inner = ("hidden", "attention", "relations")
+    users = [
+        one for one in result.students
+        if any(one.ingredients.get(name) for name in ("soft", "cosine"))
+        and not any(one.ingredients.get(name) for name in inner)
+    ]  # fmt: skip
+    if not users:
+        return None
+    passes = len(users) * spec.epochs
+    saved = (passes - 1) * result.teacher_pass_s if result.teacher_pass_s > 0 else None
+    return Sharing(len(users), passes, result.teacher_pass_s, saved)

@@ -1,0 +1,270 @@
+"""Transfer experiments → DataFrames: learning curves, how much to unfreeze, domains. Units in the names, shares 0–1.
+
+Means over seeds stand beside two spreads. `ci_low` to `ci_high` is the 95 % Wilson interval (the mean of the seeds'
+limits): which texts happened to be in the test. `seed_low` to `seed_high` is the lowest and the highest seed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from distill_core import tables
+from distill_core.datasets import known_splits
+from distill_core.errors import RunError
+from distill_core.results import FinetuneResult
+from distill_core.runs import Run, run_list
+from distill_core.specs import FinetuneSpec
+from distill_core.tables.training import arm_title
+
+Experiment = Literal["curves", "unfreeze", "domains"]
+UNFREEZE = re.compile(r"head|lora|top\d+")
+_COUNTS = ("train_examples", "n_eval", "seeds", "params", "params_trained")
+_MEASURES = ("accuracy", "ci_low", "ci_high", "seed_low", "seed_high", "train_s", "train_tflop")
+CURVE_COLUMNS = ("arm", "title", *_COUNTS, *_MEASURES, "source")
+UNFREEZE_COLUMNS = ("arm", "title", "label", *_COUNTS, *_MEASURES, "share_trained", "decay", "source")
+DOMAIN_COLUMNS = (
+    "arm", "title", "train", "test", *_COUNTS, *_MEASURES, "majority", "is_below", "is_home",
+    "against_home_points", "source",
+)  # fmt: skip
+GAIN_COLUMNS = ("train", "test", "gain", "low", "high", "is_home", "source")
+
+
+def experiment_of(run: Run) -> Experiment | None:
+    """Which experiment a run is, told by its spec; None for any other run, and for a damaged one."""
+    try:
+        spec = run.spec()
+    except RunError:
+        return None
+    if not isinstance(spec, FinetuneSpec):
+        return None
+    if len(spec.domains) > 1 or spec.test_datasets:
+        return "domains"
+    if any(UNFREEZE.fullmatch(arm) for arm in spec.arms):
+        return "unfreeze"
+    return "curves" if len(spec.train_examples) > 1 else None
+
+
+def is_depth(arm: str) -> bool:
+    """Whether an arm says how much of the network learns."""
+    return arm == "pretrained" or UNFREEZE.fullmatch(arm) is not None
+
+
+def depth_title(arm: str) -> str:
+    """The arm as a depth: the pre-trained arm trains all layers."""
+    return "All layers" if arm == "pretrained" else arm_title(arm)
+
+
+# ── one row a cell, means over seeds ─────────────────────────────────────────────────────────────────────────────
+
+
+def _rows(run: Run) -> pd.DataFrame:
+    """One row an arm, size, seed and test set that was measured."""
+    result = run.result()
+    arms = result.arms if isinstance(result, FinetuneResult) else ()
+    records = [row.model_dump(exclude={"error"}) for row in arms if row.accuracy is not None]
+    frame = pd.DataFrame(records)
+    if frame.empty:
+        return frame
+    own = frame["dataset"].where(frame["dataset"] != "", _dataset(run))
+    return frame.assign(dataset=own, test_dataset=frame["test_dataset"].where(frame["test_dataset"] != "", own))
+
+
+def _dataset(run: Run) -> str:
+    result = run.result()
+    return result.dataset if isinstance(result, FinetuneResult) else ""
+
+
+def _means(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Means over seeds, in the order of the first appearance."""
+    grouped = rows.groupby(by, sort=False)
+    names = ["accuracy", "ci_low", "ci_high", "n_eval", "train_s", "train_tflop", "params", "params_trained"]
+    frame = grouped[names].mean()
+    frame = frame.assign(
+        seeds=grouped["seed"].nunique(), seed_low=grouped["accuracy"].min(), seed_high=grouped["accuracy"].max()
+    )
+    for name in ("n_eval", "params", "params_trained"):
+        frame[name] = frame[name].round()
+    return frame.reset_index()
+
+
+def _typed(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    floats = (*_MEASURES, "share_trained", "decay", "majority", "against_home_points", "gain", "low", "high")
+    kinds = {**dict.fromkeys(_COUNTS, "Int64"), **dict.fromkeys(floats, "Float64"),
+             **dict.fromkeys(("is_below", "is_home"), "boolean")}  # fmt: skip
+    frame = frame.reindex(columns=list(columns))
+    return frame.astype({name: kinds.get(name, "string") for name in columns}).reset_index(drop=True)
+
+
+# ── learning curves ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def curve_frame(run: Run) -> pd.DataFrame:
+    """One row an arm and training size so far, tested on the run's own data set (CURVE_COLUMNS)."""
+    rows = _rows(run)
+    if rows.empty:
+        return _typed(rows, CURVE_COLUMNS)
+    frame = _means(rows[rows["test_dataset"] == rows["dataset"]], ["arm", "train_examples"])
+    frame = frame.assign(title=frame["arm"].map(arm_title), source=tables.source_text(run))
+    return _typed(frame, CURVE_COLUMNS)
+
+
+@dataclass(frozen=True)
+class Lead:
+    """How far one arm is ahead of another with `train_examples` labeled texts: a share with its 95 % interval."""
+
+    train_examples: int
+    first: str
+    second: str
+    gap: float
+    low: float
+    high: float
+
+
+def lead(frame: pd.DataFrame, near: int = 200) -> Lead | None:
+    """The pre-trained arm against bag of words (else against the next arm), at the size nearest to `near`.
+
+    None while no size has both. Nearest is meant in ratios: 100 and 400 are as far from 200.
+    """
+    first = "pretrained" if "pretrained" in set(frame["arm"]) else next(iter(frame["arm"]), "")
+    second = next((arm for arm in ("bow", "scratch", *frame["arm"]) if arm != first and arm in set(frame["arm"])), "")
+    cells: dict[tuple[str, int], Any] = {(row.arm, row.train_examples): row for row in frame.itertuples()}  # type: ignore[misc]
+    both = [n for arm, n in cells if arm == first and (second, n) in cells]
+    if not both:
+        return None
+    n = min(both, key=lambda size: abs(math.log(size / near)))
+    one, other = cells[first, n], cells[second, n]
+    gap, low, high = difference(_interval(one), _interval(other))
+    return Lead(n, str(one.title), str(other.title), gap, low, high)
+
+
+def _interval(row: Any) -> tuple[float, float, float]:
+    return float(row.accuracy), float(row.ci_low), float(row.ci_high)
+
+
+def difference(first: tuple[float, float, float], second: tuple[float, float, float]) -> tuple[float, float, float]:
+    """first − second with its 95 % interval, from (share, low, high) of each.
+
+    Newcombe (1998, Stat. Med. 17:873, method 10) from two Wilson intervals. It takes the samples as independent; here
+    both models read the same texts, so that the true interval is narrower: this one errs on the careful side.
+    """
+    (p1, low1, high1), (p2, low2, high2) = first, second
+    gap = p1 - p2
+    return gap, gap - math.hypot(p1 - low1, high2 - p2), gap + math.hypot(high1 - p1, p2 - low2)
+
+
+# ── how much to unfreeze ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def unfreeze_frame(run: Run) -> pd.DataFrame:
+    """One row a depth, fewest trained parameters first (UNFREEZE_COLUMNS); of several sizes the largest.
+
+    `share_trained`: trained parameters among all; `decay`: the layer-wise learning-rate decay, 1 for none.
+    """
+    rows, spec = _rows(run), run.spec()
+    if rows.empty or not isinstance(spec, FinetuneSpec):
+        return _typed(pd.DataFrame(), UNFREEZE_COLUMNS)
+    rows = rows[rows["arm"].map(is_depth) & (rows["test_dataset"] == rows["dataset"])]
+    frame = _means(rows[rows["train_examples"] == rows["train_examples"].max()], ["arm", "train_examples"])
+    titles = frame["arm"].map(depth_title)
+    decayed = f", decay {spec.layer_lr_decay:g}" if spec.layer_lr_decay < 1 else ""
+    frame = frame.assign(
+        title=titles, label=titles + decayed, decay=spec.layer_lr_decay, source=tables.source_text(run),
+        share_trained=frame["params_trained"] / frame["params"],
+    )  # fmt: skip
+    return _typed(frame.sort_values("params_trained", kind="stable"), UNFREEZE_COLUMNS)
+
+
+def with_other_decays(run: Run, others: Iterable[Run]) -> pd.DataFrame:
+    """`unfreeze_frame` of a run and of the newest finished runs that differ from it in the decay alone."""
+    frames, seen = [unfreeze_frame(run)], {_decay(run)}
+    for other in others:
+        if other.state().state == "done" and _decay(other) not in seen and _same_but_decay(run, other):
+            seen.add(_decay(other))
+            frames.append(unfreeze_frame(other))
+    whole = pd.concat([frame for frame in frames if not frame.empty] or frames[:1])
+    return whole.sort_values(["params_trained", "decay"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def _decay(run: Run) -> float | None:
+    spec = run.spec()
+    return spec.layer_lr_decay if isinstance(spec, FinetuneSpec) else None
+
+
+def _same_but_decay(run: Run, other: Run) -> bool:
+    if run.id == other.id or experiment_of(other) != "unfreeze":
+        return False
+    left_out = {"title", "layer_lr_decay", "arms", "device", "dtype", "threads", "checkpoint_every_s"}
+    return run.spec().model_dump(exclude=left_out) == other.spec().model_dump(exclude=left_out)
+
+
+# ── domains ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def domain_frame(run: Run) -> pd.DataFrame:
+    """One row an arm, training domain and test domain (DOMAIN_COLUMNS); of several sizes the largest.
+
+    `majority`: the most frequent class of the test split; `is_below`: the accuracy lies below it, so that the transfer
+    is negative. `against_home_points`: the accuracy minus that of the same arm trained at home, in percentage points.
+    `train` and `test` are the titles of `domain_titles`.
+    """
+    rows = _rows(run)
+    if rows.empty:
+        return _typed(rows, DOMAIN_COLUMNS)
+    rows = rows[rows["train_examples"] == rows["train_examples"].max()]
+    frame = _means(rows, ["arm", "dataset", "test_dataset", "train_examples"])
+    frame = frame.rename(columns={"dataset": "train", "test_dataset": "test"})
+    at_home = frame[frame["train"] == frame["test"]].set_index(["arm", "test"])["accuracy"]
+    homes = [at_home.get((row.arm, row.test), math.nan) for row in frame.itertuples()]
+    known = [known_splits.train_size(name) for name in frame["train"]]
+    sizes = [min(n, most or n) for n, most in zip(frame["train_examples"], known, strict=True)]
+    majority = pd.Series([known_splits.majority_share(name) for name in frame["test"]], dtype="Float64")
+    frame = frame.assign(
+        title=frame["arm"].map(arm_title), train_examples=sizes, majority=majority, source=tables.source_text(run),
+        is_below=frame["accuracy"].astype("Float64") < majority, is_home=frame["train"] == frame["test"],
+        against_home_points=100 * (frame["accuracy"] - pd.Series(homes, index=frame.index)),
+    )  # fmt: skip
+    titles = domain_titles(run)
+    frame = frame.assign(train=frame["train"].map(titles), test=frame["test"].map(titles))
+    return _typed(frame, DOMAIN_COLUMNS)
+
+
+def domain_titles(run: Run) -> dict[str, str]:
+    """What to call each data set of a run: its name, and for an own file no folder."""
+    spec, titles = run.spec(), dict[str, str]()
+    if not isinstance(spec, FinetuneSpec):
+        return titles
+    for name in dict.fromkeys((spec.dataset, *spec.domains, *spec.test_datasets)):
+        title = run_list.dataset_name(name)
+        again = sum(other == title or other.startswith(f"{title} ") for other in titles.values())
+        titles[name] = f"{title} {again + 1}" if again else title
+    return titles
+
+
+def gain_frame(frame: pd.DataFrame, arm: str = "adapted", base: str = "pretrained") -> pd.DataFrame:
+    """What `arm` changes against `base`, cell by cell of `domain_frame`, with the interval (GAIN_COLUMNS)."""
+    records = []
+    cells = {(row.arm, row.train, row.test): row for row in frame.itertuples()}
+    for (name, train, test), row in cells.items():
+        if name == arm and (base, train, test) in cells:
+            gain, low, high = difference(_interval(row), _interval(cells[base, train, test]))
+            records.append({"train": train, "test": test, "gain": gain, "low": low, "high": high,
+                            "is_home": row.is_home, "source": row.source})  # fmt: skip
+    return _typed(pd.DataFrame(records), GAIN_COLUMNS)
+
+
+def newest(runs: Iterable[Run], experiment: str) -> Run | None:
+    """The first of these runs that is this experiment and has a result; with "moved": one that shows what moved."""
+    return next((run for run in runs if _shows(run, experiment)), None)
+
+
+def _shows(run: Run, experiment: str) -> bool:
+    result = run.result()
+    if experiment == "moved":
+        return isinstance(result, FinetuneResult) and result.moved is not None
+    return experiment_of(run) == experiment and isinstance(result, FinetuneResult)

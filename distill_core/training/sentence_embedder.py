@@ -1,0 +1,62 @@
+"""The teacher of the small siblings: a model whose mean-pooled states say what a sentence means (arXiv:1908.10084 §3).
+
+Its embeddings are computed once and shared by all ten students: through the cache of teacher outputs, in pieces, so
+that a stopped pass loses at most one piece.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from distill_core.machine.device import Device
+from distill_core.models import LoadedModel
+from distill_core.models.tokens import Encoded
+from distill_core.training import teacher_cache
+
+PIECE = 8192  # texts: some 20 s of a teacher pass on two cores
+
+
+class SentenceEmbedder(nn.Module):
+    """A bare model whose output is one unit vector a text, named `logits` as every teacher's output is."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model, self.config = model, model.config
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, **_unused: Any) -> SimpleNamespace:
+        """Shapes: (batch, seq) twice → logits (batch, width), each of length 1."""
+        hidden = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)  # (batch, seq, 1)
+        return SimpleNamespace(logits=F.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1))
+
+
+def embeddings(
+    teacher: LoadedModel, texts: Sequence[str], max_length: int, here: Device,
+    check: Callable[[], None] = lambda: None, on_piece: Callable[[float], None] = lambda share: None,
+) -> Tensor:  # fmt: skip
+    """The sentence embeddings of these texts, from the cache where they are known. Shape: (texts, width).
+
+    `on_piece(share)` hears how much is done (0–1).
+    """
+    embedder = SentenceEmbedder(teacher.model.to(here.torch_device)).eval()
+    encoded = teacher.encode(texts, max_length)
+    starts = list(range(0, len(encoded), PIECE))
+    rows: dict[int, Tensor] = {}
+    for done, start in enumerate(_own_order(starts), start=1):
+        piece = Encoded(encoded.ids[start : start + PIECE], encoded.pad_id, encoded.padding_side)
+        rows[start] = teacher_cache.outputs(embedder, piece, here, keep_hidden=False, check=check).logits
+        on_piece(done / len(starts))
+    return torch.cat([rows[start] for start in starts]) if rows else torch.empty(0, int(embedder.config.hidden_size))
+
+
+def _own_order(starts: list[int]) -> list[int]:
+    """Students at once share the teacher's pass instead of waiting in turn: each process has an order of its own."""
+    order = torch.randperm(len(starts), generator=torch.Generator().manual_seed(os.getpid()))
+    return [starts[place] for place in order.tolist()]

@@ -1,0 +1,283 @@
+"""Own CSV files: every encoding, delimiter and mistake that a student's file can hold, and bytes that are no file."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from distill_core import datasets
+from distill_core.datasets import csv_files, uploads
+from distill_core.errors import DataError
+from distill_core.settings import settings
+
+
+def rows(count: int = 20, labels: tuple[str, ...] = ("no", "yes")) -> list[tuple[str, str]]:
+    return [(f"ein schöner Text Nummer {row} 🙂", labels[row % len(labels)]) for row in range(count)]
+
+
+def csv(pairs: list[tuple[str, str]], header: str = "text,label") -> str:
+    return "\n".join([header, *(f'"{text}",{label}' for text, label in pairs)]) + "\n"
+
+
+def read(text: str) -> datasets.Dataset:
+    return uploads.read_csv(text.encode())
+
+
+def has_note(data: datasets.Dataset, part: str) -> bool:
+    return any(part in note for note in data.notes)
+
+
+# ── what is accepted ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_plain_file() -> None:
+    data = read(csv(rows()))
+    assert data.label_names == ("no", "yes")
+    assert list(data.frame.columns) == ["id", "text", "label", "split"]
+    assert str(data.frame["label"].dtype) == "int64"
+    assert data.frame["text"].iloc[1] == "ein schöner Text Nummer 1 🙂"
+    assert data.frame["id"].iloc[0] == "line-2"
+    assert data.frame["split"].value_counts().to_dict() == {"train": 16, "validation": 2, "test": 2}
+    assert data.split("test")["label"].nunique() == 2
+    assert has_note(data, "Read as UTF-8, cells separated by comma")
+    assert read(csv(rows())).frame.equals(data.frame)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "latin-1", "utf-8"]
+)
+def test_encodings(encoding: str) -> None:
+    text = csv([(text.replace(" 🙂", ""), label) for text, label in rows()])
+    data = uploads.read_csv(text.encode(encoding))
+    assert data.frame["text"].iloc[0] == "ein schöner Text Nummer 0"
+    assert has_note(data, "Check a text with accents") == (encoding in ("cp1252", "latin-1"))
+
+
+@pytest.mark.parametrize(("delimiter", "name"), [(",", "comma"), (";", "semicolon"), ("\t", "tab"), ("|", "bar")])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_delimiters_and_line_ends(delimiter: str, name: str, newline: str) -> None:
+    lines = [f"label{delimiter}text", *(f'{row % 2}{delimiter}"one; two, | {row}"' for row in range(12))]
+    data = uploads.read_csv(newline.join(lines).encode())
+    assert data.frame["text"].iloc[3] == "one; two, | 3"
+    assert has_note(data, f"separated by {name}")
+
+
+def test_tab_separated_texts_with_bare_quotes() -> None:
+    lines = ["text\tlabel", *(f'"so" he said {row}\t{row % 2}' for row in range(12))]
+    assert read("\n".join(lines)).frame["text"].iloc[0] == '"so" he said 0'
+
+
+def test_quoted_line_breaks_and_other_columns() -> None:
+    lines = ["id,label,text", *(f'{row},{row % 2},"first\nsecond ""{row}"""' for row in range(12))]
+    data = read("\n".join(lines))
+    assert data.frame["text"].iloc[2] == 'first\nsecond "2"'
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (("10", "9"), ("9", "10")),
+        (("1.0", "0.0"), ("0", "1")),
+        (("4.5", "-1"), ("-1", "4.5")),
+        (("b", "A"), ("A", "b")),
+    ],
+)
+def test_label_names_are_sorted(labels: tuple[str, str], expected: tuple[str, str]) -> None:
+    assert read(csv(rows(labels=labels))).label_names == expected
+
+
+def test_right_to_left_combining_marks_and_html_pass() -> None:
+    odd = ["שלום עולם", "مرحبا", "e\u0301te\u0301", "<script>alert(1)</script>", "javascript:alert(1)", "=1+1"]
+    data = read(csv([*((text, "a") for text in odd), *rows()]))
+    assert data.frame["text"].tolist()[:6] == odd
+
+
+def test_rows_without_text_or_label_are_dropped_with_a_note() -> None:
+    data = read(csv([*rows(), ("", "no"), ("  ", "no"), ("text", ""), ("NaN", "no"), ("text", "nan")]) + "\n\nonly\n")
+    assert len(data.frame) == 20
+    assert has_note(data, "6 of 26 rows without a text or a label were dropped")
+
+
+def test_none_may_be_a_class() -> None:
+    assert read(csv(rows(labels=("None", "some")))).label_names == ("None", "some")
+
+
+def test_nul_and_surrogates_are_cleaned() -> None:
+    raw = csv(rows()).replace("Nummer 0", "Nu\0mmer \ud800").encode("utf-8", "surrogatepass")
+    data = uploads.read_csv(raw)
+    assert data.frame["text"].iloc[0] == "ein schöner Text Nummer \N{REPLACEMENT CHARACTER} 🙂"
+    assert has_note(data, "2 characters that are no text")
+    data.frame["text"].str.encode("utf-8")
+
+
+def test_duplicates_and_conflicts_are_noted_and_stay_in_one_split() -> None:
+    data = read(csv([*rows(40), *((text.upper(), "no") for text, _ in rows(40))]))
+    assert has_note(data, "40 rows repeat an earlier text; 20 texts stand there with different labels")
+    assert (data.frame["split"].groupby(data.frame["text"].str.lower()).nunique() == 1).all()
+
+
+def test_rare_class_is_noted() -> None:
+    data = read(csv([*rows(), ("one", "rare"), ("two", "rare")]))
+    assert has_note(data, "Fewer than 3 rows: rare.")
+    assert "rare" not in {data.label_names[label] for label in data.split("test")["label"]}
+
+
+# ── what is refused ──────────────────────────────────────────────────────────────────────────────────────────
+
+REFUSED = {
+    "empty": ("", "The file is empty"),
+    "white space": (" \n\n ", "The file is empty"),
+    "only commas": (",,\n,,\n", "The file is empty"),
+    "header only": ("text,label\n", "a header line and no rows"),
+    "one class": (csv(rows(labels=("no",))), "All labels are 'no'"),
+    "nothing left": (csv([("", "a"), ("b", "")]), "No row has both a text and a label"),
+    "too few": (csv(rows(8)), "8 different texts, too few"),
+    "all rare": (csv([(f"t{row}", str(row // 2)) for row in range(20)]), "too few"),
+    "regression": (csv([(f"t{row}", f"{row / 7:.3f}") for row in range(100)]), "has 100 different labels"),
+    "id": (csv([(f"t{row}", f"user{row}") for row in range(100)]), "has 100 different labels"),
+    "long label": (csv(rows(labels=("x" * 101, "y"))), "A label has 101 characters"),
+    "ragged": ("text,label\nwell, well,yes\n", "Line 2 has 3 cells, but the header has 2"),
+    "quotes": ('text,label\n"open,yes\n', "quotation marks do not match"),
+    "doubled column": ("text,label,label\na,b,c\n", "names the column 'label' twice"),
+    "long text": (csv([("x" * 100_001, "no"), *rows()]), "1 texts are longer than 100,000 characters (line 2)"),
+    "a megabyte in a cell": (csv([("x" * 2**20, "no"), *rows()]), "longer than 100,000"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_with_a_hint(case: str) -> None:
+    content, message = REFUSED[case]
+    with pytest.raises(DataError) as caught:
+        read(content)
+    assert message in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("magic", [b"PK\x03\x04", b"PAR1", b"\x1f\x8b", b"%PDF-1.7", b"\xd0\xcf\x11\xe0"])
+def test_binary_files_are_named(magic: bytes) -> None:
+    with pytest.raises(DataError, match="not a CSV file"):
+        uploads.read_csv(magic + b"\0\1\2" * 50)
+
+
+def test_missing_columns_are_listed_and_guessed() -> None:
+    with pytest.raises(DataError) as caught:
+        read(csv(rows(), header="Review,stars"))
+    assert caught.value.message == "The file has no column 'text'. Its columns: 'Review', 'stars'."
+    assert "text seems to be in 'Review' and the label in 'stars'" in caught.value.hint
+    with pytest.raises(DataError) as caught:
+        uploads.read_csv(csv(rows(), header="text,lable").encode())
+    assert "Did you mean 'lable'?" in caught.value.hint
+    with pytest.raises(DataError, match="are the same column"):
+        uploads.read_csv(csv(rows()).encode(), "text", "text")
+    with pytest.raises(DataError) as caught:
+        read("just a sentence\nand another\n")
+    assert "Only one column was found" in caught.value.hint
+
+
+def test_columns_for_a_form() -> None:
+    found = uploads.columns(csv([(f"{text} long", label) for text, label in rows()], header="q17,kind").encode())
+    assert (found.names, found.text, found.label) == (("q17", "kind"), "q17", "kind")
+
+
+def test_too_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTILL_MAX_UPLOAD_ROWS", "19")
+    settings.cache_clear()
+    with pytest.raises(DataError, match="more than 19 rows"):
+        read(csv(rows()))
+    monkeypatch.setenv("DISTILL_MAX_UPLOAD_ROWS", "20")
+    settings.cache_clear()
+    assert len(read(csv(rows())).frame) == 20
+
+
+def test_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as file:
+        file.truncate(200 * 2**20)  # sparse: it takes no space
+    with pytest.raises(DataError, match="200 MiB; 100 MiB are accepted"):
+        uploads.read_csv(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x", "missing.csv", "../x.bin", "a\0.csv", "\ud800.csv", "x" * 5000 + ".csv", "/"]
+)
+def test_bad_paths(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError):
+        datasets.load(f"file:{name}")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="devices and pipes are a matter of POSIX")
+def test_folders_pipes_and_devices_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "device.csv").symlink_to("/dev/zero")
+    (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
+    for name in ("folder.csv", "pipe.csv", "device.csv", "loop.csv"):
+        with pytest.raises(DataError):
+            uploads.read_csv(tmp_path / name)
+
+
+def test_file_name_as_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.csv").write_text(csv(rows(), header="review,stars"), encoding="utf-8")
+    data = datasets.load("file:own.csv", text_column="review", label_column="stars")
+    assert (data.name, data.title, len(data.frame)) == ("file:own.csv", "own.csv", 20)
+
+
+def test_kept_upload_can_be_loaded_by_name() -> None:
+    name = uploads.keep(csv(rows()).encode())
+    assert name == uploads.keep(csv(rows()).encode())
+    assert len(datasets.load(name).frame) == 20
+    assert len(list((settings().cache_dir / "uploads").iterdir())) == 1
+
+
+def test_fuzz_raises_nothing_but_data_errors() -> None:
+    dice = random.Random(7)
+    alphabet = [
+        b",",
+        b'"',
+        b"\n",
+        b"\r",
+        b"\0",
+        b"\xff",
+        b"\xfe",
+        b"text",
+        b"label",
+        b";",
+        b"\t",
+        b"\xed\xa0\x80",
+        b"a",
+    ]
+    messages = []
+    for round_ in range(600):
+        size = dice.randrange(0, 200)
+        noise = dice.randbytes(size) if round_ % 2 else b"".join(dice.choice(alphabet) for _ in range(size))
+        for raw in (noise, b"text,label\n" + noise, csv(rows()).encode()[: size * 3] + noise):
+            for use in (uploads.read_csv, uploads.columns):
+                try:
+                    use(raw)
+                except DataError as error:
+                    messages.append(error.message)
+    assert len(messages) > 600
+    assert all(messages)
+
+
+# ── export ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_export_disarms_formulas_and_keeps_numbers() -> None:
+    texts = ["=1+1", "+cmd", "-2+3", "@sum", "\tx", "\rx", "fine", "-5", "+1.5e3", None]
+    frame = pd.DataFrame({"=head": texts, "value": [-1.5] * 10, "n": range(10)})
+    out = uploads.safe_csv(frame)
+    back = pd.read_csv(io.StringIO(out), dtype=str, keep_default_na=False, lineterminator="\n")
+    assert list(back.columns) == ["'=head", "value", "n"]
+    assert back["'=head"].tolist()[:5] == ["'=1+1", "'+cmd", "'-2+3", "'@sum", "'\tx"]
+    assert back["'=head"].tolist()[6:] == ["fine", "-5", "+1.5e3", ""]
+    assert set(back["value"]) == {"-1.5"}
+    assert back["n"].iloc[9] == "9"
+    assert csv_files.safe_csv(pd.DataFrame()) == "\n"

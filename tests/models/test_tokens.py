@@ -1,0 +1,170 @@
+"""Texts → batches: nothing lost, nothing doubled, little padding, and the traps of each family's special tokens."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+import tiny
+import torch
+
+from distill_core import families
+from distill_core.errors import ModelError
+from distill_core.models import tokens
+
+each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
+
+
+def lengths_like_reviews(n=2000, seed=3):
+    """8 to 64 tokens, 25 on average."""
+    rng = random.Random(seed)
+    return [min(64, max(8, round(rng.gammavariate(3, 8.2)))) for _ in range(n)]
+
+
+def padding_factor(lengths, batches):
+    return sum(len(batch) * max(lengths[row] for row in batch) for batch in batches) / sum(lengths)
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(1, 1), (1, 32), (31, 32), (33, 32), (2000, 32), (100, 7), (50, 1024)])
+def test_an_epoch_holds_every_text_once(n, batch_size):
+    lengths = [1 + row % 13 for row in range(n)]
+    batches = tokens.bucketed_batches(lengths, batch_size, seed=0, epoch=0)
+    assert sorted(row for batch in batches for row in batch) == list(range(n))
+    assert len(batches) == -(-n // batch_size)  # resuming counts on it
+    assert all(1 <= len(batch) <= batch_size for batch in batches)
+
+
+def test_an_epoch_is_fixed_by_seed_and_number_alone():
+    lengths = lengths_like_reviews(500)
+    first = tokens.bucketed_batches(lengths, 16, seed=5, epoch=1)
+    torch.manual_seed(99)
+    torch.rand(7)
+    assert tokens.bucketed_batches(lengths, 16, seed=5, epoch=1) == first
+    assert tokens.bucketed_batches(lengths, 16, seed=5, epoch=2) != first
+    assert tokens.bucketed_batches(lengths, 16, seed=6, epoch=1) != first
+
+
+def test_epochs_mix_the_texts_anew():
+    """TextBrewer's cached batches keep their composition: the same texts meet in every epoch. Not here."""
+    lengths = lengths_like_reviews()
+    first, second = (
+        {frozenset(batch) for batch in tokens.bucketed_batches(lengths, 32, seed=0, epoch=epoch)} for epoch in (0, 1)
+    )
+    assert not first & second
+
+
+def test_batches_do_not_come_sorted_by_length():
+    lengths = lengths_like_reviews()
+    means = [
+        sum(lengths[row] for row in batch) / len(batch)
+        for batch in tokens.bucketed_batches(lengths, 32, seed=0, epoch=0)
+    ]
+    rising = sum(a < b for a, b in itertools.pairwise(means))
+    assert 0.3 < rising / len(means) < 0.7
+
+
+def test_buckets_cost_little_padding():
+    lengths = lengths_like_reviews()
+    assert 24 < sum(lengths) / len(lengths) < 26
+    assert padding_factor(lengths, tokens.bucketed_batches(lengths, 32, seed=0, epoch=0)) <= 1.15
+    assert padding_factor(lengths, tokens.sorted_batches(lengths, 32)) <= 1.05
+    shuffled = random.Random(0).sample(range(2000), 2000)
+    assert padding_factor(lengths, [shuffled[i : i + 32] for i in range(0, 2000, 32)]) > 1.8  # what it is worth
+
+
+def test_sorted_batches_hold_every_text_once():
+    lengths = lengths_like_reviews(101)
+    batches = tokens.sorted_batches(lengths, 8)
+    flat = [row for batch in batches for row in batch]
+    assert sorted(flat) == list(range(101))
+    assert [lengths[row] for row in flat] == sorted(lengths)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_batch_pads_on_its_side_and_masks_the_padding(side):
+    encoded = tokens.Encoded((torch.tensor([5, 6, 7]), torch.tensor([8])), 9, side)
+    batch = encoded.batch([1, 0])
+    ids, mask = ([[9, 9, 8], [5, 6, 7]], [[0, 0, 1], [1, 1, 1]])
+    if side == "right":
+        ids[0], mask[0] = ids[0][::-1], mask[0][::-1]
+    assert batch["input_ids"].tolist() == ids
+    assert batch["attention_mask"].tolist() == mask
+    assert encoded.lengths == [3, 1]
+
+
+@each_family
+def test_a_long_text_is_cut_and_keeps_its_special_tokens(family):
+    loaded = tiny.classifier(family)
+    text = " ".join(tiny.SENTENCES)
+    (cut,) = loaded.encode([text], 16).ids
+    whole = loaded.tokenizer(text)["input_ids"]
+    assert len(whole) > 16
+    assert len(cut) == 16
+    special = {"first": (1, 1), "eos": (1, 1), "last": (0, 2)}[family.pooled_token]  # at the start, at the end
+    start = 0 if family.key == "t5" else special[0]
+    end = 0 if family.key == "gpt" else special[1]
+    assert cut[:start].tolist() == whole[:start]
+    assert cut[16 - end :].tolist() == whole[len(whole) - end :]
+    assert cut[start : 16 - end].tolist() == whole[start : 16 - end]
+
+
+@each_family
+def test_an_empty_text_gives_at_least_one_token(family):
+    loaded = tiny.classifier(family)
+    for text in ("", " ", "\n\t"):
+        encoded = loaded.encode([text, "a film"], 16)
+        assert len(encoded.ids[0]) >= 1
+        batch = encoded.batch([0, 1])
+        assert batch["attention_mask"][0].sum() == len(encoded.ids[0])
+        with torch.inference_mode():
+            assert torch.isfinite(loaded.model(**batch).logits).all()
+
+
+@pytest.mark.parametrize("key", ["t5", "bart"])
+def test_an_end_token_inside_a_text_is_dropped(key):
+    """Both read the state at </s> and fail on a batch whose rows hold different numbers of it."""
+    loaded = tiny.classifier(families.get(key))
+    eos = loaded.tokenizer.eos_token_id
+    encoded = loaded.encode(["a film</s>", "a </s> film </s></s>", "a film"], 32)
+    assert [ids.tolist().count(eos) for ids in encoded.ids] == [1, 1, 1]
+    assert all(ids[-1] == eos for ids in encoded.ids)
+    with torch.inference_mode():
+        logits = loaded.model(**encoded.batch([0, 1, 2])).logits
+    torch.testing.assert_close(logits[0], logits[2])
+    raw = loaded.tokenizer(["a film</s>", "a film"])["input_ids"]
+    assert raw[0].count(eos) == 2  # the trap is there
+
+
+@each_family
+def test_more_tokens_than_positions_are_refused(family):
+    loaded = tiny.classifier(family)
+    if family.max_positions is None:
+        assert loaded.encode(["a film"], 4096).lengths[0] < 16
+        return
+    with pytest.raises(ModelError, match=f"{family.max_positions} positions") as caught:
+        loaded.encode(["a film"], family.max_positions + 1)
+    assert str(family.max_positions) in caught.value.hint
+    assert loaded.encode(["a film"], family.max_positions).lengths[0] < 16
+
+
+@pytest.mark.parametrize(
+    "family", [family for family in families.FAMILIES if family.max_positions], ids=lambda family: family.key
+)
+def test_the_model_reads_as_many_tokens_as_it_has_positions(family):
+    """RoBERTa's table has 514 rows for 512 tokens: one off, and the longest text fails in the middle of a run."""
+    loaded = tiny.classifier(family)
+    text = "a " * 2000
+    encoded = loaded.encode([text], family.max_positions)
+    assert encoded.lengths == [family.max_positions]
+    with torch.inference_mode():
+        assert torch.isfinite(loaded.model(**encoded.batch([0])).logits).all()
+
+
+@each_family
+def test_hostile_texts_become_tokens(family):
+    loaded = tiny.classifier(family)
+    texts = ["🙂" * 300, "\0\1\2", "مرحبا", "é́́́", "\u202eabc", "<script>", "a" * 100_000]
+    encoded = loaded.encode(texts, 32)
+    with torch.inference_mode():
+        assert torch.isfinite(loaded.model(**encoded.batch(range(len(texts)))).logits).all()
