@@ -48,7 +48,7 @@ if isinstance(asked, StudentsSpec):
     with main:
         students_view.picture(run, key="cmp_ten")
         page.next_step(
-            "pages/students.py", "How did they learn? All ways to learn, and the numbers", {"ts_run": run.id}
+            "pages/students.py", "How did they learn? All numbers", {"ts_run": run.id}
         )
     st.stop()
 
@@ -62,4 +62,4 @@ with main:
     if spec is not None and compare_form.differs(spec, asked):
         st.caption(":material/sync_problem: The settings on the left differ from those of this result.")
 with below:
-    page.next_step("pages/model_zoo.py", "Why is one faster than another? Look inside a family")
+    page.next_step("pages/model_zoo.py", "Why is one faster? Look inside a family")

@@ -15,8 +15,9 @@ SEEN = (
 )
 ROOMS = (
     ("model_zoo", "Model zoo", "The ten families: ideas, sizes, history, traps."),
+    ("objectives", "Objectives", "What each family hides from its network, on your own sentence."),
     ("compare", "Compare", "Measure models side by side on this machine."),
-    ("finetune", "Fine-tune", "Teach a pre-trained model a task with few labels."),
+    ("transfer", "Transfer lab", "What a model that has read a lot needs of labels, and where that ends."),
     ("distil", "Distill", "Shrink a model and see what the student keeps."),
     ("students", "Ten students", "One teacher, ten small families: size, speed, accuracy."),
 )
@@ -53,7 +54,7 @@ else:
     lines.append("no times measured yet")
 provenance.caption(*lines)
 
-with st.grid(5, min_column_width=150, gap="small") as grid:
+with st.grid(3, min_column_width=150, gap="small") as grid:
     for file, name, sentence in ROOMS:
         if (Path(__file__).parent / f"{file}.py").exists():
             with grid.cell(), st.container(border=True, height="stretch", gap="xsmall"):

@@ -37,5 +37,5 @@ with main:
         page.explanation(students_view.SEEN, formula, students_view.CODE)
         if run.state().state not in LIVE:
             page.next_step(
-                "pages/soft_labels.py", "Why does a teacher help? Look at what it says beyond the right class"
+                "pages/soft_labels.py", "Why does a teacher help? Its soft labels"
             )

@@ -167,4 +167,4 @@ def compare_link(run: Run) -> None:
     query: dict[str, object] = {"cmp_models": [str(spec.teacher), f"run:{run.id}"]}
     if spec.dataset in datasets.names():
         query["cmp_dataset"] = spec.dataset
-    page.next_step("pages/compare.py", "Compare teacher and student at other lengths and batch sizes", query)
+    page.next_step("pages/compare.py", "Compare both at other lengths and batch sizes", query)

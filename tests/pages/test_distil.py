@@ -116,7 +116,7 @@ def test_the_result_stands_beside_the_published_claims(teacher: Run) -> None:
 def test_it_links_to_compare_with_both_models(teacher: Run) -> None:
     run = sample.distill_run(own(), f"run:{teacher.id}")
     app = open_page(PAGE, d_run=run.id)
-    link = next(link for link in app.page_link if "Compare teacher and student" in link.label)
+    link = next(link for link in app.page_link if "Compare both" in link.label)
     assert f"cmp_models=run%3A{teacher.id}" in link.proto.query_string
     assert f"cmp_models=run%3A{run.id}" in link.proto.query_string
 
