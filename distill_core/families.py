@@ -1,6 +1,6 @@
 """THE table of the ten families: one row a family. To add a family, add one row here and one in data/families.csv.
 
-No torch here: pages read this table. `models.py` turns a row into a model, data/families.csv holds the facts
+No torch here: pages read this table. `models/` turns a row into a model, data/families.csv holds the facts
 with their sources, data/parameters.csv the exact sizes (written by `python -m distill_core families --write`).
 """
 

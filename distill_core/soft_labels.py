@@ -1,7 +1,7 @@
 """Soft labels and what they teach, on logits alone: softened distributions, entropy, loss terms and their gradients.
 
 Pure numpy, so that the page that shows dark knowledge before any training needs no torch. The same formulas as
-losses.py; gradients are in closed form and tested against autograd. All functions work on the last axis.
+`training/losses.py`; gradients are in closed form and tested against autograd. All functions work on the last axis.
 """
 
 from __future__ import annotations

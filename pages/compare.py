@@ -47,9 +47,7 @@ except DistillError as error:
 if isinstance(asked, StudentsSpec):
     with main:
         students_view.picture(run, key="cmp_ten")
-        page.next_step(
-            "pages/students.py", "How did they learn? All numbers", {"ts_run": run.id}
-        )
+        page.next_step("pages/students.py", "How did they learn? All numbers", {"ts_run": run.id})
     st.stop()
 
 with main:

@@ -18,7 +18,7 @@ with controls:
             run_panel.choose("pt_run", started)
 
 with main:
-    run = run_panel.chosen("pt_run") or run_panel.recorded("pretrain")
+    run = run_panel.chosen("pt_run") or stored_runs.recorded_pretraining(family)
     if run is None:
         empty = theme.empty("Nothing is pre-trained yet", "Press Pre-train here: the loss appears within a minute.")
         page.chart(empty, "pt_none")

@@ -36,6 +36,4 @@ with main:
         run_panel.live(run.id, students_view.show)
         page.explanation(students_view.SEEN, formula, students_view.CODE)
         if run.state().state not in LIVE:
-            page.next_step(
-                "pages/soft_labels.py", "Why does a teacher help? Its soft labels"
-            )
+            page.next_step("pages/soft_labels.py", "Why does a teacher help? Its soft labels")

@@ -1,8 +1,8 @@
 """How long a comparison will take here: said on the button before anybody presses it. A guess, and shown as one.
 
 A run costs its start, and each model its loading plus, for each batch size and length, the warm-up and the timed calls
-of benchmark.py. The latency behind it comes from an earlier run (same model, else the middle of all), in proportion to
-the tokens; how far that run's own time was off corrects this one.
+of `measure/benchmark.py`. The latency behind it comes from an earlier run (same model, else the middle of all), in
+proportion to the tokens; how far that run's own time was off corrects this one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Command-line flags from the spec types: a field is written once, in specs.py, and becomes a flag here."""
+"""Command-line flags from the spec types: a field is written once, in `specs/`, and becomes a flag here."""
 
 from __future__ import annotations
 

@@ -86,12 +86,23 @@ def _taken_up(spec: specs.PretrainSpec, store: RunStore, launcher: LocalLauncher
     launcher.tick()
     damaged = 0
     for run in reversed(store.list()):
-        if run.state().state == "damaged":
-            damaged += 1  # a run that cannot be read may have had the token
-        elif _asked(run) == spec:
-            return launcher.resume(run.id) if run.state().state in RESUMABLE else run
+        asked = None if run.state().state == "damaged" else _asked(run)
+        damaged += asked is None  # a run that cannot be read may have had the token
+        if asked == spec:
+            return _going_on(run, launcher)
     digest = hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
     return launcher.submit(spec, token=f"mini-{digest[:24]}-{damaged}")
+
+
+def _going_on(run: Run, launcher: LocalLauncher) -> Run:
+    """The run, resumed where it has stopped and no other call has been faster."""
+    if run.state().state in RESUMABLE:
+        try:
+            return launcher.resume(run.id)
+        except DistillError:
+            if run.fresh_state().state not in LIVE:
+                raise
+    return run
 
 
 def _asked(run: Run) -> specs.AnySpec | None:

@@ -27,7 +27,7 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 
 def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_ablation.ablation_frame`. Rows that nobody has measured yet are left out."""
+    """`frame`: `tables.ablation.ablation_frame`. Rows that nobody has measured yet are left out."""
     rows = verdicts(frame)
     if rows.empty:
         return theme.empty(*EMPTY)

@@ -16,7 +16,7 @@ PLOT_PX = 270.0
 
 
 def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_training.finetune_frame`. Bars for one training size, curves over the sizes for several."""
+    """`frame`: `tables.training.finetune_frame`. Bars for one training size, curves over the sizes for several."""
     rows = frame.dropna(subset=["accuracy"]).reset_index(drop=True)
     if rows.empty:
         return theme.empty(*EMPTY)

@@ -25,7 +25,7 @@ _TEXTS: dict[str, Callable[[float | None], str]] = {
 
 
 def draw(frame: pd.DataFrame, *, arm: str = "distilled", dark: bool = False) -> go.Figure:
-    """`frame`: `tables_training.claims_frame`. One row a claim, each with a scale of its own that begins at zero."""
+    """`frame`: `tables.training.claims_frame`. One row a claim, each with a scale of its own that begins at zero."""
     if frame.empty:
         return theme.empty("No student yet", "The bars appear when the first student is trained and measured.")
     data: list[dict[str, Any]] = []

@@ -30,7 +30,7 @@ _OF = {"params_share": "of the parameters", "time_share": "of the time"}
 def draw(
     frame: pd.DataFrame, reference: Reference, x: Share = "params_share", *, dark: bool = False
 ) -> go.Figure:  # fmt: skip
-    """`frame`: `tables_sweep.depth_frame` at one setting."""
+    """`frame`: `tables.sweep.depth_frame` at one setting."""
     rows = frame.dropna(subset=["retained", x]).reset_index(drop=True)
     if rows.empty:
         return theme.empty("No depth is trained yet", "A point appears when its student is tested.")

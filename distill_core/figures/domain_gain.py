@@ -15,7 +15,7 @@ EMPTY = ("Nothing to compare yet", "Train the arms Fine-tuned and Adapted on the
 
 
 def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_transfer.gain_frame`. A dot follows a change whose interval does not reach 0."""
+    """`frame`: `tables.transfer.gain_frame`. A dot follows a change whose interval does not reach 0."""
     if frame.empty:
         return theme.empty(*EMPTY)
     trains, tests = (list(dict.fromkeys(theme.safe(name) for name in frame[column])) for column in ("train", "test"))

@@ -16,7 +16,7 @@ FOOTER = "most frequent class"
 
 
 def draw(frame: pd.DataFrame, arm: str, guesses: pd.DataFrame | None = None, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_transfer.domain_frame`; `guesses`: `guesses.graded`, written below the measured values."""
+    """`frame`: `tables.transfer.domain_frame`; `guesses`: `guesses.graded`, written below the measured values."""
     rows = frame[frame["arm"] == arm]
     guessed = _guessed(guesses, arm)
     if rows.empty and not guessed:

@@ -20,7 +20,7 @@ PARTS = (
 
 
 def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_training.students_frame`. Shares of the test texts; texts that both get right are left out."""
+    """`frame`: `tables.training.students_frame`. Shares of the test texts; texts that both get right are left out."""
     rows = students(frame).dropna(subset=["n_eval"])
     if rows.empty:
         return theme.empty("No student yet", "Its errors appear when it is tested.")

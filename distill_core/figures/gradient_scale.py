@@ -21,7 +21,7 @@ _LINES = {
 
 
 def draw(frame: pd.DataFrame, temperature: float, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_soft_labels.scale`, with a row for this temperature."""
+    """`frame`: `tables.soft_labels.scale`, with a row for this temperature."""
     if frame.empty:
         return theme.empty("No student yet", "Choose a student, or set one by hand.")
     data, ends = [], []

@@ -37,7 +37,7 @@ class View:
 
 
 def draw(frame: pd.DataFrame, guesses: pd.DataFrame | None = None, view: View | None = None) -> go.Figure:
-    """`frame`: `tables_transfer.curve_frame`; `guesses`: `guesses.graded`, shown over the number of texts alone."""
+    """`frame`: `tables.transfer.curve_frame`; `guesses`: `guesses.graded`, shown over the number of texts alone."""
     view = view or View()
     marks = guesses if guesses is not None and view.x == "train_examples" else None
     if frame.empty and (marks is None or marks["guess"].isna().all()):

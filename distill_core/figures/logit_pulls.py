@@ -22,7 +22,7 @@ _ROOM = 0.6  # behind the longest bar, for its text
 
 
 def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_soft_labels.gradients`."""
+    """`frame`: `tables.soft_labels.gradients`."""
     if frame.empty or not frame[["soft", "hard"]].abs().to_numpy().any():
         return theme.empty("Nothing pulls at the student", "Raise a weight, or choose a student that differs.")
     rows = tables_soft_labels.folded(frame, "loss")

@@ -20,7 +20,7 @@ _HOVER = {
 
 
 def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_soft_labels.terms`."""
+    """`frame`: `tables.soft_labels.terms`."""
     values = frame.set_index("term")
     if frame.empty or not (values["weight"].fillna(0) > 0).any():
         return theme.empty("Both weights are 0: nothing would be learned", "Raise the weight of one of the terms.")

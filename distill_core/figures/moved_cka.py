@@ -15,7 +15,7 @@ _STILL = 0.99
 
 
 def draw(frame: pd.DataFrame, guesses: pd.DataFrame | None = None, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_moved.cka_frame`; `guesses`: `guesses.graded`, as hollow marks."""
+    """`frame`: `tables.moved.cka_frame`; `guesses`: `guesses.graded`, as hollow marks."""
     rows = frame.dropna(subset=["cka"])
     marks = _guesses(guesses, dark)
     if rows.empty and not marks:

@@ -20,7 +20,7 @@ _TOP = 0.84  # where the panels end and the headings begin
 
 
 def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_moved.plane_frame`. Each panel has a range of its own, the same in both directions: on one range
+    """`frame`: `tables.moved.plane_frame`. Each panel has a range of its own, the same in both directions: on one range
     the texts before fine-tuning, which lie close together, would be a dot."""
     if frame.empty:
         return theme.empty(*EMPTY)

@@ -16,7 +16,7 @@ PLOT_PX = 250.0
 
 
 def draw(looks: pd.DataFrame, points: pd.DataFrame, result: PretrainResult | None, *, dark: bool = False) -> go.Figure:
-    """`looks`: `tables_pretrain.looks_frame`; `points`: the run's curves, for the training loss as a thin line."""
+    """`looks`: `tables.pretrain.looks_frame`; `points`: the run's curves, for the training loss as a thin line."""
     if result is None or looks.empty:
         return theme.empty("No loss yet", "The first point comes when text and tokenizer are ready.")
     part, known = main_part(result), reference(result, points)

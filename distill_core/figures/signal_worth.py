@@ -19,7 +19,7 @@ X_TITLES = {"tokens": "tokens read", "signals": "signals received"}
 
 
 def draw(curves: dict[str, pd.DataFrame], *, dark: bool = False) -> go.Figure:
-    """`curves`: family → `tables_pretrain.looks_frame`. Two panels with one vertical axis."""
+    """`curves`: family → `tables.pretrain.looks_frame`. Two panels with one vertical axis."""
     known = {key: frame.dropna(subset=["tokens", "signals"]) for key, frame in curves.items()}
     known = {key: frame for key, frame in known.items() if len(frame) > 1}
     if not known:

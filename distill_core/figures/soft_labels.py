@@ -19,7 +19,7 @@ _LONG = 0.6  # a bar of this length has room for its text
 
 
 def draw(frame: pd.DataFrame, temperature: float, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_soft_labels.distributions`."""
+    """`frame`: `tables.soft_labels.distributions`."""
     if frame.empty:
         return theme.empty("No text yet", "Choose a text, or type one.")
     headings = {"hard": "Hard label", "tau_1": "τ = 1", "softened": f"τ = {temperature:g}"}

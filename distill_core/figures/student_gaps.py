@@ -28,7 +28,7 @@ _SPREAD = 0.62  # of a row's height, from the first arm to the last
 def draw(
     frame: pd.DataFrame, teacher: TeacherOfTen | None, claim: Claim | None, *, dark: bool = False
 ) -> go.Figure:  # fmt: skip
-    """`frame`: `tables_students.means_frame`. `claim`: taught against labels alone, None while there is no pair."""
+    """`frame`: `tables.students.means_frame`. `claim`: taught against labels alone, None while there is no pair."""
     shown = arms(frame)
     if not shown or teacher is None:
         return theme.empty(EMPTY, "A mark appears when a student is trained and tested.")

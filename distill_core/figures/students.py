@@ -13,7 +13,7 @@ from distill_core.tables.training import students, teacher_accuracy
 
 
 def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_training.students_frame`. One bar a student, in the order of training."""
+    """`frame`: `tables.training.students_frame`. One bar a student, in the order of training."""
     rows = students(frame)
     teacher = teacher_accuracy(frame)
     if rows.empty or teacher is None:

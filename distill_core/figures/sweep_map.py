@@ -23,7 +23,7 @@ _SCALES = (("#EEF4FA", "#6BA5DA"), ("#1B2733", "#2F6DA8"))
 
 
 def draw(frame: pd.DataFrame, quantity: Quantity = "accuracy", *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_sweep.sweep_frame` at one depth. Settings that are not trained yet are empty cells."""
+    """`frame`: `tables.sweep.sweep_frame` at one depth. Settings that are not trained yet are empty cells."""
     rows = frame.dropna(subset=[quantity])
     if rows.empty:
         return theme.empty("No setting is trained yet", "A cell is filled when its student is tested.")

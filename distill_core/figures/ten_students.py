@@ -24,7 +24,7 @@ _PLOT_PX = (560.0, 310.0)  # the space between the axes on a laptop; labels are 
 
 
 def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, arm: str, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_students.means_frame`, with all arms: they set the axes. One mark a student of this arm."""
+    """`frame`: `tables.students.means_frame`, with all arms: they set the axes. One mark a student of this arm."""
     timed = frame.dropna(subset=["latency_ms_p50", "accuracy"])
     models = timed[timed["arm"] == arm].reset_index(drop=True)
     if models.empty or teacher is None:

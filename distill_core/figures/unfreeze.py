@@ -23,7 +23,7 @@ _MARK_PX = 10.0
 
 
 def draw(frame: pd.DataFrame, guesses: pd.DataFrame | None = None, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables_transfer.with_other_decays` or `unfreeze_frame`; `guesses`: `guesses.graded`."""
+    """`frame`: `tables.transfer.with_other_decays` or `unfreeze_frame`; `guesses`: `guesses.graded`."""
     rows = frame[frame["params_trained"].fillna(0) > 0]
     if rows.empty:
         return _guess_figure(guesses, dark) if guesses is not None else theme.empty(*EMPTY)

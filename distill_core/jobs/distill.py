@@ -6,7 +6,7 @@
     scratch            random weights, labels alone
     scratch-distilled  random weights, taught
 
-An ablation or a sweep is the same job with other arms (`arms.py`).
+An ablation or a sweep is the same job with other arms (`plans/arms.py`).
 """
 
 from __future__ import annotations

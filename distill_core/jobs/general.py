@@ -24,7 +24,7 @@ from distill_core.machine.device import Device
 from distill_core.machine.onednn import onednn_products
 from distill_core.measure import evaluate
 from distill_core.measure.benchmark import interleaved
-from distill_core.models import LoadedModel, parameters, students  # fmt: skip
+from distill_core.models import LoadedModel, parameters, students
 from distill_core.models.gaps import gap_answers
 from distill_core.models.tokens import Encoded, sorted_batches
 from distill_core.plans import arms

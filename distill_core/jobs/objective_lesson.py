@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -60,6 +60,41 @@ def prepare(material: Material) -> Lesson:
     learner = Learner(objective, objective.build(mini_config(family, material.tokenizer)))
     teacher = _teacher(material, learner)
     material.reporter.say("Tokenizing the text")
+    text = _within_budget(material)
+
+    def step(module: nn.Module, indices: Sequence[int]) -> Loss:
+        corrupted = objective.corrupt(
+            [text.documents[index] for index in indices], text.vocabulary, spec.max_length, torch.default_generator
+        )
+        found: Loss = _with_teacher(module, corrupted, teacher, material.here)
+        return found
+
+    def asked(module: Any) -> tuple[ClozeLook, ...]:
+        read = int(learner.counts[0])
+        return cloze.ask(family.key, module.network, material.tokenizer, text.vocabulary, tokens=read)
+
+    return Lesson(
+        module=learner, lengths=text.lengths, epochs=text.epochs, step=step,
+        held_out=lambda module: _held_out(module, text.held_out, teacher, material.here),
+        backbone=lambda: _kept(learner, material), bare=lambda: objective.backbone(learner.network), cloze=asked,
+        counted=lambda: (int(learner.counts[0]), int(learner.counts[1])), looks=LOOKS, unigram_nats=text.unigram_nats,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What is read: documents with the tokens that each costs, how often, and the batches that are held out."""
+
+    vocabulary: Vocabulary
+    documents: Sequence[Document]
+    lengths: list[int]
+    epochs: int
+    held_out: list[Corrupted]
+    unigram_nats: float
+
+
+def _within_budget(material: Material) -> _Text:
+    spec = material.spec
     kept, passages = reading.split(material.text, spec.seed)
     vocabulary = _vocabulary(material, passages)
     encode = partial(_encode, material.tokenizer)
@@ -71,26 +106,8 @@ def prepare(material: Material) -> Lesson:
     )
     lengths = [round(reading.length(document) * stretch) for document in documents]
     n_read, epochs = within_budget(lengths, spec.tokens)
-
-    def step(module: nn.Module, indices: Sequence[int]) -> Loss:
-        corrupted = objective.corrupt(
-            [documents[index] for index in indices], vocabulary, spec.max_length, torch.default_generator
-        )
-        found: Loss = _with_teacher(module, corrupted, teacher, material.here)
-        return found
-
-    def asked(module: Any) -> tuple[ClozeLook, ...]:
-        return cloze.ask(
-            family.key, module.network, material.tokenizer, vocabulary, tokens=int(learner.counts[0])
-        )  # fmt: skip
-
-    return Lesson(
-        module=learner, lengths=lengths[:n_read], epochs=epochs, step=step,
-        held_out=lambda module: _held_out(module, [batch for batch, _ in held_out], teacher, material.here),
-        backbone=lambda: _kept(learner, material), bare=lambda: objective.backbone(learner.network), cloze=asked,
-        counted=lambda: (int(learner.counts[0]), int(learner.counts[1])), looks=LOOKS,
-        unigram_nats=_unigram_nats(documents[:n_read], kept, encode, vocabulary.size),
-    )  # fmt: skip
+    nats = _unigram_nats(documents[:n_read], kept, encode, vocabulary.size)
+    return _Text(vocabulary, documents, lengths[:n_read], epochs, [batch for batch, _ in held_out], nats)
 
 
 def _encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:

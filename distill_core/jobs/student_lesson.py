@@ -6,7 +6,7 @@ which may cross from one process to another.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,10 +15,10 @@ import torch
 
 from distill_core import models
 from distill_core.jobs.supervised import train_settings
-from distill_core.machine import device
+from distill_core.machine import capacity, device
+from distill_core.machine.device import Device
 from distill_core.measure import evaluate
 from distill_core.models import LoadedModel
-from distill_core.models.tokens import Encoded
 from distill_core.plans import student_plan
 from distill_core.plans.student_plan import Cell
 from distill_core.runs import RunStore
@@ -63,12 +63,25 @@ class Learned:
     train_s: float
 
 
+def lessons_at_once(here: Device, needed: Sequence[float]) -> int:
+    """How many of these lessons, each with the bytes that it needs, go at the same time; 0: all in this process.
+
+    The steps of a small model are too short to be divided: two lessons with one thread each take half of the time of
+    one after the other with two. An accelerator does one at a time.
+    """
+    if here.is_accelerator or not needed:
+        return 0
+    fit_in = int(capacity.available_bytes() // max(needed))
+    at_once = min(here.threads, len(needed), fit_in)
+    return at_once if at_once > 1 else 0
+
+
 def learn(task: Task, tell: Callable[[Progress], None], check: Callable[[], None]) -> Learned:
     """Train and test one student. Raises what loading and training raise, and Stopped."""
     room, cell, spec = task.room, task.cell, task.room.spec
     here = device.resolve(spec.device, spec.dtype, room.threads)
     student = _start(room, cell)
-    lesson = _lesson(room, cell, student.encode(room.texts, spec.max_length))
+    lesson = _lesson(room, cell, student)
     passes = student_plan.epochs(spec, cell, len(room.texts))
     settings = replace(
         train_settings(spec, cell.seed), epochs=passes, evals_per_epoch=0, token_ids=lesson.encoded.token_ids
@@ -94,13 +107,11 @@ def _start(room: Classroom, cell: Cell) -> LoadedModel:
     return replace(student, model=models.build_classifier(student.model.config, room.label_names), weights="random")
 
 
-def _lesson(room: Classroom, cell: Cell, train: Encoded) -> Lesson:
-    n_labels = room.spec.labels
-    labeled = torch.arange(len(train)) < (len(train) if cell.arm == "all-labels" else n_labels)
-    seen = replace(train, ids=train.ids[:n_labels]) if cell.sees_labels_alone else train
-    return Lesson(
-        seen, torch.from_numpy(room.labels), labeled, TeacherOutputs(torch.from_numpy(room.taught), None, (), 0.0)
-    )
+def _lesson(room: Classroom, cell: Cell, student: LoadedModel) -> Lesson:
+    texts = room.texts[: room.spec.labels] if cell.sees_labels_alone else room.texts
+    labeled = torch.arange(len(room.texts)) < (len(room.texts) if cell.arm == "all-labels" else room.spec.labels)
+    taught = TeacherOutputs(torch.from_numpy(room.taught), None, (), 0.0)
+    return Lesson(student.encode(texts, room.spec.max_length), torch.from_numpy(room.labels), labeled, taught)
 
 
 def _loss(spec: StudentsSpec, cell: Cell) -> DistillSpec:

@@ -2,7 +2,8 @@
 
 Where no teacher is given, MiniLM becomes one on the labeled texts, in the same run. The students split texts into
 tokens of their own, so only logits are compared. One student's failure is its rows' error, never the end of the run.
-What each arm sees and how often stands in `student_plan.py`; what one student does in one arm in `student_lesson.py`.
+What each arm sees and how often stands in `plans/student_plan.py`; what one student does in one arm stands in
+`student_lesson.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from torch import Tensor
 
@@ -21,16 +21,16 @@ from distill_core.datasets import Dataset
 from distill_core.errors import DistillError
 from distill_core.jobs import accuracy, teacher
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.student_lesson import Classroom, Learned, Task, learn
+from distill_core.jobs.student_lesson import Classroom, Learned, Task, learn, lessons_at_once
 from distill_core.jobs.supervised import Predictions, drop_checkpoints
-from distill_core.machine import device, environment
+from distill_core.machine import capacity, device, environment
 from distill_core.machine.device import Device
 from distill_core.machine.isolation import explained, side_by_side
 from distill_core.measure import evaluate
 from distill_core.measure.benchmark import interleaved
 from distill_core.model_ref import Ref
 from distill_core.models import LoadedModel, parameters, students
-from distill_core.plans import student_plan, teachers, training_cost
+from distill_core.plans import shapes, student_plan, teachers, training_cost
 from distill_core.plans.student_plan import Cell
 from distill_core.results import ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs.control import JobContext, Stopped
@@ -39,8 +39,6 @@ from distill_core.training import Progress, teacher_cache
 from distill_core.training.teacher_cache import TeacherOutputs
 
 PROBE_TEXTS = 2  # read by every student before all are timed together: a broken one must not end the timing
-LESSON_BYTES = 700 * 2**20  # memory of one lesson's process beside its model
-BYTES_PER_PARAM = 20  # weights, gradients, AdamW's two moments, a checkpoint on its way
 
 
 def run(spec: StudentsSpec, context: JobContext) -> StudentsResult:
@@ -75,11 +73,11 @@ class _Job:
         self.texts, self.labels = accuracy.test_texts(self.dataset, spec.eval_examples)
         self.predictions = Predictions(self.context, self.texts, self.labels)
         self._take_over(self.context.run.result())
-        costs = {cell: self._cost(cell) for cell in self.rows}
+        self.costs = {cell: self._cost(cell) for cell in self.rows}
         self.teacher_cost = training_cost.teacher_work(spec, len(self.train), len(self.texts), self.context.store)
-        done = sum(cost for cell, cost in costs.items() if self.rows[cell].accuracy is not None)
+        done = sum(cost for cell, cost in self.costs.items() if self.rows[cell].accuracy is not None)
         done += self.teacher_cost if self.report is not None else 0.0
-        self.reporter = Reporter(self.context, sum(costs.values()) + self.teacher_cost, done)
+        self.reporter = Reporter(self.context, sum(self.costs.values()) + self.teacher_cost, done)
 
     def _take_over(self, earlier: object) -> None:
         """Rows and teacher of an interrupted try; what has failed is tried again."""
@@ -220,25 +218,47 @@ class _Job:
     # ── the lessons ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def teach(self) -> None:
-        """All open cells, several at once where the machine has cores for them."""
-        at_once = lessons_at_once(self.here, max((row.params or 0 for row in self.rows.values()), default=0))
+        """All open cells, several at once where the machine has cores for them. One whose process was killed, for
+        instance for lack of memory, tries once more with the machine to itself."""
+        cells = self.open_cells()
+        self.reporter.say(f"{len(cells)} lessons")
+        killed = self._teach(cells, lessons_at_once(self.here, [self._lesson_bytes(cell) for cell in cells]))
+        if killed:
+            self.context.log(f"{len(killed)} lessons were ended from outside; each tries again alone.")
+            self._teach(killed, 1, last_try=True)
+        drop_checkpoints(self.context)
+
+    def _teach(self, cells: list[Cell], at_once: int, *, last_try: bool = False) -> list[Cell]:
+        """The cells that were killed; on the last try that is an error like any other."""
+        threads = max(1, self.here.threads // max(1, at_once))
         room = Classroom(
             self.spec, self.dataset.label_names, self.train["text"].tolist(), self.train["label"].to_numpy(copy=True),
-            self.texts, self.taught.logits.numpy(), self.context.store.root, max(1, self.here.threads // at_once),
+            self.texts, self.taught.logits.numpy(), self.context.store.root, threads,
         )  # fmt: skip
-        tasks = ((cell, Task(room, cell, self._checkpoint_dir(cell))) for cell in self.open_cells())
+        tasks = ((cell, Task(room, cell, self._checkpoint_dir(cell))) for cell in cells)
+        killed = []
         for outcome in side_by_side(learn, tasks, at_once, self.context, self._hear):
             cell: Cell = outcome.key
+            self.shares.pop(cell, None)
+            if outcome.killed and not last_try:
+                killed.append(cell)
+                continue
             if outcome.error is not None:
                 self._failed(cell.student, outcome.error, cell)
             else:
                 self._keep(cell, outcome.result)
-            self.shares.pop(cell, None)
-            self.reporter.starts(self._cost(cell))
+            self.reporter.starts(self.costs[cell])
             self.reporter.arm_done()
             self.context.set_result(self.result())
             shutil.rmtree(self._checkpoint_dir(cell), ignore_errors=True)
-        drop_checkpoints(self.context)
+        return killed
+
+    def _lesson_bytes(self, cell: Cell) -> float:
+        """About how much memory one lesson takes in a process of its own."""
+        shape = shapes.shape_of(cell.student, self.context.store) or shapes.MINILM
+        stacks = 2 if cell.student.family and cell.student.family.architecture == "encoder-decoder" else 1
+        tokens = self.spec.batch_size * self.spec.max_length
+        return capacity.training_bytes(self.rows[cell].params or 0, stacks * shape.layers, shape.width, tokens)
 
     def _checkpoint_dir(self, cell: Cell) -> Path:
         return self.context.run.checkpoint_dir / f"{cell.place:02d}-{cell.arm}-{cell.seed}"
@@ -246,10 +266,11 @@ class _Job:
     def _hear(self, cell: Cell, progress: Progress) -> None:
         """The bar stands at the sum of the cells that are at work."""
         self.shares[cell] = progress.step / progress.total_steps
-        costs = {other: self._cost(other) for other in self.shares}
-        self.reporter.starts(sum(costs.values()))
-        done = sum(cost * self.shares[other] for other, cost in costs.items()) / sum(costs.values())
-        self.reporter.say(f"{cell.student.title}, {cell.arm}: step {progress.step} of {progress.total_steps}", done)
+        whole = sum(self.costs[other] for other in self.shares)
+        done = sum(self.costs[other] * share for other, share in self.shares.items())
+        self.reporter.starts(whole)
+        at = f"step {progress.step} of {progress.total_steps}"
+        self.reporter.say(f"{cell.student.title}, {cell.arm}: {at}", done / whole)
 
     def _keep(self, cell: Cell, learned: Learned) -> None:
         logits = torch.from_numpy(learned.logits)
@@ -265,18 +286,6 @@ class _Job:
         agreed = evaluate.compare_with_teacher(logits, self.says, self.labels)
         best = self.report.accuracy if self.report else 0.0  # never 0: `teacher.judge` refuses such a teacher
         return {**found.model_dump(), "retained": found.accuracy / best if best else None, **vars(agreed)}
-
-
-def lessons_at_once(here: Device, params: int) -> int:
-    """How many students of at most so many parameters learn at the same time.
-
-    The steps of a small model are too short to be divided: two lessons with one thread each take 0.6 of the time of
-    one after the other with two. An accelerator does one at a time.
-    """
-    if here.is_accelerator:
-        return 1
-    fit_in = int(psutil.virtual_memory().available // (LESSON_BYTES + BYTES_PER_PARAM * params))
-    return max(1, min(here.threads, fit_in))
 
 
 def _latency(timing: Any) -> dict[str, float]:

@@ -1,1 +1,1 @@
-"""This machine: its devices, its processes, its matrix products. The only room that asks what hardware is there."""
+"""This machine: its devices, its processes, its matrix products. What a run may use of it."""

@@ -12,6 +12,7 @@ import psutil
 import torch
 
 from distill_core.errors import SpecError
+from distill_core.machine import capacity
 from distill_core.settings import settings
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -54,9 +55,9 @@ class Device:
 
 
 def physical_cores() -> int:
-    """Physical cores that this process may use."""
+    """Physical cores that this process may use, a container's quota included."""
     allowed = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else 10**6
-    return max(1, min(psutil.cpu_count(logical=False) or 1, allowed))
+    return max(1, min(psutil.cpu_count(logical=False) or 1, allowed, capacity.container_cores() or allowed))
 
 
 def resolve(device: str = "auto", dtype: str = "auto", threads: int | None = None) -> Device:

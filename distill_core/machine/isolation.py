@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, cast
 
 from distill_core.errors import DistillError, ModelError
 from distill_core.runs import Run
@@ -23,7 +24,7 @@ from distill_core.runs.control import Control, JobContext, Stopped
 
 PRELOAD = ["distill_core.machine.preloaded"]
 POLL_S = 0.2
-STOP_S = 20.0  # what a stopped task may take to write its checkpoint
+STOP_S = 8.0  # what stopped tasks may take to write their checkpoints; the queue kills a run after ten
 
 
 # ── one function, its results as they come ───────────────────────────────────────────────────────────────────────
@@ -68,31 +69,34 @@ def _yielding(sender: Connection, function: Callable[..., Iterator[Any]], *args:
 
 Work = Callable[[Any, Callable[[Any], None], Callable[[], None]], Any]
 """work(task, tell, check) → result. `tell` sends news; `check` obeys pause, step and stop, and raises Stopped."""
+Listen = Callable[[Any, Any], None]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended: with a result, or with the error that it failed with."""
+    """How a task ended: with a result, or with the error that it failed with. `killed`: its process was ended from
+    outside, so that it may go well another time."""
 
     key: Any
     result: Any = None
     error: DistillError | None = None
+    killed: bool = False
 
 
 def side_by_side(
-    work: Work, tasks: Iterable[tuple[Any, Any]], at_once: int, context: JobContext,
-    listen: Callable[[Any, Any], None],
-) -> Iterator[Outcome]:  # fmt: skip
+    work: Work, tasks: Iterable[tuple[Any, Any]], at_once: int, context: JobContext, listen: Listen
+) -> Iterator[Outcome]:
     """Do `work(task, tell, check)` for each (key, task), and yield how each ended, in the order in which they do.
 
-    Where only one goes at once, it is done in this process. `tasks` is read when there is room for one more, and
-    `listen(key, news)` hears what a task tells. All obey the run's commands; a stop waits until they have obeyed.
+    With `at_once` 0 all is done in this process, one after the other; else each task has a process of its own. `tasks`
+    is read when there is room for one more, and `listen(key, news)` hears what a task tells. All obey the run's
+    commands. After a stop, what has been finished meanwhile is yielded first.
 
     Raises:
         Stopped: the run was stopped.
         OSError: a task met one (a full disk is everybody's).
     """
-    if at_once == 1:
+    if at_once == 0:
         for key, task in tasks:
             yield _here(work, key, task, context, listen)
         return
@@ -106,66 +110,89 @@ def side_by_side(
                 children[child.receiver] = key, child
             if not children:
                 return
-            context.check()
-            for receiver in wait(list(children), timeout=POLL_S):
-                key, child = children[receiver]  # type: ignore[index]
-                outcome = _outcome(key, child, listen)
+            context.watch()
+            for receiver in cast(list[Connection], wait(list(children), timeout=POLL_S)):
+                key, child = children[receiver]
+                outcome = _outcome(key, child, context, listen)
                 if outcome is not None:
-                    del children[receiver]  # type: ignore[arg-type]
+                    del children[receiver]
                     child.end()
                     yield outcome
+    except Stopped:
+        yield from _last_words(children)
+        raise
     finally:
         for _, child in children.values():
-            child.ask_to_stop()
-        for _, child in children.values():
-            child.end(STOP_S)
+            child.end()
 
 
-def _here(
-    work: Work, key: Any, task: Any, context: JobContext, listen: Callable[[Any, Any], None]
-) -> Outcome:  # fmt: skip
+def _here(work: Work, key: Any, task: Any, context: JobContext, listen: Listen) -> Outcome:
     try:
         return Outcome(key, work(task, lambda news: listen(key, news), context.check))
     except (Stopped, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - as in a child
-        return Outcome(key, error=explained(error))
+        said = explained(error)
+        return Outcome(key, error=said.with_traceback(None))  # the traceback would keep the task's tensors alive
 
 
-def _outcome(key: Any, child: _Child, listen: Callable[[Any, Any], None]) -> Outcome | None:
+def _outcome(key: Any, child: _Child, context: JobContext, listen: Listen) -> Outcome | None:
     """What the child's next message means; None while it goes on."""
     try:
         kind, value = child.read()
     except ModelError as error:
-        return Outcome(key, error=error)
+        time.sleep(POLL_S)  # a signal to all reaches one before the other: then it was a stop
+        context.watch()
+        return Outcome(key, error=error, killed=True)
     if kind == "told":
         listen(key, value)
         return None
     if kind == "stopped":
-        raise Stopped
+        time.sleep(POLL_S)
+        context.watch()
+        return Outcome(key, error=ModelError("The process of this model was asked to end.", "Resume."), killed=True)
     if kind == "broken":
-        raise value
+        raise OSError(*value)
     return Outcome(key, error=value) if kind == "error" else Outcome(key, value)
+
+
+def _last_words(children: dict[Connection, tuple[Any, _Child]]) -> Iterator[Outcome]:
+    """Wait until all have obeyed, together no longer than STOP_S; the results that were there already."""
+    deadline = time.monotonic() + STOP_S
+    for _, child in children.values():
+        child.ask_to_stop()
+    for key, child in children.values():
+        last = child.last_message(deadline)
+        if last is not None and last[0] == "end":
+            yield Outcome(key, last[1])
 
 
 def _obeying(sender: Connection, work: Work, task: Any, run: Run) -> None:
     """A child that takes the run's commands itself: a pause holds it at its own next step."""
-    with _ChildControl(run) as control:
+
+    def tell(news: Any) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the parent was killed: the next check notices, and all is saved
+            sender.send(("told", news))
+
+    with _ChildControl(run) as control, contextlib.suppress(BrokenPipeError):
         try:
-            result = work(task, lambda news: sender.send(("told", news)), control.check)
-            sender.send(("end", result))
-        except BrokenPipeError:
-            return  # the parent has been killed
+            sender.send(("end", work(task, tell, control.check)))
         except Stopped:
             sender.send(("stopped", None))
+        except BrokenPipeError:
+            raise
         except OSError as error:
-            sender.send(("broken", error))
+            sender.send(("broken", (error.errno, error.strerror)))
         except Exception as error:  # noqa: BLE001 - one task's failure is its own
             sender.send(("error", explained(error)))
 
 
 class _ChildControl(Control):
     """The commands of the run for one of its children: the run's own process alone says that the run is paused."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        self._stepped = run.control()[1]  # a step that was asked for before is none for this child
 
     def _tell(self, **changes: Any) -> None:
         return None
@@ -190,7 +217,8 @@ class _Child:
             context.set_forkserver_preload([*PRELOAD, function.__module__])
         self.receiver, sender = context.Pipe(duplex=False)
         self._process = context.Process(target=entry, args=(sender, function, *args), daemon=True)
-        self._process.start()
+        with contextlib.suppress(BrokenPipeError):  # killed before it had read its task: `read` says so
+            self._process.start()
         sender.close()
 
     def read(self) -> tuple[str, Any]:
@@ -199,24 +227,32 @@ class _Child:
             kind, value = self.receiver.recv()
             return kind, value
         except (EOFError, OSError):  # OSError: it ended in the middle of a result
-            self._process.join()
+            if self._process.pid is not None:
+                self._process.join()
             raise ModelError(_epitaph(self._process.exitcode), "Choose a smaller model, batch or length.") from None
 
     def ask_to_stop(self) -> None:
-        """SIGTERM: a child that obeys writes its checkpoint first."""
-        self._process.terminate()
+        """SIGTERM, where there is one: a child that obeys writes its checkpoint first. On Windows terminating is
+        killing; there children see the run's command by themselves."""
+        if sys.platform != "win32" and self._process.pid is not None:
+            self._process.terminate()
 
-    def end(self, patience_s: float = 0.0) -> None:
-        """It is over for this child, at once or after some seconds of patience. What it still says is not heard."""
-        deadline = time.monotonic() + patience_s
+    def last_message(self, deadline: float) -> tuple[str, Any] | None:
+        """Wait until it ends or the time is over; the last thing that it said."""
+        last: tuple[str, Any] | None = None
         with contextlib.suppress(EOFError, OSError):  # it has ended
             while (left := deadline - time.monotonic()) > 0:
                 if self.receiver.poll(left):
-                    self.receiver.recv()
+                    last = self.receiver.recv()
+        return last
+
+    def end(self) -> None:
+        """It is over for this child, whatever it does."""
         self.receiver.close()
         if self._process.is_alive():
             self._process.kill()
-        self._process.join()
+        if self._process.pid is not None:
+            self._process.join()
 
 
 def _epitaph(code: int | None) -> str:

@@ -1,7 +1,7 @@
 """How fast is a model: latency, throughput and memory of one loaded model, over batch sizes × sequence lengths.
 
-The model is alone in its process (`isolation.py`). Each cell is warmed up until its time is stable, then timed for at
-least ten calls and a minimum time, synchronized on an accelerator. Memory is read in a pass of its own.
+The model is alone in its process (`machine/isolation.py`). Each cell is warmed up until its time is stable, then timed
+for at least ten calls and a minimum time, synchronized on an accelerator. Memory is read in a pass of its own.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ ALBERT in lower case). Special tokens and their places are those of the official
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -85,7 +86,12 @@ def shared(
         if not folder.is_dir():
             hidden = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
             train(family, texts, vocab_size).save_pretrained(hidden)
-            hidden.rename(folder)
+            try:
+                hidden.rename(folder)
+            except OSError:  # without a lock, another was first
+                shutil.rmtree(hidden)
+                if not folder.is_dir():
+                    raise
     tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
     return tokenizer
 

@@ -2,7 +2,7 @@
 
 Each corrupts a batch of documents, builds the network with its heads (transformers' own classes) and computes the loss;
 everything random comes from the generator that is passed in. What pages say about them, without torch, stands in
-`objective_facts`.
+`scenes.objective_facts`.
 """
 
 from __future__ import annotations

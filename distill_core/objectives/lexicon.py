@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Literal
@@ -29,7 +30,7 @@ class Lexicon:
 
     units: Mapping[tuple[int, ...], Kind] = field(default_factory=lambda: MappingProxyType({}))
 
-    @property
+    @cached_property
     def longest(self) -> int:
         """Tokens of the longest unit."""
         return max(map(len, self.units), default=0)

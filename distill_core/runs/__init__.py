@@ -31,12 +31,12 @@ from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
-from distill_core.runs import locks
 from distill_core import specs
 from distill_core.errors import DistillError, RunError
 from distill_core.json_files import read_json as read_json
 from distill_core.json_files import write_json as write_json
 from distill_core.results import LIVE, Environment, Metric, Result, State, parse_result
+from distill_core.runs import locks
 
 Command = Literal["pause", "resume", "step", "stop"]
 RECORDED_FILES = ("spec.json", "env.json", "state.json", "result.json", "metrics.jsonl", "predictions.parquet",

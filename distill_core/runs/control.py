@@ -64,6 +64,15 @@ class Control:
             self._paused = False
             self._tell(state="running")
 
+    def watch(self) -> None:
+        """For a process whose children do the work and obey by themselves: return at once, and tell whether they are
+        held. Raises Stopped as `check` does."""
+        self._look()
+        held = self._command in ("pause", "step")
+        if held != self._paused:
+            self._paused = held
+            self._tell(**({"state": "paused", "eta_s": None} if held else {"state": "running"}))
+
     def _look(self) -> None:
         """Notice a new command."""
         if self._signalled:
@@ -122,6 +131,9 @@ class NullControl(Control):
     def check(self) -> None:
         return None
 
+    def watch(self) -> None:
+        return None
+
 
 @dataclass
 class JobContext:
@@ -143,6 +155,11 @@ class JobContext:
         """Obey pause, step and stop. Raises Stopped."""
         self._report(force=False)
         self.control.check()
+
+    def watch(self) -> None:
+        """As `check`, for a job whose children obey by themselves: it never waits."""
+        self._report(force=False)
+        self.control.watch()
 
     def metrics(self, metrics: list[Metric]) -> None:
         self.run.add_metrics(metrics)

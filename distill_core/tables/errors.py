@@ -44,7 +44,7 @@ def _name(arm: Arm) -> str:
 
 
 def row_of(students: pd.DataFrame, run: Run, key: str) -> pd.DataFrame:
-    """The rows of `tables_training.students_frame` that belong to this key, under its name: one, or none."""
+    """The rows of `tables.training.students_frame` that belong to this key, under its name: one, or none."""
     spec = run.spec()
     planned = {arm.key: arm for arm in arms.plan(spec)} if isinstance(spec, DistillSpec) else {}
     if key not in planned:

@@ -64,7 +64,11 @@ class DistillStep:
         if needs_live_teacher(spec):
             if teacher is None:
                 raise ValueError("these losses need the teacher itself, not its cached outputs alone")
-            self._look_inside(student.model, teacher.model.eval())
+            try:
+                self._look_inside(student.model, teacher.model.eval())
+            except SpecError:
+                self.close(student.model)  # both models are as they were
+                raise
         elif not spec.cosine:
             self._undo.enter_context(first_token_only(student.model))
 

@@ -247,9 +247,3 @@ def chosen(parameter: str) -> Run | None:
         return None
     choose(parameter, run_id)
     return run
-
-
-def recorded(kind: str) -> Run | None:
-    """The newest recorded run of this kind that ships with the product."""
-    runs = stored_runs.recorded_of(kind)
-    return runs[-1] if runs else None

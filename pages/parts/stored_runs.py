@@ -9,6 +9,7 @@ import streamlit as st
 from distill_core.errors import RunError
 from distill_core.runs import Run, RunStore
 from distill_core.settings import DATA, settings
+from distill_core.specs import PretrainSpec
 from distill_core.tables import transfer as tables_transfer
 
 RECORDED = RunStore(DATA / "recorded")
@@ -56,6 +57,13 @@ def recorded_of(wanted: str) -> list[Run]:
 def recorded_side_by_side() -> list[Run]:
     """Recorded fine-tunings that put ways to learn side by side; the experiments of the Transfer lab are left out."""
     return [run for run in recorded_of("finetune") if tables_transfer.experiment_of(run) is None]
+
+
+def recorded_pretraining(family: str) -> Run | None:
+    """The recorded pre-training of this family, else of any."""
+    runs = recorded_of("pretrain")
+    of_family = (run for run in runs if isinstance(spec := run.spec(), PretrainSpec) and spec.family == family)
+    return next(of_family, runs[0] if runs else None)
 
 
 def own_of(*wanted: str) -> list[Run]:

@@ -27,7 +27,7 @@ _SLICES = {
 
 
 def show(run: Run, frame: pd.DataFrame, arm: str) -> None:
-    """Folded below the matrix; `frame`: `tables_transfer.domain_frame`. Without predictions the reason stands here."""
+    """Folded below the matrix; `frame`: `tables.transfer.domain_frame`. Without predictions the reason stands here."""
     folded = st.expander(
         "Where the mismatch hurts", icon=":material/troubleshoot:", key="tl_mismatch", on_change="rerun"
     )  # fmt: skip

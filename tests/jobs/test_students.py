@@ -9,7 +9,6 @@ import signal
 from pathlib import Path
 
 import pandas as pd
-import psutil
 import pytest
 import tiny
 import torch
@@ -18,6 +17,7 @@ from distill_core import datasets, families, models
 from distill_core.errors import DistillError
 from distill_core.jobs import student_lesson
 from distill_core.jobs import students as job
+from distill_core.machine import capacity
 from distill_core.machine.device import Device
 from distill_core.measure import benchmark
 from distill_core.model_ref import parse
@@ -280,7 +280,7 @@ def test_two_at_once_learn_what_each_learns_alone(do, teacher, two, dataset, mon
     """In processes of their own: the same lessons, so the same numbers."""
     values = {**FAST, "teacher": teacher, "students": two, "dataset": dataset, "arms": "taught,random"}
     alone = do(**values)
-    monkeypatch.setattr(job, "lessons_at_once", lambda here, params: 2)
+    monkeypatch.setattr(job, "lessons_at_once", lambda here, needed: 2)
     both = do(**values)
     assert both.state().state == "done", both.state()
     for row in alone.result().rows:
@@ -292,7 +292,7 @@ def test_two_at_once_learn_what_each_learns_alone(do, teacher, two, dataset, mon
 
 
 def test_two_at_once_stopped_end_as_undisturbed_ones(do, launcher, teacher, two, dataset, monkeypatch):
-    monkeypatch.setattr(job, "lessons_at_once", lambda here, params: 2)
+    monkeypatch.setattr(job, "lessons_at_once", lambda here, needed: 2)
     values = {**FAST, "epochs": 6, "teacher": teacher, "students": two, "dataset": dataset, "arms": "taught"}
     whole = do(**values)
     hear = job._Job._hear
@@ -304,15 +304,16 @@ def test_two_at_once_stopped_end_as_undisturbed_ones(do, launcher, teacher, two,
     monkeypatch.setattr(job._Job, "_hear", stopping)
     run = do(**values)
     assert run.state().state == "stopped"
-    assert len(list(run.checkpoint_dir.iterdir())) == 2  # both have left their checkpoint
+    assert len(list(run.checkpoint_dir.rglob("*.safetensors"))) >= 2  # both have left their checkpoint
+    assert len(list(run.checkpoint_dir.iterdir())) == 2
     monkeypatch.setattr(job._Job, "_hear", hear)
     launcher.resume(run.id)
     assert run.state().state == "done", run.state()
     assert told(run.result()) == told(whole.result())
 
 
-def test_a_lesson_that_is_killed_is_an_error_in_its_own_row(do, teacher, two, dataset, monkeypatch):
-    monkeypatch.setattr(job, "lessons_at_once", lambda here, params: 2)
+def test_a_lesson_that_is_killed_every_time_is_an_error_in_its_own_row(do, teacher, two, dataset, monkeypatch):
+    monkeypatch.setattr(job, "lessons_at_once", lambda here, needed: 2)
     monkeypatch.setattr(job, "learn", killed_on_taught)
     rows = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught,labels").result().rows
     assert all("SIGKILL" in row.error.message and row.params for row in rows[:2])
@@ -325,23 +326,66 @@ def killed_on_taught(task, tell, check):
     return student_lesson.learn(task, tell, check)
 
 
+def test_a_lesson_that_is_killed_once_tries_again_alone(do, teacher, two, dataset, monkeypatch):
+    alone = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught")
+    monkeypatch.setattr(job, "lessons_at_once", lambda here, needed: 2)
+    monkeypatch.setattr(job, "learn", killed_once)
+    run = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught")
+    assert len(list(run.path.glob("killed-*"))) == 2
+    assert told(run.result()) == told(alone.result())
+
+
+def killed_once(task, tell, check):
+    mark = task.checkpoint_dir.parent.parent / f"killed-{task.cell.place}"
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return student_lesson.learn(task, tell, check)
+
+
+def test_a_full_disk_in_one_lesson_ends_the_run(do, teacher, two, dataset, monkeypatch):
+    monkeypatch.setattr(job, "lessons_at_once", lambda here, needed: 2)
+    monkeypatch.setattr(job, "learn", full_disk)
+    state = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught").state()
+    assert (state.state, state.message) == ("failed", "The disk is full.")
+
+
+def full_disk(task, tell, check):
+    raise OSError(28, "No space left on device")
+
+
+def test_the_machine_decides_how_many_learn_at_once(do, teacher, two, dataset, monkeypatch):
+    """Two cores: each lesson in a process of its own, with one of them."""
+    monkeypatch.setattr(job, "learn", wanted_threads)
+    run = do(**{**FAST, "threads": 2}, teacher=teacher, students=two, dataset=dataset, arms="taught")
+    assert run.state().state == "done", run.state()
+    marks = [path.name.split("-") for path in run.path.glob("pid-*")]
+    assert len({pid for _, pid, _ in marks}) == 2
+    assert str(os.getpid()) not in {pid for _, pid, _ in marks}
+    assert {threads for *_, threads in marks} == {"1"}
+
+
+def wanted_threads(task, tell, check):
+    (task.checkpoint_dir.parent.parent / f"pid-{os.getpid()}-{task.room.threads}").touch()
+    return student_lesson.learn(task, tell, check)
+
+
 def test_as_many_learn_at_once_as_the_machine_can_hold(monkeypatch):
-    here = Device(torch.device("cpu"), "float32", 4)
+    here, gib = Device(torch.device("cpu"), "float32", 4), 2**30
 
-    def free(gib):
-        memory = psutil.virtual_memory()._replace(available=int(gib * 2**30))
-        monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    def free(bytes_):
+        monkeypatch.setattr(capacity, "available_bytes", lambda: bytes_)
 
-    free(16)
-    assert job.lessons_at_once(here, 2_000_000) == 4
-    assert job.lessons_at_once(here, 110_000_000) == 4
-    free(1.5)
-    assert job.lessons_at_once(here, 2_000_000) == 2
-    assert job.lessons_at_once(here, 110_000_000) == 1
-    free(0.1)
-    assert job.lessons_at_once(here, 2_000_000) == 1
-    free(16)
-    assert job.lessons_at_once(Device(torch.device("meta"), "float32", 4), 2_000_000) == 1
+    free(16 * gib)
+    assert job.lessons_at_once(here, [gib] * 10) == 4
+    assert job.lessons_at_once(here, [gib] * 3) == 3  # no more than there are lessons
+    assert job.lessons_at_once(here, [gib]) == 0  # one alone needs no other process
+    assert job.lessons_at_once(here, [gib] * 9 + [8 * gib]) == 2
+    assert job.lessons_at_once(here, []) == 0
+    free(gib)
+    assert job.lessons_at_once(here, [gib] * 10) == 0
+    free(16 * gib)
+    assert job.lessons_at_once(Device(torch.device("meta"), "float32", 4), [gib] * 10) == 0
 
 
 def test_finished_rows_are_kept_with_their_times_and_failed_ones_tried_again(do, launcher, teacher, two, dataset):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
 
 import pytest
+from filelock import FileLock
 
 from distill_core.machine.turns import turn
 from distill_core.settings import PROJECT
@@ -19,13 +19,26 @@ from distill_core.machine.turns import turn
 path = Path(sys.argv[1])
 with turn(path):
     path.with_suffix(".held").touch()
-    time.sleep(float(sys.argv[2]))
+    while not path.with_suffix(".go").exists():
+        time.sleep(0.01)
     path.write_text("made")
 """
 
 
-def holder(path, seconds):
-    return subprocess.Popen([sys.executable, "-c", HOLD, str(path), str(seconds)], cwd=PROJECT)
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock until it may go on."""
+    processes = []
+
+    def hold(path):
+        processes.append(subprocess.Popen([sys.executable, "-c", HOLD, str(path)], cwd=PROJECT))
+        until(path.with_suffix(".held").exists)
+        return processes[0]
+
+    yield hold
+    for process in processes:
+        process.kill()
+        process.wait()
 
 
 def until(condition, deadline_s=30):
@@ -35,45 +48,51 @@ def until(condition, deadline_s=30):
         time.sleep(0.01)
 
 
-def test_the_second_finds_what_the_first_has_made(tmp_path):
+def test_the_second_finds_what_the_first_has_made(tmp_path, holder):
     path = tmp_path / "folder" / "thing"
     path.parent.mkdir()
-    with holder(path, 1.0):
-        until(path.with_suffix(".held").exists)
+    holder(path)
+
+    def check():
         assert not path.exists()
-        with turn(path):
-            assert path.read_text() == "made"
+        path.with_suffix(".go").touch()
+
+    with turn(path, check):
+        assert path.read_text() == "made"
 
 
-def test_who_waits_can_be_stopped(tmp_path):
+def test_who_waits_can_be_stopped(tmp_path, holder):
     path = tmp_path / "thing"
-    with holder(path, 60) as other:
-        until(path.with_suffix(".held").exists)
-        asked = []
+    other = holder(path)
+    asked = []
 
-        def check():
-            asked.append(True)
-            if len(asked) == 3:
-                raise KeyboardInterrupt
+    def check():
+        asked.append(True)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
 
-        with pytest.raises(KeyboardInterrupt), turn(path, check):
-            pytest.fail("the other has it")
-        other.kill()
+    with pytest.raises(KeyboardInterrupt), turn(path, check):
+        pytest.fail("the other has it")
+    other.kill()
     with turn(path):  # a killed holder holds nothing
         path.write_text("mine")
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="this user may write everywhere")
-def test_without_a_place_for_a_lock_nobody_waits(tmp_path):
-    tmp_path.chmod(0o500)
+def test_without_a_place_for_a_lock_nobody_waits(tmp_path, monkeypatch):
+    def full(self, **more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(FileLock, "acquire", full)
     with turn(tmp_path / "thing"):
-        pass
+        (tmp_path / "thing").touch()
+    assert (tmp_path / "thing").exists()
 
 
 def test_a_folder_that_cannot_be_made_stops_nobody(tmp_path):
     (tmp_path / "file").touch()
     with turn(tmp_path / "file" / "thing"):
-        pass
+        (tmp_path / "done").touch()
+    assert (tmp_path / "done").exists()
 
 
 def test_errors_of_the_work_itself_are_not_hidden(tmp_path):

@@ -157,6 +157,14 @@ def test_a_recorded_run_is_said_to_be_one(recorded: RunStore) -> None:
     assert "Press Pre-train here to make it your own" in texts(app)
 
 
+def test_the_recorded_run_is_that_of_the_chosen_family(recorded: RunStore) -> None:
+    for family in ("bert", "electra"):
+        sample.pretrain_run(recorded, family)
+    assert "ELECTRA: the loss on unread text" in texts(open_page(PAGE, pt_family="ELECTRA"))
+    assert "BERT: the loss on unread text" in texts(open_page(PAGE))
+    assert "BERT: the loss on unread text" in texts(open_page(PAGE, pt_family="GPT"))  # none of GPT: the first
+
+
 def test_a_pretrained_model_is_offered_for_fine_tuning() -> None:
     run = sample.pretrain_run(own(), "bert")
     app = open_page("pages/finetune.py", ft_model=f"run:{run.id}")
