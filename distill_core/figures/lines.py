@@ -14,7 +14,7 @@ from distill_core.tables.training import ARM_TITLES, TOP, arm_title
 XAxis = Literal["examples", "elapsed_s"]
 X_TITLES: dict[XAxis, str] = {"examples": "texts learned from", "elapsed_s": "seconds of training"}
 LABEL_PX = 112
-_LABEL_LINES_PX = 36
+LABEL_LINES_PX = 36
 _NUMBERED = re.compile(r"(?P<arm>.+?)(?:-(?P<n>\d+))?-(?P<seed>\d+)")
 
 
@@ -114,7 +114,7 @@ def end_labels(ends: list[tuple[float, str, str]], limits: tuple[float, float], 
 
     `ends`: (y, text of two lines, color). `limits`: the y axis in data units, drawn over `plot_px` pixels.
     """
-    gap = _LABEL_LINES_PX * (limits[1] - limits[0]) / plot_px
+    gap = LABEL_LINES_PX * (limits[1] - limits[0]) / plot_px
     ordered = sorted(ends, key=lambda end: end[0])
     places = [y for y, _, _ in ordered]
     for index in range(1, len(places)):

@@ -13,7 +13,8 @@ import plotly.graph_objects as go
 from distill_core import families, units
 from distill_core.figures import lines, theme
 
-PLOT_PX = 250.0
+PLOT_PX = 250.0  # at least
+HEAD_AND_FOOT_PX = 96
 _TICKS: dict[str, Any] = {"rangemode": "tozero", "tickformat": "~s", "nticks": 3, "tickangle": 0}
 X_TITLES = {"tokens": "tokens read", "signals": "signals received"}
 
@@ -33,10 +34,11 @@ def draw(curves: dict[str, pd.DataFrame], *, dark: bool = False) -> go.Figure:
          theme.color(key, dark))
         for key, frame in known.items()
     ]  # fmt: skip
+    plot_px = max(PLOT_PX, len(known) * lines.LABEL_LINES_PX)  # every line keeps its name
     return theme.figure(
-        data, title(known), dark=dark, height=int(PLOT_PX + 64 + max(0, len(known) - 6) * 24),
-        annotations=lines.end_labels(ends, limits, PLOT_PX),
-        margin={"l": 8, "r": lines.LABEL_PX, "t": 48, "b": 48},
+        data, title(known), dark=dark, height=int(plot_px + HEAD_AND_FOOT_PX),
+        annotations=lines.end_labels(ends, limits, plot_px),
+        margin={"l": 8, "r": lines.LABEL_PX, "t": HEAD_AND_FOOT_PX // 2, "b": HEAD_AND_FOOT_PX // 2},
         xaxis=theme.axis(X_TITLES["tokens"], domain=[0, 0.47], **_TICKS),
         xaxis2=theme.axis(X_TITLES["signals"], domain=[0.53, 1], **_TICKS),
         yaxis=theme.axis("loss on unread text (% of its start)", range=list(limits)),

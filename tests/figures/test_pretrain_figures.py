@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pandas as pd
 import pytest
 import sample_pretrain as sample
@@ -79,6 +81,18 @@ def test_families_against_tokens_and_against_signals(drawn):
     assert (figure.layout.xaxis.title.text, figure.layout.xaxis2.title.text) == ("tokens read", "signals received")
     assert figure.layout.yaxis.title.text == "loss on unread text (% of its start)"
     assert bert.line.color == families.get("bert").color_dark == theme.color("bert", True)
+
+
+def test_all_ten_families_keep_their_names(drawn):
+    """Side by side they need more height; a name outside the axis would not be drawn."""
+    figure = signal_worth.draw({family.key: drawn(family.key)[0] for family in families.FAMILIES})
+    names = {note.text.partition("<br>")[0]: note.y for note in figure.layout.annotations}
+    assert names.keys() == {family.title for family in families.FAMILIES}
+    low, high = figure.layout.yaxis.range
+    plot_px = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
+    places = sorted((at - low) / (high - low) * plot_px for at in names.values())
+    assert 0 < places[0] < places[-1] < plot_px
+    assert min(b - a for a, b in itertools.pairwise(places)) > 30  # two lines of text
 
 
 def test_one_family_and_none(drawn):
