@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import time
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from distill_core.assets import archives
 from distill_core.assets.archives import Asset, Progress
 from distill_core.errors import AssetError
+from distill_core.machine import turns
 from distill_core.settings import DATA, settings
 
 
@@ -87,7 +84,8 @@ def fetch(row: Asset, on_progress: Progress | None = None) -> Path:
     deadline = time.monotonic() + settings().asset_timeout_s
     try:
         row.folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(row, deadline):
+        lock_file = row.folder.parent / f".{row.name}.lock"
+        with turns.alone(lock_file, row.title, max(0.0, deadline - time.monotonic()), settings().asset_timeout_s):
             if not _intact(row):  # another process may have fetched it while this one waited
                 with archives.obtain(row, deadline, on_progress) as archive:
                     archives.install(row, archive)
@@ -98,22 +96,6 @@ def fetch(row: Asset, on_progress: Progress | None = None) -> Path:
             "DISTILL_CACHE_DIR names another folder.",
         ) from error
     return row.folder
-
-
-@contextmanager
-def _locked(row: Asset, deadline: float) -> Iterator[None]:
-    lock = FileLock(row.folder.parent / f".{row.name}.lock")
-    try:
-        lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
-    except Timeout as error:
-        raise AssetError(
-            f"Another process has been fetching {row.title} for {settings().asset_timeout_s:.0f} s.",
-            "Wait for it or stop it, then try again.",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _present(row: Asset) -> list[str]:

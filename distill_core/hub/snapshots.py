@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from distill_core.errors import AssetError, ModelError
 from distill_core.hub import process, records
 from distill_core.hub.names import Request, cache_root, is_offline
 from distill_core.hub.process import Progress
 from distill_core.hub.records import Record
+from distill_core.machine import turns
 from distill_core.settings import settings
 
 
@@ -77,7 +75,10 @@ def _snapshot(request: Request, refresh: bool, on_progress: Progress | None) -> 
                 "Unset HF_HUB_OFFLINE once to fetch it.",
             )
         try:
-            with _alone(request):  # another run may have fetched it while this one waited
+            limit_s = settings().hub_download_timeout_s
+            lock_file = cache_root() / ".locks" / f"{request.folder.name}.fetch.lock"
+            # another run may have fetched it while this one waited
+            with turns.alone(lock_file, request.repo, limit_s, limit_s):
                 record = (None if refresh else _here(request)) or _download(request, refresh, on_progress)
         except OSError as error:
             raise AssetError(
@@ -105,22 +106,3 @@ def _download(request: Request, refresh: bool, on_progress: Progress | None) -> 
     record = Record(answer.commit, known.revision if known else answer.revision, answer.files)
     records.save(request, record)
     return record
-
-
-@contextmanager
-def _alone(request: Request) -> Iterator[None]:
-    """One process at a time downloads a repository; the others wait for it."""
-    folder = cache_root() / ".locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"{request.folder.name}.fetch.lock")
-    try:
-        lock.acquire(timeout=settings().hub_download_timeout_s)
-    except Timeout as error:
-        raise AssetError(
-            f"Another process has been fetching {request.repo} for {settings().hub_download_timeout_s:g} s.",
-            "Wait for it or stop it, then try again.",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()

@@ -111,19 +111,26 @@ def side_by_side(
             if not children:
                 return
             context.watch()
-            for receiver in cast(list[Connection], wait(list(children), timeout=POLL_S)):
-                key, child = children[receiver]
-                outcome = _outcome(key, child, context, listen)
-                if outcome is not None:
-                    del children[receiver]
-                    child.end()
-                    yield outcome
+            yield from _ended(children, context, listen)
     except Stopped:
         yield from _last_words(children)
         raise
     finally:
         for _, child in children.values():
             child.end()
+
+
+def _ended(
+    children: dict[Connection, tuple[Any, _Child]], context: JobContext, listen: Listen
+) -> Iterator[Outcome]:  # fmt: skip
+    """Hear what they say within POLL_S; those that have ended are taken out."""
+    for receiver in cast(list[Connection], wait(list(children), timeout=POLL_S)):
+        key, child = children[receiver]
+        outcome = _outcome(key, child, context, listen)
+        if outcome is not None:
+            del children[receiver]
+            child.end()
+            yield outcome
 
 
 def _here(work: Work, key: Any, task: Any, context: JobContext, listen: Listen) -> Outcome:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from distill_core.errors import AssetError
+
 WAIT_S = 0.5
 
 
@@ -33,6 +35,24 @@ def _acquired(path: Path, check: Callable[[], None]) -> Iterator[None]:
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=WAIT_S)
             break
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def alone(lock_file: Path, what: str, wait_s: float, limit_s: float) -> Iterator[None]:
+    """Fetch something while no other process does. Raises AssetError when another still does after `wait_s` of the
+    `limit_s` seconds that a download may take."""
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=wait_s)
+    except Timeout as error:
+        raise AssetError(
+            f"Another process has been fetching {what} for {limit_s:g} s.", "Wait for it or stop it, then try again."
+        ) from error
     try:
         yield
     finally:

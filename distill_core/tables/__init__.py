@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import pandas as pd
 
@@ -60,13 +62,18 @@ def compare_frame(run: Run) -> pd.DataFrame:
         record["error"] = row.error.message if row.error else None
         record["error_hint"] = row.error.hint if row.error else None
         records.append(record)
-    frame = _typed(pd.DataFrame(records, columns=[name for name in COMPARE_COLUMNS if name != "source"]))
+    columns = tuple(name for name in COMPARE_COLUMNS if name != "source")
+    frame = typed(records, columns, _COUNTS, _MEASURES)
     return frame.assign(source=source_text(run))[list(COMPARE_COLUMNS)].astype({"source": "string"})
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    kinds = {**dict.fromkeys(_COUNTS, "Int64"), **dict.fromkeys(_MEASURES, "Float64")}
-    return frame.astype({name: kinds.get(name, "string") for name in frame.columns})
+def typed(
+    records: Sequence[Mapping[Any, Any]], columns: Sequence[str], counts: Iterable[str], measures: Iterable[str]
+) -> pd.DataFrame:
+    """The records with whole numbers, numbers and texts as what they are; what is missing is NA."""
+    kinds = {**dict.fromkeys(counts, "Int64"), **dict.fromkeys(measures, "Float64")}
+    frame = pd.DataFrame(records, columns=list(columns))
+    return frame.astype({name: kinds.get(name, "string") for name in columns})
 
 
 def failures(frame: pd.DataFrame) -> list[tuple[str, str, str]]:

@@ -55,15 +55,6 @@ def asked(run: Run) -> tuple[DistillSpec, DistillResult | None]:
     return spec, result if isinstance(result, DistillResult) else None
 
 
-def typed(
-    records: list[dict[str, Any]], columns: tuple[str, ...], counts: tuple[str, ...], measures: tuple[str, ...]
-) -> pd.DataFrame:
-    """The records with whole numbers, numbers and texts as what they are; what is missing is NA."""
-    kinds = {**dict.fromkeys(counts, "Int64"), **dict.fromkeys(measures, "Float64")}
-    frame = pd.DataFrame(records, columns=list(columns))
-    return frame.astype({name: kinds.get(name, "string") for name in columns})
-
-
 # ── one ingredient left out at a time ────────────────────────────────────────────────────────────────────────────
 
 
@@ -86,7 +77,7 @@ def ablation_frame(run: Run) -> pd.DataFrame:
          "source": source}
         for name in dict.fromkeys([*planned, *published])
     ]  # fmt: skip
-    return typed(records, ABLATION_COLUMNS, _ABLATION_COUNTS, _ABLATION_MEASURES)
+    return tables.typed(records, ABLATION_COLUMNS, _ABLATION_COUNTS, _ABLATION_MEASURES)
 
 
 def _title(arm: str, spec: DistillSpec) -> str:

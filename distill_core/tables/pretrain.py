@@ -71,7 +71,7 @@ def looks_frame(run: Run, points: pd.DataFrame) -> pd.DataFrame:
     """The loss on unread text at each look (LOOK_COLUMNS), the first before any step. `points`: tail.COLUMNS."""
     result = run.result()
     if not isinstance(result, PretrainResult) or main_part(result) not in result.held_out_before:
-        return _typed([], LOOK_COLUMNS, _LOOK_COUNTS, ("loss", "share_of_start"))
+        return tables.typed([], LOOK_COLUMNS, _LOOK_COUNTS, ("loss", "share_of_start"))
     part = main_part(result)
     start = result.held_out_before[part]
     records: list[dict[str, Any]] = [
@@ -85,7 +85,7 @@ def looks_frame(run: Run, points: pd.DataFrame) -> pd.DataFrame:
                 {"examples": int(rows["examples"].iloc[0]), "tokens": values.get("tokens"),
                  "signals": values.get("signals"), "loss": values[part], "share_of_start": values[part] / start}
             )  # fmt: skip
-    return _typed(records, LOOK_COLUMNS, _LOOK_COUNTS, ("loss", "share_of_start"))
+    return tables.typed(records, LOOK_COLUMNS, _LOOK_COUNTS, ("loss", "share_of_start"))
 
 
 def cloze_frame(result: PretrainResult) -> pd.DataFrame:
@@ -99,7 +99,7 @@ def cloze_frame(result: PretrainResult) -> pd.DataFrame:
              "now": guesses_text(now, result.family), "probability_first": first.probability,
              "probability_now": now.probability}
         )  # fmt: skip
-    return _typed(records, CLOZE_COLUMNS, (), ("probability_first", "probability_now"))
+    return tables.typed(records, CLOZE_COLUMNS, (), ("probability_first", "probability_now"))
 
 
 def guesses_text(look: ClozeLook, family: str) -> str:
@@ -148,7 +148,7 @@ def _spec(run: Run) -> PretrainSpec | None:
 def runs_frame(runs: list[Run]) -> pd.DataFrame:
     """One row a run (RUN_COLUMNS). `signal_share` = signals per token read; `probe_…` are shares of right answers."""
     records = [_record(run, result) for run in runs if isinstance(result := run.result(), PretrainResult)]
-    return _typed(records, RUN_COLUMNS, _RUN_COUNTS, _RUN_MEASURES)
+    return tables.typed(records, RUN_COLUMNS, _RUN_COUNTS, _RUN_MEASURES)
 
 
 def _record(run: Run, result: PretrainResult) -> dict[str, Any]:
@@ -169,11 +169,3 @@ def _record(run: Run, result: PretrainResult) -> dict[str, Any]:
         "probe_high": after.ci_high if after else None, "train_s": result.train_s,
         "tokens_per_s": pretrain_scale.tokens_per_s(run), "source": tables.source_text(run),
     }  # fmt: skip
-
-
-def _typed(
-    records: list[dict[str, Any]], columns: tuple[str, ...], counts: tuple[str, ...], measures: tuple[str, ...]
-) -> pd.DataFrame:
-    kinds = {**dict.fromkeys(counts, "Int64"), **dict.fromkeys(measures, "Float64")}
-    frame = pd.DataFrame(records, columns=list(columns))
-    return frame.astype({name: kinds.get(name, "string") for name in columns})

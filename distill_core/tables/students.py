@@ -7,7 +7,6 @@ student, the same seeds, the same test texts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,7 +59,7 @@ def rows_frame(run: Run) -> pd.DataFrame:
         }
         for row in rows
     ]  # fmt: skip
-    return _typed(records, ROW_COLUMNS)
+    return tables.typed(records, ROW_COLUMNS, _COUNTS, _MEASURES)
 
 
 def teacher_of(run: Run) -> TeacherOfTen | None:
@@ -93,7 +92,7 @@ def means_frame(frame: pd.DataFrame) -> pd.DataFrame:
     means = known.groupby(keys, sort=False)[numbers].mean()
     seeds = known.groupby(keys, sort=False)["seed"].nunique()
     merged = first.drop(columns=numbers).join(means).assign(seeds=seeds).reset_index()
-    return _typed(merged.to_dict("records"), MEAN_COLUMNS)
+    return tables.typed(merged.to_dict("records"), MEAN_COLUMNS, _COUNTS, _MEASURES)
 
 
 def _result(run: Run) -> StudentsResult | None:
@@ -116,12 +115,6 @@ def _retained_interval(row: StudentRow, teacher: TeacherOfTen | None) -> dict[st
     own = (row.accuracy, row.ci_low, row.ci_high)
     low, high = tables.ratio_interval(own, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
     return {"retained_low": low, "retained_high": high}
-
-
-def _typed(records: list[dict[Any, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
-    kinds = {**dict.fromkeys(_COUNTS, "Int64"), **dict.fromkeys(_MEASURES, "Float64")}
-    frame = pd.DataFrame(records, columns=list(columns))
-    return frame.astype({name: kinds.get(name, "string") for name in columns})
 
 
 # ── what one arm gains over another ──────────────────────────────────────────────────────────────────────────────
@@ -167,7 +160,7 @@ def gains_frame(run: Run, better: str = "taught", worse: str = "labels") -> pd.D
         records.append({"student": one.student, "label": one.label, "family": one.family, "seeds": one.seeds,
                         "gain": one.gain, "gain_low": low, "gain_high": high,
                         "source": tables.source_text(run)})  # fmt: skip
-    return _typed(records, GAIN_COLUMNS)
+    return tables.typed(records, GAIN_COLUMNS, _COUNTS, _MEASURES)
 
 
 def claim(run: Run, better: str = "taught", worse: str = "labels") -> Claim | None:

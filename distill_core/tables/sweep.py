@@ -18,7 +18,7 @@ from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult
 from distill_core.runs import Run
 from distill_core.tables import paired_intervals
-from distill_core.tables.ablation import asked, mean, right_answers, typed
+from distill_core.tables.ablation import asked, mean, right_answers
 
 _COUNTS = ("layers", "seeds", "n_eval", "params")
 _MEASURES = (
@@ -42,7 +42,7 @@ def sweep_frame(run: Run) -> pd.DataFrame:
     planned = {arm.name: arm for arm in reversed(arms.plan(spec))}
     records = [{**_sweep_row(planned[name], result), "source": source} for name in reversed(planned)]
     _compare_with_best(records, run)
-    return typed(records, SWEEP_COLUMNS, _COUNTS, _MEASURES)
+    return tables.typed(records, SWEEP_COLUMNS, _COUNTS, _MEASURES)
 
 
 def _compare_with_best(records: list[dict[str, Any]], run: Run) -> None:

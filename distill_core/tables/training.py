@@ -93,7 +93,7 @@ def finetune_frame(run: Run) -> pd.DataFrame:
         }
         for arm in arms
     ]
-    return _typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, _FINETUNE_MEASURES)
+    return tables.typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, _FINETUNE_MEASURES)
 
 
 def students_frame(run: Run) -> pd.DataFrame:
@@ -103,7 +103,7 @@ def students_frame(run: Run) -> pd.DataFrame:
     """
     result = run.result()
     if not isinstance(result, DistillResult) or result.teacher is None:
-        return _typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+        return tables.typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
     source = tables.source_text(run)
     name = ARM_TITLES["teacher"]
     records = [{**_report(result.teacher), "arm": "teacher", "title": name, "label": name, "source": source}]
@@ -118,7 +118,7 @@ def students_frame(run: Run) -> pd.DataFrame:
                 "retained_low": low, "retained_high": high, "source": source,
             }
         )  # fmt: skip
-    return _typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+    return tables.typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
 
 
 def arm_title(arm: str) -> str:
@@ -145,14 +145,6 @@ def _interval(report: ModelReport | StudentReport) -> tuple[float, float, float]
     return report.accuracy, report.ci_low, report.ci_high
 
 
-def _typed(
-    records: list[dict[str, Any]], columns: tuple[str, ...], counts: tuple[str, ...], measures: tuple[str, ...]
-) -> pd.DataFrame:
-    kinds = {**dict.fromkeys(counts, "Int64"), **dict.fromkeys(measures, "Float64")}
-    frame = pd.DataFrame(records, columns=list(columns))
-    return frame.astype({name: kinds.get(name, "string") for name in columns})
-
-
 def students(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of `students_frame` without the teacher's."""
     return frame[frame["arm"] != "teacher"].reset_index(drop=True)
@@ -177,7 +169,7 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
     """
     row = students(frame)[lambda rows: rows["label"] == label]
     if row.empty:
-        return _typed([], CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
+        return tables.typed([], CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
     student = row.iloc[0]
     small, large = _paper("DistilBERT", "params"), _paper("BERT", "params")
     fast, slow = _paper("DistilBERT", "inference speed"), _paper("BERT", "inference speed")
@@ -193,7 +185,7 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
     ]  # fmt: skip
     for record in records:
         record["source"] = student["source"]
-    return _typed(records, CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
+    return tables.typed(records, CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
 
 
 def _paper(title: str, metric: str) -> float:

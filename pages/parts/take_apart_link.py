@@ -6,7 +6,7 @@ from typing import Any
 
 from pages.parts import page, take_apart_form, train_form
 
-LABEL = "Sweep this recipe: temperature, weight, depth, or one term left out"
+LABEL = "Sweep or take apart"
 
 
 def link(values: dict[str, Any]) -> None:

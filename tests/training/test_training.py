@@ -11,6 +11,7 @@ import pytest
 import tiny
 import torch
 import train_in_two
+from interruption import Interrupted, interrupt_at
 from safetensors.torch import load_file
 from torch import nn
 from transformers import get_linear_schedule_with_warmup
@@ -32,10 +33,6 @@ STEPS = 15  # three epochs of five steps
 NOISE = ("key.bias", "rel_attn.r")
 
 
-class Interrupted(Exception):
-    """What a stop, or a kill that leaves the last checkpoint, looks like from inside."""
-
-
 def setup(key="bert", seed=0):
     loaded = tiny.classifier(families.get(key), seed=seed)
     encoded = loaded.encode(TEXTS, 32)
@@ -45,16 +42,6 @@ def setup(key="bert", seed=0):
         return Loss(loss, {"hard": loss})
 
     return loaded.model, encoded.lengths, step
-
-
-def interrupt_at(call):
-    calls = iter(range(10**6))
-
-    def check():
-        if next(calls) == call:
-            raise Interrupted
-
-    return check
 
 
 def train(key="bert", settings=SETTINGS, seed=7, **hooks):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import tiny
 import torch
+from interruption import Interrupted, interrupt_at
 from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoModelForMaskedLM
@@ -34,10 +35,6 @@ NOISE = ("key.bias", "k_proj.bias", "rel_attn.r", "c_attn.bias", "k_lin.bias")
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
 
 
-class Interrupted(Exception):
-    """A stop, seen from inside."""
-
-
 def train(family, *, used=True, seed=7, settings=SETTINGS, note=lambda model: None, **hooks):
     """A trained model. `note` is called inside every step."""
     loaded = tiny.classifier(family)
@@ -55,16 +52,6 @@ def train(family, *, used=True, seed=7, settings=SETTINGS, note=lambda model: No
 
 def table_of(model):
     return model.get_input_embeddings().weight
-
-
-def interrupt_at(call):
-    calls = iter(range(10**6))
-
-    def check():
-        if next(calls) == call:
-            raise Interrupted
-
-    return check
 
 
 def answers(loaded):
