@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import sample_ablation as sample
 
+from distill_core import tables
 from distill_core.figures import ablation, depth_curve, sweep_map
 from distill_core.runs import RunStore
 from distill_core.tables import ablation as tables_ablation
@@ -33,8 +34,8 @@ def rows(*values: tuple[Any, ...], seeds: int = 3) -> pd.DataFrame:
         }
         for arm, title, difference, over_seeds, over_texts, published in values
     ]  # fmt: skip
-    return tables_ablation.typed(records, tables_ablation.ABLATION_COLUMNS, tables_ablation._ABLATION_COUNTS,
-                                 tables_ablation._ABLATION_MEASURES)  # fmt: skip
+    return tables.typed(records, tables_ablation.ABLATION_COLUMNS, tables_ablation._ABLATION_COUNTS,
+                        tables_ablation._ABLATION_MEASURES)  # fmt: skip
 
 
 SOFT = ("no soft", "Without soft targets", -1.2, (-2.0, -0.4), (-2.2, -0.2), -2.96)
