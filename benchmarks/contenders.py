@@ -37,9 +37,11 @@ def ours(material: Material) -> None:
     encoded = material.encode()
     taught = teacher_cache.outputs(material.teacher.model, encoded, here, keep_hidden=False)
     spec = specs.DistillSpec(
-        teacher=f"path:{material.folder / 'teacher'}", temperature=recipe.temperature, soft=recipe.soft,
+        teacher=f"path:{material.folder / 'teacher'}",
+        temperature=recipe.temperature,
+        soft=recipe.soft,
         hard=recipe.hard,
-    )  # fmt: skip
+    )
     labeled = torch.ones(len(material.labels), dtype=torch.bool)
     lesson = Lesson(encoded, material.labels, labeled, taught)
     teacher = material.teacher

@@ -24,8 +24,19 @@ import psutil
 from benchmarks import summary
 from distill_core.machine.environment import prepare_process
 
-NAMES = ("textbrewer", "textbrewer-longest", "textbrewer-cached", "torchdistill", "trainer", "ours-first",
-         "ours-second", "ours-whole", "ours-mkl", "ours-uncached", "no-teacher")  # fmt: skip
+NAMES = (
+    "textbrewer",
+    "textbrewer-longest",
+    "textbrewer-cached",
+    "torchdistill",
+    "trainer",
+    "ours-first",
+    "ours-second",
+    "ours-whole",
+    "ours-mkl",
+    "ours-uncached",
+    "no-teacher",
+)
 BUSY_CORES = 0.2  # other programs used more than this many cores: the run is flagged
 
 
@@ -46,8 +57,14 @@ def main(arguments: list[str] | None = None) -> int:
         busy = _busy(folder) if options.busy_core else None
     found = summary.summarize(rows)
     if options.json:
-        report = {"machine": machine(), "recipe": vars(recipe), "summary": found, "targets": summary.targets(rows),
-                  "runs": rows, "busy_core": busy}  # fmt: skip
+        report = {
+            "machine": machine(),
+            "recipe": vars(recipe),
+            "summary": found,
+            "targets": summary.targets(rows),
+            "runs": rows,
+            "busy_core": busy,
+        }
         print(json.dumps(report, indent=2))
     else:
         print(_text(found, rows, busy))

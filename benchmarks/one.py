@@ -43,11 +43,18 @@ def main(name: str, folder: Path) -> dict[str, Any]:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     samples = material.recipe.examples * material.recipe.epochs
     return {
-        "contender": name, "seconds": wall, "cpu_seconds": cpu, "samples": samples, "samples_per_s": samples / wall,
-        "steps": tokens["steps"], "padding_factor": tokens["seen"] / max(1, tokens["real"]),
-        "peak_memory_mib": (peak.read() or 0.0) + base, "threads": here.threads, **workload.judge(material),
+        "contender": name,
+        "seconds": wall,
+        "cpu_seconds": cpu,
+        "samples": samples,
+        "samples_per_s": samples / wall,
+        "steps": tokens["steps"],
+        "padding_factor": tokens["seen"] / max(1, tokens["real"]),
+        "peak_memory_mib": (peak.read() or 0.0) + base,
+        "threads": here.threads,
+        **workload.judge(material),
         "process_cpu_seconds": time.process_time(),
-    }  # fmt: skip
+    }
 
 
 def _count_tokens(material: Any) -> dict[str, int]:

@@ -76,18 +76,29 @@ def trainer(material: Material) -> None:
     """Trainer with `train_sampling_strategy="group_by_length"`, as transformers 5 calls group_by_length."""
     recipe = material.recipe
     arguments = TrainingArguments(
-        output_dir=str(material.folder / "trainer"), num_train_epochs=recipe.epochs, use_cpu=True, seed=recipe.seed,
-        per_device_train_batch_size=recipe.batch_size, max_grad_norm=recipe.max_grad_norm, save_strategy="no",
-        train_sampling_strategy="group_by_length", report_to="none", disable_tqdm=True, dataloader_pin_memory=False,
+        output_dir=str(material.folder / "trainer"),
+        num_train_epochs=recipe.epochs,
+        use_cpu=True,
+        seed=recipe.seed,
+        per_device_train_batch_size=recipe.batch_size,
+        max_grad_norm=recipe.max_grad_norm,
+        save_strategy="no",
+        train_sampling_strategy="group_by_length",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
         remove_unused_columns=False,
-    )  # fmt: skip
+    )
     optimizer = adamw(material.student, recipe)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, recipe.lr_factor)
     rows: Any = _rows(material)
     DistillTrainer(
-        material, args=arguments, train_dataset=rows, data_collator=_collator(material, fixed=False),
+        material,
+        args=arguments,
+        train_dataset=rows,
+        data_collator=_collator(material, fixed=False),
         optimizers=(optimizer, schedule),
-    ).train()  # fmt: skip
+    ).train()
 
 
 # ── TextBrewer ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -104,19 +115,26 @@ def _textbrewer(material: Material, kind: str, *, fixed: bool, cached: bool = Fa
     distiller = quiet(
         textbrewer.TrainingConfig(device="cpu", output_dir=str(output), log_dir=None),
         textbrewer.DistillationConfig(
-            temperature=recipe.temperature, kd_loss_type="ce", kd_loss_weight=recipe.soft * recipe.temperature**2,
-            hard_label_weight=recipe.hard, is_caching_logits=cached,
+            temperature=recipe.temperature,
+            kd_loss_type="ce",
+            kd_loss_weight=recipe.soft * recipe.temperature**2,
+            hard_label_weight=recipe.hard,
+            is_caching_logits=cached,
         ),
-        material.teacher.model, material.student,
+        material.teacher.model,
+        material.student,
         lambda _batch, out: {"logits": out.logits},
         lambda _batch, out: {"logits": out.logits, "losses": out.loss},
-    )  # fmt: skip
+    )
     with distiller:
         distiller.train(
-            adamw(material.student, recipe), _loader(material, fixed=fixed), num_epochs=recipe.epochs,
-            scheduler_class=torch.optim.lr_scheduler.LambdaLR, scheduler_args={"lr_lambda": recipe.lr_factor},
+            adamw(material.student, recipe),
+            _loader(material, fixed=fixed),
+            num_epochs=recipe.epochs,
+            scheduler_class=torch.optim.lr_scheduler.LambdaLR,
+            scheduler_args={"lr_lambda": recipe.lr_factor},
             max_grad_norm=recipe.max_grad_norm,
-        )  # fmt: skip
+        )
 
 
 def textbrewer_general(material: Material) -> None:
@@ -157,9 +175,15 @@ def torchdistill(material: Material) -> None:
     register_scheduler(lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, recipe.lr_factor), key="linear")
     rows = [({k: v for k, v in row.items() if k != "labels"}, row["labels"]) for row in _rows(material)]
     box = get_distillation_box(
-        material.teacher.model, material.student, {"train": rows}, _torchdistill_config(recipe),
-        torch.device("cpu"), None, False, 1,
-    )  # fmt: skip
+        material.teacher.model,
+        material.student,
+        {"train": rows},
+        _torchdistill_config(recipe),
+        torch.device("cpu"),
+        None,
+        False,
+        1,
+    )
     for epoch in range(recipe.epochs):
         box.pre_epoch_process(epoch=epoch)
         for batch, targets, extra in box.train_data_loader:
@@ -169,13 +193,21 @@ def torchdistill(material: Material) -> None:
 
 def _torchdistill_config(recipe: Any) -> dict[str, Any]:
     model = {"forward_proc": "forward_batch_only_as_kwargs", "forward_hook": {"input": [], "output": ["classifier"]}}
-    loss = {"student_module_path": "classifier", "student_module_io": "output", "teacher_module_path": "classifier",
-            "teacher_module_io": "output", "temperature": recipe.temperature, "alpha": recipe.hard,
-            "beta": recipe.soft}  # fmt: skip
+    loss = {
+        "student_module_path": "classifier",
+        "student_module_io": "output",
+        "teacher_module_path": "classifier",
+        "teacher_module_io": "output",
+        "temperature": recipe.temperature,
+        "alpha": recipe.hard,
+        "beta": recipe.soft,
+    }
     return {
         "num_epochs": recipe.epochs,
         "train_data_loader": {
-            "dataset_id": "train", "collate_fn": "to_triple", "kwargs": {"batch_size": recipe.batch_size},
+            "dataset_id": "train",
+            "collate_fn": "to_triple",
+            "kwargs": {"batch_size": recipe.batch_size},
             "sampler": {"class_or_func": torch.utils.data.RandomSampler},
         },
         "teacher": {**model, "requires_grad": False},
@@ -186,4 +218,4 @@ def _torchdistill_config(recipe: Any) -> dict[str, Any]:
             "key": "WeightedSumLoss",
             "kwargs": {"sub_terms": {"kd": {"criterion": {"key": "KDLoss", "kwargs": loss}, "weight": 1.0}}},
         },
-    }  # fmt: skip
+    }

@@ -60,10 +60,17 @@ class Recipe:
     def train_settings(self, encoded: Encoded) -> training.TrainSettings:
         """The same for `training.fit`; nothing is evaluated or saved on the way, as with the other contenders."""
         return training.TrainSettings(
-            epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,
-            warmup_fraction=self.warmup_fraction, weight_decay=self.weight_decay, max_grad_norm=self.max_grad_norm,
-            seed=self.seed, checkpoint_every_s=1e9, evals_per_epoch=0, token_ids=encoded.token_ids,
-        )  # fmt: skip
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            warmup_fraction=self.warmup_fraction,
+            weight_decay=self.weight_decay,
+            max_grad_norm=self.max_grad_norm,
+            seed=self.seed,
+            checkpoint_every_s=1e9,
+            evals_per_epoch=0,
+            token_ids=encoded.token_ids,
+        )
 
 
 @dataclass
@@ -123,9 +130,15 @@ def load(folder: Path) -> Material:
     student = models.load(Ref("path", str(folder / "student")), store).model
     teacher.model.eval()
     return Material(
-        recipe, teacher, student, rows["train"]["text"], torch.tensor(rows["train"]["label"]),
-        rows["test"]["text"], torch.tensor(rows["test"]["label"]), folder,
-    )  # fmt: skip
+        recipe,
+        teacher,
+        student,
+        rows["train"]["text"],
+        torch.tensor(rows["train"]["label"]),
+        rows["test"]["text"],
+        torch.tensor(rows["test"]["label"]),
+        folder,
+    )
 
 
 def adamw(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
@@ -147,12 +160,12 @@ def judge(material: Material) -> dict[str, Any]:
     held_out = material.teacher.encode(material.test_texts[:256], recipe.max_length)
     teacher_logits = evaluate.predict(material.teacher.model, held_out, here)
     mine, labels, tau = logits[:256], material.test_labels[:256], recipe.temperature
-    soft = F.kl_div(
-        F.log_softmax(mine / tau, -1), F.softmax(teacher_logits / tau, -1), reduction="batchmean"
-    ) * tau**2  # fmt: skip
+    soft = F.kl_div(F.log_softmax(mine / tau, -1), F.softmax(teacher_logits / tau, -1), reduction="batchmean") * tau**2
     hard = F.cross_entropy(mine, labels)
     found = evaluate.accuracy(logits, material.test_labels)
     return {
-        "held_out_loss": float(recipe.soft * soft + recipe.hard * hard), "held_out_soft": float(soft),
-        "held_out_hard": float(hard), **found.model_dump(),
-    }  # fmt: skip
+        "held_out_loss": float(recipe.soft * soft + recipe.hard * hard),
+        "held_out_soft": float(soft),
+        "held_out_hard": float(hard),
+        **found.model_dump(),
+    }

@@ -48,32 +48,60 @@ def student(arm: Arm, mine: Right, teacher: Right) -> StudentReport:
     params = 12_000_000 + 1_775_000 * layers
     p50 = 0.6 + 1.97 * layers
     return sample.student(
-        arm.name, accuracy, seed=arm.seed, ci_low=accuracy - half, ci_high=accuracy + half, n_eval=len(mine),
-        retained=accuracy / float(teacher.mean()), agreement=float((mine == teacher).mean()), layers=layers,
-        params=params, params_saved=1 - params / 22_713_986, latency_ms_p50=p50, speedup=12.4 / p50,
-        kl_to_teacher=0.03 + 0.6 * abs(0.83 - accuracy), ingredients=arm.ingredients,
-        inherited_errors=int((~mine & ~teacher).sum()), new_errors=int((~mine & teacher).sum()),
+        arm.name,
+        accuracy,
+        seed=arm.seed,
+        ci_low=accuracy - half,
+        ci_high=accuracy + half,
+        n_eval=len(mine),
+        retained=accuracy / float(teacher.mean()),
+        agreement=float((mine == teacher).mean()),
+        layers=layers,
+        params=params,
+        params_saved=1 - params / 22_713_986,
+        latency_ms_p50=p50,
+        speedup=12.4 / p50,
+        kl_to_teacher=0.03 + 0.6 * abs(0.83 - accuracy),
+        ingredients=arm.ingredients,
+        inherited_errors=int((~mine & ~teacher).sum()),
+        new_errors=int((~mine & teacher).sum()),
         repaired_errors=int((mine & ~teacher).sum()),
-    )  # fmt: skip
+    )
 
 
 def run_of(
-    store: RunStore, spec: DistillSpec, rights: dict[str, Right], teacher: Right, *, state: str = "done",
+    store: RunStore,
+    spec: DistillSpec,
+    rights: dict[str, Right],
+    teacher: Right,
+    *,
+    state: str = "done",
     pass_s: float = 4.2,
-) -> Run:  # fmt: skip
+) -> Run:
     """A distillation in which the arms with these keys are finished, with its predictions."""
     run = store.create(spec)
     run.set_environment(sample.ENVIRONMENT)
     done = [arm for arm in arms.plan(spec) if arm.key in rights]
     n, share = len(teacher), float(teacher.mean())
-    report = ModelReport.model_validate({**sample.report().model_dump(), "accuracy": share, "n_eval": n,
-                                         "ci_low": share - 0.023, "ci_high": share + 0.023})  # fmt: skip
+    report = ModelReport.model_validate(
+        {
+            **sample.report().model_dump(),
+            "accuracy": share,
+            "n_eval": n,
+            "ci_low": share - 0.023,
+            "ci_high": share + 0.023,
+        }
+    )
     run.set_result(
         DistillResult(
-            dataset=spec.dataset, teacher_ref=str(spec.teacher), label_names=("negative", "positive"), teacher=report,
-            teacher_pass_s=pass_s, students=tuple(student(arm, rights[arm.key], teacher) for arm in done),
+            dataset=spec.dataset,
+            teacher_ref=str(spec.teacher),
+            label_names=("negative", "positive"),
+            teacher=report,
+            teacher_pass_s=pass_s,
+            students=tuple(student(arm, rights[arm.key], teacher) for arm in done),
         )
-    )  # fmt: skip
+    )
     keep(run, {"teacher": teacher, **{arm.key: rights[arm.key] for arm in done}})
     ended = {"ended_at": sample.ENDED} if state == "done" else {"message": "no soft-0: step 66 of 120"}
     run.set_state(state=state, progress=1.0 if state == "done" else 0.4, started_at=sample.STARTED, **ended)

@@ -57,9 +57,16 @@ def wide_vocabulary(size=5000):
     """A vocabulary without a tokenizer: one token in three goes on with the word before it."""
     starts = torch.arange(size) % 3 != 0
     return Vocabulary(
-        size=size, pad=0, unk=1, mask=4, first=2, last=3, sentinels=tuple(range(5, 5 + SENTINELS)), starts_word=starts,
+        size=size,
+        pad=0,
+        unk=1,
+        mask=4,
+        first=2,
+        last=3,
+        sentinels=tuple(range(5, 5 + SENTINELS)),
+        starts_word=starts,
         ends_word=torch.zeros(size, dtype=torch.bool),
-    )  # fmt: skip
+    )
 
 
 def long_documents(n_tokens=100_000, sentence=20, document=400, seed=5):

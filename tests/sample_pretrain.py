@@ -11,9 +11,18 @@ from distill_core.runs import Run, RunStore
 from distill_core.specs import PretrainSpec
 
 TOKENS = 1_000_000
-PARTS = {"bert": "masked", "gpt": "causal", "roberta": "masked", "t5": "spans", "xlnet": "permutation",
-         "albert": "masked", "distilbert": "masked", "ernie": "masked", "electra": "detection",
-         "bart": "denoising"}  # fmt: skip
+PARTS = {
+    "bert": "masked",
+    "gpt": "causal",
+    "roberta": "masked",
+    "t5": "spans",
+    "xlnet": "permutation",
+    "albert": "masked",
+    "distilbert": "masked",
+    "ernie": "masked",
+    "electra": "detection",
+    "bart": "denoising",
+}
 SHARES = {"gpt": 0.98, "electra": 1.0, "bart": 1.0, "distilbert": 1.0, "xlnet": 0.17}
 START, LOOKS, BASE_RATE = 9.0, 4, 7.0
 SENTENCES = (("She opened the ___ and went into the room.", "door"), ("It was one ___ the best days.", "of"))
@@ -36,8 +45,12 @@ def metrics(family: str, looks: int = LOOKS) -> list[Metric]:
             "elapsed_s": 5.0 * look,
         }
         tokens = TOKENS * look / LOOKS
-        values = {PARTS[family]: loss(look), "loss": loss(look) + 0.5, "tokens": tokens,
-                  "signals": round(tokens * SHARES.get(family, 0.15))}  # fmt: skip
+        values = {
+            PARTS[family]: loss(look),
+            "loss": loss(look) + 0.5,
+            "tokens": tokens,
+            "signals": round(tokens * SHARES.get(family, 0.15)),
+        }
         if family == "electra":
             values["base_rate"] = BASE_RATE
         found += [Metric(**place, split="validation", name=name, value=value) for name, value in values.items()]
@@ -71,13 +84,24 @@ def result(family: str, looks: int = LOOKS, **more: object) -> PretrainResult:
     base = {"base_rate": BASE_RATE} if family == "electra" else {}
     part, share = PARTS[family], SHARES.get(family, 0.15)
     values = {
-        "family": family, "lesson": "objective", "params": 1_500_000, "vocab_size": 8192, "texts": 25_600,
-        "tokens": TOKENS, "signals": round(TOKENS * share) if done else None, "sources": ("Movie reviews",),
-        "held_out_before": {"loss": START + 0.5, part: START}, "unigram_nats": 6.9, "cloze": cloze(family, looks),
-        "held_out": {"loss": loss(looks) + 0.5, part: loss(looks), **base} if done else {}, "probe_dataset": "movies",
-        "probe_labels": 1000, "linear_probe_before": probe(0.56), "linear_probe": probe(0.58) if done else None,
+        "family": family,
+        "lesson": "objective",
+        "params": 1_500_000,
+        "vocab_size": 8192,
+        "texts": 25_600,
+        "tokens": TOKENS,
+        "signals": round(TOKENS * share) if done else None,
+        "sources": ("Movie reviews",),
+        "held_out_before": {"loss": START + 0.5, part: START},
+        "unigram_nats": 6.9,
+        "cloze": cloze(family, looks),
+        "held_out": {"loss": loss(looks) + 0.5, part: loss(looks), **base} if done else {},
+        "probe_dataset": "movies",
+        "probe_labels": 1000,
+        "linear_probe_before": probe(0.56),
+        "linear_probe": probe(0.58) if done else None,
         "train_s": 50.0 if done else None,
-    }  # fmt: skip
+    }
     return PretrainResult.model_validate({**values, **more})
 
 

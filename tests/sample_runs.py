@@ -8,14 +8,32 @@ from distill_core.runs import Run, RunStore
 from distill_core.specs import CompareSpec
 
 MS_AT_128 = {
-    "bert": 58.0, "gpt": 59.5, "roberta": 58.8, "t5": 121.0, "xlnet": 83.0,
-    "albert": 56.0, "distilbert": 29.4, "ernie": 58.3, "electra": 57.6, "bart": 71.0,
-}  # fmt: skip
+    "bert": 58.0,
+    "gpt": 59.5,
+    "roberta": 58.8,
+    "t5": 121.0,
+    "xlnet": 83.0,
+    "albert": 56.0,
+    "distilbert": 29.4,
+    "ernie": 58.3,
+    "electra": 57.6,
+    "bart": 71.0,
+}
 ENVIRONMENT = Environment(
-    machine="x86_64 Linux, 2 cores, 24 GiB", cpu="Test CPU 3000", cores=2, memory_gib=23.5, device="cpu",
-    device_name="CPU", dtype="float32", threads=2, omp_wait_policy="passive", os="Linux", python="3.11.2",
-    versions={}, started_at="2025-11-22T07:55:00.000+00:00",
-)  # fmt: skip
+    machine="x86_64 Linux, 2 cores, 24 GiB",
+    cpu="Test CPU 3000",
+    cores=2,
+    memory_gib=23.5,
+    device="cpu",
+    device_name="CPU",
+    dtype="float32",
+    threads=2,
+    omp_wait_policy="passive",
+    os="Linux",
+    python="3.11.2",
+    versions={},
+    started_at="2025-11-22T07:55:00.000+00:00",
+)
 
 
 def row(family: str, batch_size: int = 1, seq_len: int = 128, **more: object) -> BenchmarkRow:
@@ -23,14 +41,27 @@ def row(family: str, batch_size: int = 1, seq_len: int = 128, **more: object) ->
     sizes = families.exact_parameters()[family]
     p50 = MS_AT_128[family] * batch_size * seq_len / 128
     values = {
-        "model": f"{family}@structure", "title": families.get(family).title, "family": family, "weights": "random",
-        "params": sum(sizes.values()), "params_by_part": sizes, "batch_size": batch_size, "seq_len": seq_len,
-        "latency_ms_p50": p50, "latency_ms_p90": p50 * 1.03, "latency_ms_p95": p50 * 1.05,
-        "latency_ms_p99": p50 * 1.12, "examples_per_s": batch_size / p50 * 1000,
-        "peak_memory_mib": sum(sizes.values()) * 4 / 2**20 + 40, "load_s": 1.5, "first_forward_ms": p50 * 2,
-        "n_iterations": 17, "busy_cores": 0.1, "threads": 2,
+        "model": f"{family}@structure",
+        "title": families.get(family).title,
+        "family": family,
+        "weights": "random",
+        "params": sum(sizes.values()),
+        "params_by_part": sizes,
+        "batch_size": batch_size,
+        "seq_len": seq_len,
+        "latency_ms_p50": p50,
+        "latency_ms_p90": p50 * 1.03,
+        "latency_ms_p95": p50 * 1.05,
+        "latency_ms_p99": p50 * 1.12,
+        "examples_per_s": batch_size / p50 * 1000,
+        "peak_memory_mib": sum(sizes.values()) * 4 / 2**20 + 40,
+        "load_s": 1.5,
+        "first_forward_ms": p50 * 2,
+        "n_iterations": 17,
+        "busy_cores": 0.1,
+        "threads": 2,
         "accuracy_note": "Random weights: size and speed are real, accuracy is not claimed.",
-    }  # fmt: skip
+    }
     return BenchmarkRow.model_validate({**values, **more})
 
 
@@ -38,9 +69,13 @@ def failed_row(family: str) -> BenchmarkRow:
     """A row of a model that could not be measured."""
     error = ErrorInfo(kind="model", message="Not enough memory for 1 × 128 tokens.", hint="Choose a smaller batch.")
     return BenchmarkRow(
-        model=f"{family}@structure", title=families.get(family).title, family=family, batch_size=1, seq_len=128,
+        model=f"{family}@structure",
+        title=families.get(family).title,
+        family=family,
+        batch_size=1,
+        seq_len=128,
         error=error,
-    )  # fmt: skip
+    )
 
 
 def compare_run(store: RunStore, rows: list[BenchmarkRow] | None = None, state: str = "done", **spec: object) -> Run:

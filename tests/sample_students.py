@@ -38,10 +38,17 @@ def said(n_right: int) -> np.ndarray:
 def teacher(**more: object) -> TeacherOfTen:
     """MiniLM, right on 160 of 200."""
     values = {
-        "ref": "run:ten-students", "title": "MiniLM", "family": "bert", "labels": 1000, "train_s": 60.0,
-        "params": 22_713_986, "layers": 6, "latency_ms_p50": 12.0, "latency_ms_p95": 13.0,
+        "ref": "run:ten-students",
+        "title": "MiniLM",
+        "family": "bert",
+        "labels": 1000,
+        "train_s": 60.0,
+        "params": 22_713_986,
+        "layers": 6,
+        "latency_ms_p50": 12.0,
+        "latency_ms_p95": 13.0,
         **wilson(TEACHER_RIGHT, N).model_dump(),
-    }  # fmt: skip
+    }
     return TeacherOfTen.model_validate({**values, **more})
 
 
@@ -51,14 +58,29 @@ def row(student: str, arm: str, place: int = 0, seed: int = 0, **more: object) -
     count, ms = right(arm, place, seed), 2.0 + 0.2 * place
     taught = arm in ("taught", "random-taught")
     values = {
-        "student": student, "title": ref.title, "family": ref.family.key if ref.family else "", "arm": arm,
-        "seed": seed, "weights": "random" if arm.startswith("random") else "pretrained", "params": 1_500_000,
-        "layers": 2, "latency_ms_p50": ms, "latency_ms_p95": ms * 1.1, "speedup": 12.0 / ms,
+        "student": student,
+        "title": ref.title,
+        "family": ref.family.key if ref.family else "",
+        "arm": arm,
+        "seed": seed,
+        "weights": "random" if arm.startswith("random") else "pretrained",
+        "params": 1_500_000,
+        "layers": 2,
+        "latency_ms_p50": ms,
+        "latency_ms_p95": ms * 1.1,
+        "speedup": 12.0 / ms,
         "train_texts": 7984 if taught or arm == "all-labels" else 1000,
-        "labels": 7984 if arm == "all-labels" else 1000, "epochs": 3, "train_s": 20.0,
-        "retained": count / TEACHER_RIGHT, "agreement": 0.9, "kl_to_teacher": 0.1, "inherited_errors": 20,
-        "new_errors": 12, "repaired_errors": 8, **wilson(count, N).model_dump(),
-    }  # fmt: skip
+        "labels": 7984 if arm == "all-labels" else 1000,
+        "epochs": 3,
+        "train_s": 20.0,
+        "retained": count / TEACHER_RIGHT,
+        "agreement": 0.9,
+        "kl_to_teacher": 0.1,
+        "inherited_errors": 20,
+        "new_errors": 12,
+        "repaired_errors": 8,
+        **wilson(count, N).model_dump(),
+    }
     return StudentRow.model_validate({**values, **more})
 
 
@@ -72,39 +94,70 @@ def failed(student: str, arm: str) -> StudentRow:
 def pending(student: str, arm: str, place: int = 0) -> StudentRow:
     """A student that is measured and has not learned yet."""
     known = row(student, arm, place)
-    return StudentRow(**known.model_dump(include={"student", "title", "family", "arm", "params", "layers",
-                                                  "latency_ms_p50", "latency_ms_p95", "speedup"}))  # fmt: skip
+    return StudentRow(
+        **known.model_dump(
+            include={
+                "student",
+                "title",
+                "family",
+                "arm",
+                "params",
+                "layers",
+                "latency_ms_p50",
+                "latency_ms_p95",
+                "speedup",
+            }
+        )
+    )
 
 
 def ten(arms: tuple[str, ...] = ARMS, seeds: int = 1) -> tuple[StudentRow, ...]:
     """All ten minis in these arms."""
     return tuple(
         row(f"{key}@mini", arm, place, seed)
-        for seed in range(seeds) for arm in arms for place, key in enumerate(families.BY_KEY)
-    )  # fmt: skip
+        for seed in range(seeds)
+        for arm in arms
+        for place, key in enumerate(families.BY_KEY)
+    )
 
 
 def students_run(
-    store: RunStore, rows: tuple[StudentRow, ...] | None = None, state: str = "done", *, predictions: bool = True,
+    store: RunStore,
+    rows: tuple[StudentRow, ...] | None = None,
+    state: str = "done",
+    *,
+    predictions: bool = True,
     **spec: object,
-) -> Run:  # fmt: skip
+) -> Run:
     """A run of ten students with these rows and the predictions behind them."""
     rows = ten() if rows is None else rows
-    asked = {"students": tuple(dict.fromkeys(one.student for one in rows)) or ("bert@mini",),
-             "arms": tuple(dict.fromkeys(one.arm for one in rows)) or ARMS}  # fmt: skip
+    asked = {
+        "students": tuple(dict.fromkeys(one.student for one in rows)) or ("bert@mini",),
+        "arms": tuple(dict.fromkeys(one.arm for one in rows)) or ARMS,
+    }
     run = store.create(StudentsSpec.model_validate({**asked, **spec}))
     run.set_environment(sample_training.ENVIRONMENT)
     run.add_metrics(sample_training.metrics("teacher", 0.8))
     run.set_result(
         StudentsResult(
-            dataset="movies", label_names=("negative", "positive"), train_texts=7984, labels=1000, seq_len=64,
-            teacher=teacher(), teacher_pass_s=30.0, rows=rows,
+            dataset="movies",
+            label_names=("negative", "positive"),
+            train_texts=7984,
+            labels=1000,
+            seq_len=64,
+            teacher=teacher(),
+            teacher_pass_s=30.0,
+            rows=rows,
         )
-    )  # fmt: skip
+    )
     if predictions:
         keep(run, rows)
-    run.set_state(state=state, progress=1.0 if state == "done" else 0.4, started_at=sample_training.STARTED,
-                  ended_at=sample_training.ENDED if state == "done" else "")  # fmt: skip
+    run.set_state(
+        state=state,
+        progress=1.0 if state == "done" else 0.4,
+        started_at=sample_training.STARTED,
+        ended_at=sample_training.ENDED if state == "done" else "",
+    )
     return run
 
 

@@ -18,10 +18,20 @@ from distill_core.runs import Run, RunStore
 from distill_core.specs import DistillSpec, FinetuneSpec
 
 ENVIRONMENT = Environment(
-    machine="x86_64 Linux, 2 cores, 24 GiB", cpu="Test CPU 3000", cores=2, memory_gib=23.5, device="cpu",
-    device_name="CPU", dtype="float32", threads=2, omp_wait_policy="passive", os="Linux", python="3.11.2",
-    versions={}, started_at="2025-11-22T07:55:00.000+00:00",
-)  # fmt: skip
+    machine="x86_64 Linux, 2 cores, 24 GiB",
+    cpu="Test CPU 3000",
+    cores=2,
+    memory_gib=23.5,
+    device="cpu",
+    device_name="CPU",
+    dtype="float32",
+    threads=2,
+    omp_wait_policy="passive",
+    os="Linux",
+    python="3.11.2",
+    versions={},
+    started_at="2025-11-22T07:55:00.000+00:00",
+)
 ACCURACY = {"pretrained": 0.842, "frozen": 0.78, "scratch": 0.684, "bow": 0.741}
 SAMPLE_TEXTS = ("A warm film with a big heart <b>and wit</b>.", "The plot is thin & the jokes are old.")
 STARTED, ENDED = "2025-11-22T07:55:00.000+00:00", "2025-11-22T07:58:20.000+00:00"
@@ -48,9 +58,17 @@ def arm_result(arm: str, n: int = 2000, seed: int = 0, accuracy: float | None = 
     """One arm's result with an interval of ±2.3 points."""
     value = ACCURACY[arm] if accuracy is None else accuracy
     return FinetuneArmResult(
-        arm=arm, train_examples=n, seed=seed, accuracy=value, ci_low=value - 0.023, ci_high=value + 0.023, n_eval=1004,
-        train_s=58.0 if arm != "bow" else 0.2, params=22_713_986, params_trained=770 if arm == "frozen" else 22_713_986,
-    )  # fmt: skip
+        arm=arm,
+        train_examples=n,
+        seed=seed,
+        accuracy=value,
+        ci_low=value - 0.023,
+        ci_high=value + 0.023,
+        n_eval=1004,
+        train_s=58.0 if arm != "bow" else 0.2,
+        params=22_713_986,
+        params_trained=770 if arm == "frozen" else 22_713_986,
+    )
 
 
 def finetune_run(store: RunStore, state: str = "done", arms: tuple[str, ...] = ("pretrained",), **spec: object) -> Run:
@@ -63,10 +81,12 @@ def finetune_run(store: RunStore, state: str = "done", arms: tuple[str, ...] = (
             run.add_metrics(metrics(arm, ACCURACY[arm], share=1.0 if arm in done else 0.5))
     run.set_result(
         FinetuneResult(
-            model="minilm", dataset=str(spec.get("dataset", "movies")), label_names=("negative", "positive"),
+            model="minilm",
+            dataset=str(spec.get("dataset", "movies")),
+            label_names=("negative", "positive"),
             arms=tuple(arm_result(arm) for arm in done),
         )
-    )  # fmt: skip
+    )
     if state == "done":
         save_config(run, layers=6)
     _finish(run, state)
@@ -76,8 +96,12 @@ def finetune_run(store: RunStore, state: str = "done", arms: tuple[str, ...] = (
 def save_config(run: Run, layers: int) -> None:
     """The config.json of a saved BERT classifier; no weights."""
     run.model_dir.mkdir()
-    config = {"model_type": "bert", "num_hidden_layers": layers, "hidden_size": 384,
-              "architectures": ["BertForSequenceClassification"]}  # fmt: skip
+    config = {
+        "model_type": "bert",
+        "num_hidden_layers": layers,
+        "hidden_size": 384,
+        "architectures": ["BertForSequenceClassification"],
+    }
     (run.model_dir / "config.json").write_text(json.dumps(config))
 
 
@@ -94,20 +118,41 @@ def _finish(run: Run, state: str) -> None:
 
 def report(**more: object) -> ModelReport:
     """The teacher."""
-    values = {"params": 22_713_986, "layers": 6, "accuracy": 0.842, "ci_low": 0.818, "ci_high": 0.863, "n_eval": 1004,
-              "latency_ms_p50": 12.4, "latency_ms_p95": 13.1}  # fmt: skip
+    values = {
+        "params": 22_713_986,
+        "layers": 6,
+        "accuracy": 0.842,
+        "ci_low": 0.818,
+        "ci_high": 0.863,
+        "n_eval": 1004,
+        "latency_ms_p50": 12.4,
+        "latency_ms_p95": 13.1,
+    }
     return ModelReport.model_validate({**values, **more})
 
 
 def student(arm: str = "distilled", accuracy: float = 0.818, **more: object) -> StudentReport:
     """A student of half the layers."""
     values = {
-        "arm": arm, "params": 17_390_210, "layers": 3, "accuracy": accuracy, "ci_low": accuracy - 0.025,
-        "ci_high": accuracy + 0.023, "n_eval": 1004, "latency_ms_p50": 6.6, "latency_ms_p95": 7.0,
-        "params_saved": 1 - 17_390_210 / 22_713_986, "retained": accuracy / 0.842, "speedup": 12.4 / 6.6,
-        "agreement": 0.93, "kl_to_teacher": 0.06, "inherited_errors": 121, "new_errors": 62, "repaired_errors": 38,
+        "arm": arm,
+        "params": 17_390_210,
+        "layers": 3,
+        "accuracy": accuracy,
+        "ci_low": accuracy - 0.025,
+        "ci_high": accuracy + 0.023,
+        "n_eval": 1004,
+        "latency_ms_p50": 6.6,
+        "latency_ms_p95": 7.0,
+        "params_saved": 1 - 17_390_210 / 22_713_986,
+        "retained": accuracy / 0.842,
+        "speedup": 12.4 / 6.6,
+        "agreement": 0.93,
+        "kl_to_teacher": 0.06,
+        "inherited_errors": 121,
+        "new_errors": 62,
+        "repaired_errors": 38,
         "train_s": 61.0,
-    }  # fmt: skip
+    }
     return StudentReport.model_validate({**values, **more})
 
 
@@ -128,11 +173,16 @@ def distill_run(
         run.add_metrics(metrics(one.arm, one.accuracy, share=share, terms=terms))
     run.set_result(
         DistillResult(
-            dataset="movies", teacher_ref=teacher, label_names=("negative", "positive"), teacher=report(),
-            teacher_pass_s=4.2, sample_texts=SAMPLE_TEXTS, teacher_probabilities=((0.03, 0.97), (0.88, 0.12)),
+            dataset="movies",
+            teacher_ref=teacher,
+            label_names=("negative", "positive"),
+            teacher=report(),
+            teacher_pass_s=4.2,
+            sample_texts=SAMPLE_TEXTS,
+            teacher_probabilities=((0.03, 0.97), (0.88, 0.12)),
             students=found if state == "done" else (),
         )
-    )  # fmt: skip
+    )
     if state == "done":
         save_config(run, layers=3)
     _finish(run, state)

@@ -14,8 +14,14 @@ from distill_core.specs import FinetuneSpec
 LABELS = ("negative", "positive")
 DOMAINS = ("movies", "amazon", "nyt", "tweets")
 TOTAL = 22_713_986
-TRAINED = {"head": 148_610, "top1": 1_923_074, "top2": 3_697_538, "top4": 7_246_466, "pretrained": TOTAL,
-           "lora": 701_186}  # fmt: skip
+TRAINED = {
+    "head": 148_610,
+    "top1": 1_923_074,
+    "top2": 3_697_538,
+    "top4": 7_246_466,
+    "pretrained": TOTAL,
+    "lora": 701_186,
+}
 _TOP = {"pretrained": 0.86, "frozen": 0.79, "scratch": 0.7, "bow": 0.76}
 _SLOPE = {"pretrained": 0.035, "frozen": 0.045, "scratch": 0.05, "bow": 0.075}
 
@@ -25,11 +31,21 @@ def cell(arm: str, n: int, seed: int = 0, **more: object) -> FinetuneArmResult:
     value = float(more.pop("accuracy", _accuracy(arm, n, seed)))  # type: ignore[arg-type]
     trained = TRAINED.get(arm, TOTAL if arm == "scratch" else 770)
     values = {
-        "arm": arm, "train_examples": n, "seed": seed, "accuracy": value, "ci_low": value - 0.025,
-        "ci_high": value + 0.025, "n_eval": 1037, "train_s": _seconds(arm, n), "params": TOTAL,
-        "train_tflop": 0.0 if arm in ("bow", "zero-shot") else n * 0.003, "params_trained": trained,
-        "dataset": "movies", "test_dataset": "movies", **more,
-    }  # fmt: skip
+        "arm": arm,
+        "train_examples": n,
+        "seed": seed,
+        "accuracy": value,
+        "ci_low": value - 0.025,
+        "ci_high": value + 0.025,
+        "n_eval": 1037,
+        "train_s": _seconds(arm, n),
+        "params": TOTAL,
+        "train_tflop": 0.0 if arm in ("bow", "zero-shot") else n * 0.003,
+        "params_trained": trained,
+        "dataset": "movies",
+        "test_dataset": "movies",
+        **more,
+    }
     return FinetuneArmResult.model_validate(values)
 
 
@@ -49,9 +65,12 @@ def movement(n: int = 60) -> Movement:
     after = tuple((x * 0.5 + (1.5 if i % 2 else -1.5), y * 0.5) for i, (x, y) in enumerate(before))
     layers = ("embeddings", *(f"layer {i}" for i in range(1, 7)))
     return Movement(
-        layers=layers, cka=(0.998, 0.99, 0.97, 0.93, 0.84, 0.66, 0.41), before=before, after=after,
+        layers=layers,
+        cka=(0.998, 0.99, 0.97, 0.93, 0.84, 0.66, 0.41),
+        before=before,
+        after=after,
         labels=tuple(i % 2 for i in range(n)),
-    )  # fmt: skip
+    )
 
 
 def run_with(
@@ -73,9 +92,12 @@ def run_with(
 
 
 def curves_run(
-    store: RunStore, state: str = "done", sizes: tuple[int, ...] = (25, 200, 1000, 4000), seeds: int = 3,
+    store: RunStore,
+    state: str = "done",
+    sizes: tuple[int, ...] = (25, 200, 1000, 4000),
+    seeds: int = 3,
     arms: tuple[str, ...] = ("pretrained", "frozen", "scratch", "bow", "zero-shot"),
-) -> Run:  # fmt: skip
+) -> Run:
     """A learning curve; while it is running only its first seed is there."""
     done = range(seeds if state == "done" else 1)
     rows = [cell(arm, n, seed) for seed in done for n in sizes for arm in arms]
@@ -93,10 +115,18 @@ def domains_run(store: RunStore, arms: tuple[str, ...] = ("pretrained", "adapted
     """A matrix of four domains; a bag of words from movies fails on tweets."""
     base = {"pretrained": 0.84, "adapted": 0.85, "bow": 0.78}
     rows = [
-        cell(arm, 2000, accuracy=base[arm] - 0.06 * abs(i - j) - (0.02 * j if arm == "bow" and i != j else 0.0),
-             dataset=train, test_dataset=test, n_eval=(1037, 375, 249, 325)[j])
-        for i, train in enumerate(DOMAINS) for arm in arms for j, test in enumerate(DOMAINS)
-    ]  # fmt: skip
+        cell(
+            arm,
+            2000,
+            accuracy=base[arm] - 0.06 * abs(i - j) - (0.02 * j if arm == "bow" and i != j else 0.0),
+            dataset=train,
+            test_dataset=test,
+            n_eval=(1037, 375, 249, 325)[j],
+        )
+        for i, train in enumerate(DOMAINS)
+        for arm in arms
+        for j, test in enumerate(DOMAINS)
+    ]
     return run_with(store, rows, moved=movement(), domains=DOMAINS, arms=arms, train_examples=(2000,))
 
 

@@ -174,6 +174,4 @@ def test_the_mini_config_is_two_layers_of_width_128(family):
 
 
 def _in_place_of(loaded, model):
-    return models.LoadedModel(
-        loaded.ref, loaded.family, model, loaded.tokenizer, loaded.weights, loaded.label_names
-    )  # fmt: skip
+    return models.LoadedModel(loaded.ref, loaded.family, model, loaded.tokenizer, loaded.weights, loaded.label_names)

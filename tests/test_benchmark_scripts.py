@@ -18,15 +18,32 @@ OWN = ("trainer", "ours-first", "ours-second", "ours-whole", "ours-uncached", "n
 
 def row(contender, repeat, seconds, **more):
     return {
-        "contender": contender, "repeat": repeat, "seconds": seconds, "cpu_seconds": 2 * seconds,
-        "samples_per_s": 60 / seconds, "peak_memory_mib": 900.0, "others_cores": 0.0, "padding_factor": 1.1, "steps": 6,
-        "held_out_loss": 0.5, "accuracy": 0.75, "ci_low": 0.7, "ci_high": 0.8, **more,
-    }  # fmt: skip
+        "contender": contender,
+        "repeat": repeat,
+        "seconds": seconds,
+        "cpu_seconds": 2 * seconds,
+        "samples_per_s": 60 / seconds,
+        "peak_memory_mib": 900.0,
+        "others_cores": 0.0,
+        "padding_factor": 1.1,
+        "steps": 6,
+        "held_out_loss": 0.5,
+        "accuracy": 0.75,
+        "ci_low": 0.7,
+        "ci_high": 0.8,
+        **more,
+    }
 
 
 def test_ratios_compare_runs_of_the_same_repeat():
-    rows = [row("textbrewer", 0, 10), row("ours-first", 0, 2), row("textbrewer", 1, 40), row("ours-first", 1, 10),
-            row("textbrewer", 2, 9), row("ours-first", 2, 3)]  # fmt: skip
+    rows = [
+        row("textbrewer", 0, 10),
+        row("ours-first", 0, 2),
+        row("textbrewer", 1, 40),
+        row("ours-first", 1, 10),
+        row("textbrewer", 2, 9),
+        row("ours-first", 2, 3),
+    ]
     assert summary.ratio(rows, "ours-first", "textbrewer") == pytest.approx(4)  # of 5, 4, 3
     assert summary.ratio(rows, "ours-first", "trainer") is None
     first = summary.summarize(rows)[1]
@@ -71,8 +88,18 @@ def test_the_names_are_the_contenders():
 @pytest.mark.slow
 @pytest.mark.assets
 def test_a_small_run_does_equal_work():
-    command = [sys.executable, "-m", "benchmarks.distillation", "--examples", "40", "--epochs", "2", "--json",
-               "--contenders", ",".join(OWN)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.distillation",
+        "--examples",
+        "40",
+        "--epochs",
+        "2",
+        "--json",
+        "--contenders",
+        ",".join(OWN),
+    ]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads(done.stdout)
@@ -91,8 +118,11 @@ def test_a_small_run_does_equal_work():
 
 
 def test_a_recorded_curve_keeps_its_shape_its_end_and_few_points():
-    metrics = [Metric(arm=arm, step=step, epoch=0, split="train", name="loss", value=step)
-               for step in range(1, 101) for arm in ("a", "b")]  # fmt: skip
+    metrics = [
+        Metric(arm=arm, step=step, epoch=0, split="train", name="loss", value=step)
+        for step in range(1, 101)
+        for arm in ("a", "b")
+    ]
     lonely = Metric(arm="c", step=1, epoch=0, split="test", name="latency_ms_p50", value=3)
     found = record.thinned([*metrics, lonely], most=10)
     for arm in ("a", "b"):

@@ -22,8 +22,17 @@ def facts():
 
 def test_the_ten_are_here_in_their_order():
     assert [family.key for family in families.FAMILIES] == [
-        "bert", "gpt", "roberta", "t5", "xlnet", "albert", "distilbert", "ernie", "electra", "bart",
-    ]  # fmt: skip
+        "bert",
+        "gpt",
+        "roberta",
+        "t5",
+        "xlnet",
+        "albert",
+        "distilbert",
+        "ernie",
+        "electra",
+        "bart",
+    ]
 
 
 def test_no_two_families_look_alike():
@@ -64,8 +73,10 @@ def test_the_traps_of_padding_and_pooling():
     assert {family.key for family in families.FAMILIES if family.shared_layers} == {"albert"}
     assert {family.key for family in families.FAMILIES if family.distilled} == {"distilbert"}
     assert {family.key: family.max_positions for family in families.FAMILIES if family.max_positions != 512} == {
-        "t5": None, "xlnet": None, "bart": 1024,
-    }  # fmt: skip
+        "t5": None,
+        "xlnet": None,
+        "bart": 1024,
+    }
 
 
 def test_shapes_tell_architectures_apart():

@@ -19,21 +19,73 @@ import pytest
 from distill_core.settings import PROJECT
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("words and files", ("errors", "settings", "units", "json_files", "machine.turns", "runs.locks", "datasets.splits",
-                         "assets.registry", "assets.package_clients")),
-    ("types", ("families", "model_ref", "specs", "specs.*", "results", "results.*",
-              "scenes.objective_chips", "scenes.objective_facts")),
-    ("runs and data", ("runs", "runs.*", "machine.environment", "assets", "assets.*", "datasets", "datasets.*", "hub",
-                       "hub.*", "corpus", "corpus.*")),
+    (
+        "words and files",
+        (
+            "errors",
+            "settings",
+            "units",
+            "json_files",
+            "machine.turns",
+            "runs.locks",
+            "datasets.splits",
+            "assets.registry",
+            "assets.package_clients",
+        ),
+    ),
+    (
+        "types",
+        (
+            "families",
+            "model_ref",
+            "specs",
+            "specs.*",
+            "results",
+            "results.*",
+            "scenes.objective_chips",
+            "scenes.objective_facts",
+        ),
+    ),
+    (
+        "runs and data",
+        (
+            "runs",
+            "runs.*",
+            "machine.environment",
+            "assets",
+            "assets.*",
+            "datasets",
+            "datasets.*",
+            "hub",
+            "hub.*",
+            "corpus",
+            "corpus.*",
+        ),
+    ),
     ("plans", ("plans", "plans.*")),
     ("tables", ("tables", "tables.*", "advice", "advice.*")),
     ("figures", ("figures", "figures.*")),
-    ("models and training", ("machine", "machine.*", "measure", "measure.*", "models", "models.*", "objectives",
-                             "objectives.*", "scenes", "scenes.*", "training", "training.*")),
+    (
+        "models and training",
+        (
+            "machine",
+            "machine.*",
+            "measure",
+            "measure.*",
+            "models",
+            "models.*",
+            "objectives",
+            "objectives.*",
+            "scenes",
+            "scenes.*",
+            "training",
+            "training.*",
+        ),
+    ),
     ("jobs", ("jobs", "jobs.*")),
     ("launch", ("worker", "launch", "launch.*")),
     ("command line", ("cli", "cli.*", "__main__")),
-)  # fmt: skip
+)
 HEAVY = ("torch", "transformers", "accelerate", "tokenizers", "sklearn", "peft", "ray")
 # What pages and the queue are made of: a page server with forty visitors imports these and nothing heavy.
 LIGHT_LAYERS = ("words and files", "types", "runs and data", "plans", "tables", "figures", "launch", "command line")

@@ -58,12 +58,37 @@ def test_only_a_reference_that_names_a_family_has_one():
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", "bert", "BERT@structure", "bert@", "@structure", "bert@pickle", "bert@structure@mini", "gpt2@hub",
-        "run:", "run:../../etc", "run:a/b", "run:..", "run:a\0b", "run:-rf", "run:" + "a" * 200,
-        "hub:", "hub:../x", "hub:a/../b", "hub:a/b/c", "hub:/etc/passwd", "hub:a b", "hub:https://x.org/m",
-        "path:", "path:a\0b", "file:x", "minilm2", "\0", "🤖@structure",
+        "",
+        " ",
+        "bert",
+        "BERT@structure",
+        "bert@",
+        "@structure",
+        "bert@pickle",
+        "bert@structure@mini",
+        "gpt2@hub",
+        "run:",
+        "run:../../etc",
+        "run:a/b",
+        "run:..",
+        "run:a\0b",
+        "run:-rf",
+        "run:" + "a" * 200,
+        "hub:",
+        "hub:../x",
+        "hub:a/../b",
+        "hub:a/b/c",
+        "hub:/etc/passwd",
+        "hub:a b",
+        "hub:https://x.org/m",
+        "path:",
+        "path:a\0b",
+        "file:x",
+        "minilm2",
+        "\0",
+        "🤖@structure",
     ],
-)  # fmt: skip
+)
 def test_anything_else_is_refused_with_what_is_allowed(text):
     with pytest.raises(SpecError) as caught:
         parse(text)

@@ -11,10 +11,18 @@ from distill_core import units
 @pytest.mark.parametrize(
     ("value", "digits", "shown"),
     [
-        (109_482_240, 3, "109,000,000"), (58.31, 3, "58.3"), (0.012345, 3, "0.0123"), (7, 3, "7"), (999, 3, "999"),
-        (99.96, 3, "100"), (-3.14159, 2, "-3.1"), (0, 3, "0"), (1234.5, 2, "1,200"), (120.0, 3, "120"),
+        (109_482_240, 3, "109,000,000"),
+        (58.31, 3, "58.3"),
+        (0.012345, 3, "0.0123"),
+        (7, 3, "7"),
+        (999, 3, "999"),
+        (99.96, 3, "100"),
+        (-3.14159, 2, "-3.1"),
+        (0, 3, "0"),
+        (1234.5, 2, "1,200"),
+        (120.0, 3, "120"),
     ],
-)  # fmt: skip
+)
 def test_significant(value: float, digits: int, shown: str) -> None:
     assert units.significant(value, digits) == shown
 
@@ -62,8 +70,14 @@ def test_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "inside"), [("Frozen", "frozen"), ("LoRA", "LoRA"), ("LoRA, decay 0.9", "LoRA, decay 0.9"),
-                          ("Bag of words", "bag of words"), ("All layers, decay 0.9", "all layers, decay 0.9")]
-)  # fmt: skip
+    ("title", "inside"),
+    [
+        ("Frozen", "frozen"),
+        ("LoRA", "LoRA"),
+        ("LoRA, decay 0.9", "LoRA, decay 0.9"),
+        ("Bag of words", "bag of words"),
+        ("All layers, decay 0.9", "all layers, decay 0.9"),
+    ],
+)
 def test_titles_inside_a_sentence(title: str, inside: str) -> None:
     assert units.in_sentence(title) == inside

@@ -24,8 +24,15 @@ torch.set_num_threads(1)  # two threads wait for each other by spinning, and tes
 LABELS = ("negative", "positive")
 LAYERS = 3
 # Written out here, not taken from families.py: tests check that table with these.
-LAYER_FIELDS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers", "encoder_layers",
-                "decoder_layers")  # fmt: skip
+LAYER_FIELDS = (
+    "num_hidden_layers",
+    "n_layer",
+    "n_layers",
+    "num_layers",
+    "num_decoder_layers",
+    "encoder_layers",
+    "decoder_layers",
+)
 SENTENCES = (
     "a warm and funny film with a big heart",
     "the plot is thin and the jokes are old",
@@ -54,17 +61,41 @@ _TEMPLATES = {
     "albert": "[CLS] $A [SEP]",
 }
 _ROLES = {
-    "wordpiece": {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]",
-                  "mask_token": "[MASK]"},
+    "wordpiece": {
+        "pad_token": "[PAD]",
+        "unk_token": "[UNK]",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+        "mask_token": "[MASK]",
+    },
     "bpe": {"unk_token": "<unk>"},
-    "byte-bpe": {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>",
-                 "bos_token": "<s>", "eos_token": "</s>", "mask_token": "<mask>"},
+    "byte-bpe": {
+        "pad_token": "<pad>",
+        "unk_token": "<unk>",
+        "cls_token": "<s>",
+        "sep_token": "</s>",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "mask_token": "<mask>",
+    },
     "t5": {"pad_token": "<pad>", "unk_token": "<unk>", "eos_token": "</s>"},
-    "xlnet": {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<cls>", "sep_token": "<sep>",
-              "bos_token": "<s>", "eos_token": "</s>", "mask_token": "<mask>"},
-    "albert": {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "[CLS]", "sep_token": "[SEP]",
-               "mask_token": "[MASK]"},
-}  # fmt: skip
+    "xlnet": {
+        "pad_token": "<pad>",
+        "unk_token": "<unk>",
+        "cls_token": "<cls>",
+        "sep_token": "<sep>",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "mask_token": "<mask>",
+    },
+    "albert": {
+        "pad_token": "<pad>",
+        "unk_token": "<unk>",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+        "mask_token": "[MASK]",
+    },
+}
 
 
 def _kind(family: Family) -> str:
@@ -147,9 +178,14 @@ def roughen(model: nn.Module, seed: int = 0) -> None:
 
 
 def classifier(
-    family: Family, *, layers: int = LAYERS, width: int = 16, labels: tuple[str, ...] = LABELS, seed: int = 0,
+    family: Family,
+    *,
+    layers: int = LAYERS,
+    width: int = 16,
+    labels: tuple[str, ...] = LABELS,
+    seed: int = 0,
     **more: Any,
-) -> LoadedModel:  # fmt: skip
+) -> LoadedModel:
     """A fine-tuned model with its tokenizer, as `models.load` would give it, in eval mode."""
     tokens = tokenizer(family)
     config = build_config(family, {**fields(family, layers, width), **more})

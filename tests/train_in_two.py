@@ -78,8 +78,9 @@ def stopped(n: int, rank: int, port: int, what: str, folder: Path) -> None:
     """As `one_of`; the user's stop reaches the last process alone, before its fourth step."""
     _join(n, rank, port)
     checks: list[int] = []
-    hooks = Hooks(check=_stop_at(3, checks) if rank == n - 1 else lambda: checks.append(1),
-                  checkpoint_dir=folder / "checkpoint")  # fmt: skip
+    hooks = Hooks(
+        check=_stop_at(3, checks) if rank == n - 1 else lambda: checks.append(1), checkpoint_dir=folder / "checkpoint"
+    )
     try:
         train(what, folder / f"{rank}.safetensors", hooks)
     except Stopped:
@@ -98,5 +99,12 @@ def _stop_at(number: int, checks: list[int]) -> Callable[[], None]:
 
 def _join(n: int, rank: int, port: int) -> None:
     torch.set_num_threads(1)
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(n), "LOCAL_WORLD_SIZE": str(n),
-                   "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo"}  # fmt: skip
+    os.environ |= {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(n),
+        "LOCAL_WORLD_SIZE": str(n),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "GLOO_SOCKET_IFNAME": "lo",
+    }

@@ -87,10 +87,15 @@ def _source(path: Path, versions: tuple[Version, ...]) -> Source | None:
         return None
     spoke = _arms(run, len(result.label_names))
     found = Source(
-        run, run_list.title(spec), spec.dataset, result.label_names, tables_predictions.teacher_arm(spoke), spoke,
+        run,
+        run_list.title(spec),
+        spec.dataset,
+        result.label_names,
+        tables_predictions.teacher_arm(spoke),
+        spoke,
         _saved(spec, result) if versions[2] != (0, 0) else None,
         str(spec.teacher) if isinstance(spec, DistillSpec) else "",
-    )  # fmt: skip
+    )
     return found if found.has_examples or found.can_read else None
 
 

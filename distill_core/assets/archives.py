@@ -176,7 +176,7 @@ _NEXT_STEP = {
     "without these texts, or pin the new version in data/corpora.toml.",
     "offline": "Check the network and the settings of that client, then try again, or go on without these texts.",
     "late": "Try again, or go on without these texts. DISTILL_ASSET_TIMEOUT_S allows more time.",
-}  # fmt: skip
+}
 _PROBLEM = {
     "network": "could not be fetched from the package index",
     "client": "could not be fetched",

@@ -15,11 +15,28 @@ from pathlib import Path
 
 # One retry and a short wait for an answer each: without a network the clients would go on for minutes.
 _COMMANDS: dict[str, tuple[str, ...]] = {
-    "npm": ("npm", "pack", "{package}@{version}", "--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=20000",
-            "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"),
-    "debian": ("apt-get", "download", "{package}={version}", "-o", "Acquire::Retries=1",
-               "-o", "Acquire::http::Timeout=20", "-o", "Acquire::https::Timeout=20"),
-}  # fmt: skip
+    "npm": (
+        "npm",
+        "pack",
+        "{package}@{version}",
+        "--ignore-scripts",
+        "--fetch-retries=1",
+        "--fetch-timeout=20000",
+        "--fetch-retry-mintimeout=1000",
+        "--fetch-retry-maxtimeout=2000",
+    ),
+    "debian": (
+        "apt-get",
+        "download",
+        "{package}={version}",
+        "-o",
+        "Acquire::Retries=1",
+        "-o",
+        "Acquire::http::Timeout=20",
+        "-o",
+        "Acquire::https::Timeout=20",
+    ),
+}
 REGISTRIES = ("pypi", *_COMMANDS)
 _ERROR = ("E:", "npm error", "npm ERR!")
 _GONE = ("E404", "ETARGET", "not found", "404  Not Found", "Unable to locate")
@@ -54,9 +71,10 @@ def fetch(registry: str, package: str, version: str, target: Path, deadline: flo
 
 def _run(command: list[str], folder: Path, log: Path, deadline: float) -> int | None:
     """The exit code; None when the deadline ended it. The output goes to a file: a pipe could keep this one waiting."""
-    with log.open("wb") as said, subprocess.Popen(
-        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
-    ) as child:  # fmt: skip
+    with (
+        log.open("wb") as said,
+        subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT) as child,
+    ):
         try:
             return child.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:

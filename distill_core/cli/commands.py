@@ -113,9 +113,16 @@ def list_families(arguments: argparse.Namespace) -> dict[str, Any]:
     for family in families.FAMILIES:
         parts = parameters.official(family)
         rows.append(
-            {"key": family.key, "title": family.title, "year": family.year, "architecture": family.architecture,
-             "params": sum(parts.values()), "params_by_part": parts, "hub_id": family.hub_id}
-        )  # fmt: skip
+            {
+                "key": family.key,
+                "title": family.title,
+                "year": family.year,
+                "architecture": family.architecture,
+                "params": sum(parts.values()),
+                "params_by_part": parts,
+                "hub_id": family.hub_id,
+            }
+        )
     return {"families": rows}
 
 
@@ -144,14 +151,28 @@ def manage_corpus(arguments: argparse.Namespace) -> dict[str, Any]:
         told["missing"] = [{"name": name, "reason": reason} for name, reason in missing.items()]
     if arguments.action == "prepare":
         prepared = corpus.load(names, DownloadLines())
-        told = {"documents": len(prepared.documents), "sentences": len(prepared), "words": prepared.words,
-                "digest": prepared.digest, "notes": list(prepared.notes)}  # fmt: skip
+        told = {
+            "documents": len(prepared.documents),
+            "sentences": len(prepared),
+            "words": prepared.words,
+            "digest": prepared.digest,
+            "notes": list(prepared.notes),
+        }
     rows = [
-        {"name": row.name, "title": row.title, "license": row.license, "registry": row.registry, "present": row.present,
-         "mb": round(row.download_bytes / 1e6, 1), "documents": row.documents, "sentences": row.sentences,
-         "words": row.words}
-        for row in corpus.status() if row.name in names
-    ]  # fmt: skip
+        {
+            "name": row.name,
+            "title": row.title,
+            "license": row.license,
+            "registry": row.registry,
+            "present": row.present,
+            "mb": round(row.download_bytes / 1e6, 1),
+            "documents": row.documents,
+            "sentences": row.sentences,
+            "words": row.words,
+        }
+        for row in corpus.status()
+        if row.name in names
+    ]
     return {"sources": rows, **told}
 
 
@@ -164,8 +185,13 @@ def make_minis(arguments: argparse.Namespace) -> dict[str, Any]:
     if not wanted:
         raise SpecError("No family was named.", f"Known: {', '.join(families.BY_KEY)}.")
     folder = Path(arguments.folder) if arguments.folder else minis.FOLDER
-    cards = minis.make(wanted, store(), lambda line: print(line, file=sys.stderr, flush=True),
-                       at_once=max(1, arguments.at_once), folder=folder)  # fmt: skip
+    cards = minis.make(
+        wanted,
+        store(),
+        lambda line: print(line, file=sys.stderr, flush=True),
+        at_once=max(1, arguments.at_once),
+        folder=folder,
+    )
     return {"minis": [minis.summary(card) for card in cards]}
 
 
@@ -187,9 +213,11 @@ def predict(arguments: argparse.Namespace) -> dict[str, Any]:
     shares = logits.softmax(-1)[0].tolist()
     best = max(range(len(shares)), key=shares.__getitem__)
     return {
-        "model": arguments.model, "text": text, "label": loaded.label_names[best],
+        "model": arguments.model,
+        "text": text,
+        "label": loaded.label_names[best],
         "probabilities": dict(zip(loaded.label_names, shares, strict=True)),
-    }  # fmt: skip
+    }
 
 
 def manage_runs(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -234,18 +262,26 @@ def _summary(run: Run) -> dict[str, Any]:
         about = {"kind": spec.kind, "title": spec.title}
     except RunError:
         about = {"kind": "", "title": ""}
-    return {"id": run.id, **about, "state": state.state, "progress": state.progress,
-            "created_at": state.created_at, "message": state.message}  # fmt: skip
+    return {
+        "id": run.id,
+        **about,
+        "state": state.state,
+        "progress": state.progress,
+        "created_at": state.created_at,
+        "message": state.message,
+    }
 
 
 def _full(run: Run) -> dict[str, Any]:
     environment_ = run.environment()
     result = run.result()
     return {
-        **_summary(run), "spec": run.spec().model_dump(mode="json"), "state": run.state().model_dump(),
+        **_summary(run),
+        "spec": run.spec().model_dump(mode="json"),
+        "state": run.state().model_dump(),
         "environment": environment_.model_dump() if environment_ else None,
         "result": result.model_dump() if result else None,
-    }  # fmt: skip
+    }
 
 
 def show_settings(arguments: argparse.Namespace) -> dict[str, Any]:

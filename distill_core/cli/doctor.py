@@ -22,19 +22,30 @@ def examine() -> dict[str, Any]:
     described = environment.describe(here.type, here.name, here.dtype, here.threads)
     memory = psutil.virtual_memory()
     rows = [
-        {"name": row.name, "present": row.present, "size_mib": round(row.download_bytes / 2**20, 1),
-         "purpose": row.purpose}
+        {
+            "name": row.name,
+            "present": row.present,
+            "size_mib": round(row.download_bytes / 2**20, 1),
+            "purpose": row.purpose,
+        }
         for row in assets.status()
-    ]  # fmt: skip
+    ]
     problem = hub.available()
     free_mib = psutil.disk_usage(str(_existing(settings().runs_dir))).free // 2**20
     report = {
-        "device": here.type, "device_name": here.name, "dtype": here.dtype, "threads": here.threads,
-        "memory_gib": round(memory.total / 2**30, 1), "memory_free_gib": round(memory.available / 2**30, 1),
-        "disk_free_mib": free_mib, "runs_dir": str(settings().runs_dir), "cache_dir": str(settings().cache_dir),
-        "environment": described.model_dump(), "assets": rows,
+        "device": here.type,
+        "device_name": here.name,
+        "dtype": here.dtype,
+        "threads": here.threads,
+        "memory_gib": round(memory.total / 2**30, 1),
+        "memory_free_gib": round(memory.available / 2**30, 1),
+        "disk_free_mib": free_mib,
+        "runs_dir": str(settings().runs_dir),
+        "cache_dir": str(settings().cache_dir),
+        "environment": described.model_dump(),
+        "assets": rows,
         "hub": {"reachable": problem is None, "problem": problem},
-    }  # fmt: skip
+    }
     return {**report, "advice": _advice(report)}
 
 

@@ -37,8 +37,16 @@ Say = Callable[[str], None]
 
 def request(family: str, changes: Mapping[str, Any] | None = None) -> specs.PretrainSpec:
     """The request behind one mini. Raises SpecError for an unknown family or an impossible value."""
-    values = {"kind": "pretrain", "title": f"mini {family}", "family": family, "lesson": "embeddings",
-              "tokens": TOKENS, "sentences": SENTENCES, "threads": 1, **(changes or {})}  # fmt: skip
+    values = {
+        "kind": "pretrain",
+        "title": f"mini {family}",
+        "family": family,
+        "lesson": "embeddings",
+        "tokens": TOKENS,
+        "sentences": SENTENCES,
+        "threads": 1,
+        **(changes or {}),
+    }
     return cast(specs.PretrainSpec, specs.parse(values))
 
 
@@ -46,9 +54,13 @@ def summary(card: Mapping[str, Any]) -> dict[str, Any]:
     """One line of a card, for a table."""
     result = card["result"]
     return {
-        "title": card["title"], "params": result["params"], "texts": result["texts"], "tokens": result["tokens"],
-        "train_s": result["train_s"], **{f"held_out_{name}": value for name, value in result["held_out"].items()},
-    }  # fmt: skip
+        "title": card["title"],
+        "params": result["params"],
+        "texts": result["texts"],
+        "tokens": result["tokens"],
+        "train_s": result["train_s"],
+        **{f"held_out_{name}": value for name, value in result["held_out"].items()},
+    }
 
 
 def make(
@@ -123,10 +135,14 @@ def ship(run: Run, folder: Path = FOLDER) -> dict[str, Any]:
     hidden.mkdir(parents=True)
     _half_precision(run.model_dir, hidden)
     card = {
-        "title": f"{family.title} mini", "license": "Apache-2.0",
-        "made_by": "python -m distill_core minis", "spec": run.spec().model_dump(mode="json"),
-        "result": result.model_dump(), "curve": _curve(run), "environment": environment.model_dump(),
-    }  # fmt: skip
+        "title": f"{family.title} mini",
+        "license": "Apache-2.0",
+        "made_by": "python -m distill_core minis",
+        "spec": run.spec().model_dump(mode="json"),
+        "result": result.model_dump(),
+        "curve": _curve(run),
+        "environment": environment.model_dump(),
+    }
     write_json(hidden / "card.json", card)
     _put(hidden, folder / family.key)
     return card

@@ -96,5 +96,10 @@ def sword(path: Path) -> Iterator[Document]:
 
 
 READERS: dict[str, Reader] = {
-    "plain": plain, "html": web_page, "wordnet": wordnet, "speeches": speeches, "r_lines": r_lines, "sword": sword,
-}  # fmt: skip
+    "plain": plain,
+    "html": web_page,
+    "wordnet": wordnet,
+    "speeches": speeches,
+    "r_lines": r_lines,
+    "sword": sword,
+}

@@ -64,10 +64,19 @@ def leakage(frame: pd.DataFrame) -> Check:
     crossing = frame["split"].groupby(keys).nunique()
     leaked = crossing[crossing > 1]
     if leaked.empty:
-        return Check("leakage", "good", "No text stands in two splits",
-                     "Equal texts always go to the same split, so the test asks nothing that was told.")  # fmt: skip
-    return Check("leakage", "warning", f"{_texts(len(leaked))} in two splits",
-                 "The test asks what the training told: the accuracy is too high.", _head(leaked.index))  # fmt: skip
+        return Check(
+            "leakage",
+            "good",
+            "No text stands in two splits",
+            "Equal texts always go to the same split, so the test asks nothing that was told.",
+        )
+    return Check(
+        "leakage",
+        "warning",
+        f"{_texts(len(leaked))} in two splits",
+        "The test asks what the training told: the accuracy is too high.",
+        _head(leaked.index),
+    )
 
 
 def near_leakage(frame: pd.DataFrame) -> Check:
@@ -76,11 +85,19 @@ def near_leakage(frame: pd.DataFrame) -> Check:
     known = set(letters[(frame["split"] == splits.TRAIN) & (letters != "")])
     near = frame[(frame["split"] == splits.TEST) & letters.isin(known)]
     if near.empty:
-        return Check("near_leakage", "good", "No test text is a near copy",
-                     "None equals a training text but for digits and punctuation.")  # fmt: skip
-    return Check("near_leakage", "warning", f"{_texts(len(near))} of the test nearly copied",
-                 "They equal a training text but for digits and punctuation. Remove one of each pair.",
-                 _head(near["text"]))  # fmt: skip
+        return Check(
+            "near_leakage",
+            "good",
+            "No test text is a near copy",
+            "None equals a training text but for digits and punctuation.",
+        )
+    return Check(
+        "near_leakage",
+        "warning",
+        f"{_texts(len(near))} of the test nearly copied",
+        "They equal a training text but for digits and punctuation. Remove one of each pair.",
+        _head(near["text"]),
+    )
 
 
 def balance(frame: pd.DataFrame, label_names: tuple[str, ...]) -> Check:
@@ -103,8 +120,13 @@ def conflicts(frame: pd.DataFrame) -> Check:
     torn = labels[labels > 1]
     if torn.empty:
         return Check("conflicts", "good", "No text has two labels", "Equal texts agree on their label.")
-    return Check("conflicts", "warning", f"{_texts(len(torn))} with two labels",
-                 "No model can be right on both. Decide on one label each.", _head(torn.index))  # fmt: skip
+    return Check(
+        "conflicts",
+        "warning",
+        f"{_texts(len(torn))} with two labels",
+        "No model can be right on both. Decide on one label each.",
+        _head(torn.index),
+    )
 
 
 def near_empty(frame: pd.DataFrame) -> Check:
@@ -112,8 +134,13 @@ def near_empty(frame: pd.DataFrame) -> Check:
     short = frame[frame["text"].map(lambda text: len(_WORD.findall(text))) < FEW_WORDS]
     if short.empty:
         return Check("near_empty", "good", "Every text has words", f"None has fewer than {FEW_WORDS} words.")
-    return Check("near_empty", "warning", f"{_texts(len(short))} of fewer than {FEW_WORDS} words",
-                 "There is little to learn from them.", _head(short["text"]))  # fmt: skip
+    return Check(
+        "near_empty",
+        "warning",
+        f"{_texts(len(short))} of fewer than {FEW_WORDS} words",
+        "There is little to learn from them.",
+        _head(short["text"]),
+    )
 
 
 def too_long(frame: pd.DataFrame, max_length: int) -> Check:
@@ -121,12 +148,20 @@ def too_long(frame: pd.DataFrame, max_length: int) -> Check:
     tokens = frame["text"].map(lambda text: len(_PIECE.findall(text)) + _SPECIAL_TOKENS)
     cut = int((tokens > max_length).sum())
     if not cut:
-        return Check("too_long", "good", f"The texts fit into {max_length:,} tokens",
-                     "Counted in words and signs; rare words take more tokens than one.")  # fmt: skip
+        return Check(
+            "too_long",
+            "good",
+            f"The texts fit into {max_length:,} tokens",
+            "Counted in words and signs; rare words take more tokens than one.",
+        )
     share = units.percent(cut / len(frame))
     level: Literal["good", "warning"] = "warning" if cut >= MANY_CUT * len(frame) else "good"
-    return Check("too_long", level, f"{_texts(cut)} longer than {max_length:,} tokens ({share})",
-                 "What stands behind is never read. Raise “Tokens a text” if the end matters.")  # fmt: skip
+    return Check(
+        "too_long",
+        level,
+        f"{_texts(cut)} longer than {max_length:,} tokens ({share})",
+        "What stands behind is never read. Raise “Tokens a text” if the end matters.",
+    )
 
 
 def size_of_test(frame: pd.DataFrame) -> Check:

@@ -50,8 +50,11 @@ def _table() -> dict[str, KnownSplit]:
     with (DATA / "splits.csv").open(encoding="utf-8", newline="") as file:
         return {
             row["dataset"]: KnownSplit(
-                int(row["train"]), int(row["validation"]), int(row["test"]), row["majority_label"],
+                int(row["train"]),
+                int(row["validation"]),
+                int(row["test"]),
+                row["majority_label"],
                 int(row["majority_test"]),
             )
             for row in csv.DictReader(file)
-        }  # fmt: skip
+        }

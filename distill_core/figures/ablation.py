@@ -37,11 +37,15 @@ def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     full = f"all terms {units.percent(float(rows['full_accuracy'].iloc[0]), 3)}"
     return theme.figure(
         [_band(rows, names), *_bars(rows, names, dark), _published(rows, names, dark), _texts(rows, names, high, dark)],
-        _title(rows), dark=dark, barmode="overlay", height=ROW_PX * len(rows) + 140,
-        **_marks(rows, full, (low, high), dark), margin={"l": 8, "r": 16, "t": 48, "b": 88},
+        _title(rows),
+        dark=dark,
+        barmode="overlay",
+        height=ROW_PX * len(rows) + 140,
+        **_marks(rows, full, (low, high), dark),
+        margin={"l": 8, "r": 16, "t": 48, "b": 88},
         xaxis=theme.axis(_axis_title(rows), range=[low, high + room], tickvals=_ticks(low, high)),
         yaxis=theme.names_axis(type="category"),
-    )  # fmt: skip
+    )
 
 
 def title(frame: pd.DataFrame) -> str:
@@ -103,8 +107,14 @@ def signed(points: float) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
-_INK = ("difference_points", "seeds_low_points", "seeds_high_points", "texts_low_points", "texts_high_points",
-        "published_points")  # fmt: skip
+_INK = (
+    "difference_points",
+    "seeds_low_points",
+    "seeds_high_points",
+    "texts_low_points",
+    "texts_high_points",
+    "published_points",
+)
 
 
 def _reach(row: pd.Series[Any]) -> float:
@@ -144,10 +154,15 @@ def _bars(rows: pd.DataFrame, names: list[str], dark: bool) -> list[dict[str, An
     """The bars, and over them the whiskers: ink with an edge in the color of the ground, to be seen on any bar."""
     values = [float(value) for value in rows["difference_points"]]
     bars = {
-        "type": "bar", "orientation": "h", "y": names, "x": values, "width": 0.44, "hoverinfo": "text",
+        "type": "bar",
+        "orientation": "h",
+        "y": names,
+        "x": values,
+        "width": 0.44,
+        "hoverinfo": "text",
         "hovertext": [_sentence(row) for _, row in rows.iterrows()],
         "marker": {"color": [arm_style.color(str(arm), dark) for arm in rows["arm"]], "cornerradius": 3},
-    }  # fmt: skip
+    }
     ink = theme.INK_DARK if dark else theme.INK
     edge = {"color": arm_style.on_color(dark), "thickness": 5, "width": 7}
     return [bars, _whiskers(rows, names, edge), _whiskers(rows, names, {"color": ink, "thickness": 2, "width": 6})]
@@ -158,14 +173,20 @@ def _whiskers(rows: pd.DataFrame, names: list[str], look: dict[str, Any]) -> dic
     shown = rows[known]
     values = shown["difference_points"].to_numpy(dtype=float)
     return {
-        "type": "scatter", "mode": "markers", "x": values.tolist(), "hoverinfo": "skip", "marker": {"opacity": 0},
+        "type": "scatter",
+        "mode": "markers",
+        "x": values.tolist(),
+        "hoverinfo": "skip",
+        "marker": {"opacity": 0},
         "y": [name for name, is_known in zip(names, known, strict=True) if is_known],
         "error_x": {
-            "type": "data", "symmetric": False, **look,
+            "type": "data",
+            "symmetric": False,
+            **look,
             "array": (shown["seeds_high_points"].to_numpy(dtype=float) - values).tolist(),
             "arrayminus": (values - shown["seeds_low_points"].to_numpy(dtype=float)).tolist(),
         },
-    }  # fmt: skip
+    }
 
 
 def _band(rows: pd.DataFrame, names: list[str]) -> dict[str, Any]:
@@ -173,34 +194,53 @@ def _band(rows: pd.DataFrame, names: list[str]) -> dict[str, Any]:
     base = [None if is_missing(low) else float(low) for low in rows["texts_low_points"]]
     width = (rows["texts_high_points"] - rows["texts_low_points"]).astype("Float64")
     return {
-        "type": "bar", "orientation": "h", "y": names, "base": base, "width": 0.8, "hoverinfo": "skip",
-        "x": [None if is_missing(one) else float(one) for one in width], "marker": {"color": _BAND},
-    }  # fmt: skip
+        "type": "bar",
+        "orientation": "h",
+        "y": names,
+        "base": base,
+        "width": 0.8,
+        "hoverinfo": "skip",
+        "x": [None if is_missing(one) else float(one) for one in width],
+        "marker": {"color": _BAND},
+    }
 
 
 def _published(rows: pd.DataFrame, names: list[str], dark: bool) -> dict[str, Any]:
     look = {"color": arm_style.on_color(dark), "line": {"width": 2, "color": theme.INK_DARK if dark else theme.INK}}
-    found = [(name, row) for name, (_, row) in zip(names, rows.iterrows(), strict=True)
-             if not is_missing(row["published_points"])]  # fmt: skip
+    found = [
+        (name, row)
+        for name, (_, row) in zip(names, rows.iterrows(), strict=True)
+        if not is_missing(row["published_points"])
+    ]
     return {
-        "type": "scatter", "mode": "markers", "y": [name for name, _ in found], "hoverinfo": "text",
-        "x": [float(row["published_points"]) for _, row in found], "cliponaxis": False,
+        "type": "scatter",
+        "mode": "markers",
+        "y": [name for name, _ in found],
+        "hoverinfo": "text",
+        "x": [float(row["published_points"]) for _, row in found],
+        "cliponaxis": False,
         "marker": {"symbol": "diamond", "size": 11, **look},
         "hovertext": [
             f"DistilBERT's paper: {float(row['published_points']):.2f} points of the GLUE score".replace("-", "−")
             + f"<br>published, {theme.safe(row['published_source'])}"
             for _, row in found
         ],
-    }  # fmt: skip
+    }
 
 
 def _texts(rows: pd.DataFrame, names: list[str], at: float, dark: bool) -> dict[str, Any]:
     """The values in one column right of all ink."""
     return {
-        "type": "scatter", "mode": "text", "y": names, "x": [at] * len(rows), "hoverinfo": "skip", "cliponaxis": False,
+        "type": "scatter",
+        "mode": "text",
+        "y": names,
+        "x": [at] * len(rows),
+        "hoverinfo": "skip",
+        "cliponaxis": False,
         "text": [f"<b>{signed(float(value))}</b>" for value in rows["difference_points"]],
-        "textposition": "middle right", "textfont": {"size": 14, "color": theme.INK_DARK if dark else theme.INK},
-    }  # fmt: skip
+        "textposition": "middle right",
+        "textfont": {"size": 14, "color": theme.INK_DARK if dark else theme.INK},
+    }
 
 
 def _axis_title(rows: pd.DataFrame) -> str:

@@ -23,21 +23,37 @@ def draw(
     shares = [None if is_missing(value) else float(value) * 100 for value in rows["accuracy"]]
     colors = [arm_style.color(str(arm), dark) for arm in rows["arm"]]
     bar = {
-        "type": "bar", "orientation": "h", "y": names, "x": shares, "width": 0.6, "hoverinfo": "text",
-        "hovertext": hovers, "marker": {"color": colors, "cornerradius": 3}, "error_x": _whiskers(rows),
-    }  # fmt: skip
+        "type": "bar",
+        "orientation": "h",
+        "y": names,
+        "x": shares,
+        "width": 0.6,
+        "hoverinfo": "text",
+        "hovertext": hovers,
+        "marker": {"color": colors, "cornerradius": 3},
+        "error_x": _whiskers(rows),
+    }
     text = {
-        "type": "scatter", "mode": "text", "y": names, "x": [_TEXT_AT] * len(names), "hoverinfo": "skip",
+        "type": "scatter",
+        "mode": "text",
+        "y": names,
+        "x": [_TEXT_AT] * len(names),
+        "hoverinfo": "skip",
         "cliponaxis": False,
         "text": [f" {units.percent(None if v is None else v / 100, 3)}" for v in shares],
-        "textposition": "middle right", "textfont": {"size": 13, "color": theme.INK_DARK if dark else theme.INK},
-    }  # fmt: skip
+        "textposition": "middle right",
+        "textfont": {"size": 13, "color": theme.INK_DARK if dark else theme.INK},
+    }
     reference = theme.baseline_line(line[0] * 100, line[1], dark) if line else {}
     return theme.figure(
-        [bar, text], title, dark=dark, **reference, height=104 + ROW_PX * len(rows),
+        [bar, text],
+        title,
+        dark=dark,
+        **reference,
+        height=104 + ROW_PX * len(rows),
         xaxis=theme.axis("accuracy (%), whiskers: 95 % interval", range=[0, 118], tickvals=[0, 20, 40, 60, 80, 100]),
         yaxis=theme.names_axis(),
-    )  # fmt: skip
+    )
 
 
 def unique_names(rows: pd.DataFrame) -> list[str]:
@@ -52,8 +68,15 @@ def unique_names(rows: pd.DataFrame) -> list[str]:
 def _whiskers(rows: pd.DataFrame) -> dict[str, Any]:
     plus = [_gap(high, value) for high, value in zip(rows["ci_high"], rows["accuracy"], strict=True)]
     minus = [_gap(value, low) for value, low in zip(rows["accuracy"], rows["ci_low"], strict=True)]
-    return {"type": "data", "symmetric": False, "array": plus, "arrayminus": minus, "thickness": 1.5, "width": 5,
-            "color": theme.QUIET}  # fmt: skip
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": plus,
+        "arrayminus": minus,
+        "thickness": 1.5,
+        "width": 5,
+        "color": theme.QUIET,
+    }
 
 
 def _gap(upper: Any, lower: Any) -> float:

@@ -65,31 +65,50 @@ def _curves(rows: pd.DataFrame, dark: bool) -> go.Figure:
         mean = part.groupby("train_examples", as_index=False)["accuracy"].mean()
         data.append(_points(part, color))
         xs, ys = [float(n) for n in mean["train_examples"]], [float(a) * 100 for a in mean["accuracy"]]
-        data.append({"type": "scatter", "mode": "lines", "x": xs, "y": ys, "line": {"color": color, "width": 2.5},
-                     "hoverinfo": "skip"})  # fmt: skip
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": xs,
+                "y": ys,
+                "line": {"color": color, "width": 2.5},
+                "hoverinfo": "skip",
+            }
+        )
         ends.append((ys[-1], lines.end_text(str(part["title"].iloc[0]), units.percent(ys[-1] / 100, 3)), color))
     low = max(0.0, float(rows["ci_low"].min()) * 100 - 2)
     high = min(101.0, float(rows["ci_high"].max()) * 100 + 2)
     ticks = {"tickvals": sizes, "ticktext": [f"{size:,.0f}" for size in sizes]}
     return theme.figure(
-        data, title(rows), dark=dark, height=int(PLOT_PX + 60),
+        data,
+        title(rows),
+        dark=dark,
+        height=int(PLOT_PX + 60),
         annotations=lines.end_labels(ends, (low, high), PLOT_PX),
         margin={"l": 8, "r": lines.LABEL_PX, "t": 48, "b": 48},
         xaxis=theme.axis("labeled texts", **{**scale.axis(), **ticks}),
         yaxis=theme.axis("accuracy (%), whiskers: 95 % interval", range=[low, high]),
-    )  # fmt: skip
+    )
 
 
 def _points(part: pd.DataFrame, color: str) -> dict[str, Any]:
     """Each seed's result as a mark with its interval."""
     known = part.fillna({"ci_low": part["accuracy"], "ci_high": part["accuracy"]})
     return {
-        "type": "scatter", "mode": "markers", "x": [float(n) for n in known["train_examples"]],
-        "y": [float(a) * 100 for a in known["accuracy"]], "marker": {"color": color, "size": 6},
-        "hoverinfo": "text", "hovertext": [_sentence(row) for _, row in known.iterrows()],
+        "type": "scatter",
+        "mode": "markers",
+        "x": [float(n) for n in known["train_examples"]],
+        "y": [float(a) * 100 for a in known["accuracy"]],
+        "marker": {"color": color, "size": 6},
+        "hoverinfo": "text",
+        "hovertext": [_sentence(row) for _, row in known.iterrows()],
         "error_y": {
-            "type": "data", "symmetric": False, "color": color, "thickness": 1, "width": 4,
+            "type": "data",
+            "symmetric": False,
+            "color": color,
+            "thickness": 1,
+            "width": 4,
             "array": [float(v) * 100 for v in known["ci_high"] - known["accuracy"]],
             "arrayminus": [float(v) * 100 for v in known["accuracy"] - known["ci_low"]],
         },
-    }  # fmt: skip
+    }

@@ -72,15 +72,29 @@ def traces(frame: pd.DataFrame, panel: Panel, dark: bool, axis: str = "x") -> li
     """The bars and, as a layer of its own, the values at their ends."""
     names = labels(frame)
     bar = {
-        "type": "bar", "orientation": "h", "y": names, "x": _numbers(panel.values), "xaxis": axis,
-        "marker": _marker(frame, dark), "hovertext": panel.hovers, "hoverinfo": "text", "width": 0.62,
+        "type": "bar",
+        "orientation": "h",
+        "y": names,
+        "x": _numbers(panel.values),
+        "xaxis": axis,
+        "marker": _marker(frame, dark),
+        "hovertext": panel.hovers,
+        "hoverinfo": "text",
+        "width": 0.62,
         "error_x": _whiskers(panel),
-    }  # fmt: skip
+    }
     text = {
-        "type": "scatter", "mode": "text", "y": names, "x": panel.ends, "xaxis": axis, "textposition": "middle right",
-        "text": [f" {text}" for text in panel.texts], "hoverinfo": "skip", "cliponaxis": False,
+        "type": "scatter",
+        "mode": "text",
+        "y": names,
+        "x": panel.ends,
+        "xaxis": axis,
+        "textposition": "middle right",
+        "text": [f" {text}" for text in panel.texts],
+        "hoverinfo": "skip",
+        "cliponaxis": False,
         "textfont": {"size": 13},
-    }  # fmt: skip
+    }
     return [bar, text]
 
 
@@ -108,8 +122,15 @@ def _whiskers(panel: Panel) -> dict[str, Any]:
         return {"visible": False}
     plus = [_gap(high, value) for high, value in zip(panel.high, panel.values, strict=True)]
     minus = [_gap(value, low) for value, low in zip(panel.values, panel.low, strict=True)]
-    return {"type": "data", "symmetric": False, "array": plus, "arrayminus": minus, "thickness": 1.5, "width": 4,
-            "color": theme.QUIET}  # fmt: skip
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": plus,
+        "arrayminus": minus,
+        "thickness": 1.5,
+        "width": 4,
+        "color": theme.QUIET,
+    }
 
 
 def _gap(upper: float, lower: float) -> float:

@@ -58,17 +58,35 @@ def _traces(row: pd.Series[Any], suffix: str, color: str, dark: bool) -> list[di
     measured = None if is_missing(row["measured"]) else float(row["measured"])
     has_interval = not is_missing(low) and not is_missing(high) and measured is not None
     bar = {
-        "type": "bar", "orientation": "h", "x": [measured], "width": 0.8, **where,
-        "marker": {"color": color, "cornerradius": 3}, "hoverinfo": "text", "hovertext": [_measured_sentence(row)],
-        "error_x": {"type": "data", "symmetric": False, "array": [high - measured if has_interval else 0],
-                    "arrayminus": [measured - low if has_interval else 0], "visible": bool(has_interval),
-                    "color": ink, "thickness": 1.5, "width": 5},
-    }  # fmt: skip
+        "type": "bar",
+        "orientation": "h",
+        "x": [measured],
+        "width": 0.8,
+        **where,
+        "marker": {"color": color, "cornerradius": 3},
+        "hoverinfo": "text",
+        "hovertext": [_measured_sentence(row)],
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - measured if has_interval else 0],
+            "arrayminus": [measured - low if has_interval else 0],
+            "visible": bool(has_interval),
+            "color": ink,
+            "thickness": 1.5,
+            "width": 5,
+        },
+    }
     mark = {
-        "type": "scatter", "mode": "markers", "x": [row["published"]], **where, "hoverinfo": "text",
-        "hovertext": [_published_sentence(row)], "cliponaxis": False,
+        "type": "scatter",
+        "mode": "markers",
+        "x": [row["published"]],
+        **where,
+        "hoverinfo": "text",
+        "hovertext": [_published_sentence(row)],
+        "cliponaxis": False,
         "marker": {"symbol": "diamond-open", "size": 15, "color": ink, "line": {"width": 2, "color": ink}},
-    }  # fmt: skip
+    }
     return [bar, mark]
 
 
@@ -107,5 +125,15 @@ def _axes(row: pd.Series[Any], suffix: str, domain: list[float]) -> dict[str, An
 def _heading(row: pd.Series[Any], suffix: str) -> dict[str, Any]:
     published = _TEXTS[row["key"]](row["published"])
     text = f"<b>{theme.safe(_phrase(row))}</b> · ◇ DistilBERT {published}"
-    return {"x": 0, "xref": "paper", "xanchor": "left", "y": 0.5, "yref": f"y{suffix}", "yanchor": "bottom",
-            "yshift": 10, "text": text, "showarrow": False, "font": {"size": 13}}  # fmt: skip
+    return {
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 0.5,
+        "yref": f"y{suffix}",
+        "yanchor": "bottom",
+        "yshift": 10,
+        "text": text,
+        "showarrow": False,
+        "font": {"size": 13},
+    }

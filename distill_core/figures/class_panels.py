@@ -72,9 +72,16 @@ def draw(rows: list[str], panels: list[Panel], title: str, scale: Scale, *, dark
         data += _traces(rows, panel, axis, dark)
         middle = index == len(panels) // 2
         layout[f"xaxis{axis}"] = theme.axis(
-            scale.title if middle else "", range=[scale.low, scale.high], domain=[start, end], tickvals=scale.ticks,
-            nticks=4, anchor="y", zeroline=True, zerolinecolor=theme.QUIET, zerolinewidth=1,
-        )  # fmt: skip
+            scale.title if middle else "",
+            range=[scale.low, scale.high],
+            domain=[start, end],
+            tickvals=scale.ticks,
+            nticks=4,
+            anchor="y",
+            zeroline=True,
+            zerolinecolor=theme.QUIET,
+            zerolinewidth=1,
+        )
         layout["annotations"].append(_head(panel, start))
     names_axis = theme.names_axis(domain=[0, 1 - HEAD_PX / plot_px], type="category")
     margin = {"l": 8, "r": 28, "t": 48, "b": _AXIS_PX}
@@ -93,21 +100,39 @@ def _traces(names: list[str], panel: Panel, axis: str, dark: bool) -> list[dict[
     ink = theme.INK_DARK if dark else theme.INK
     where = {"y": names, "xaxis": f"x{axis}", "yaxis": "y"}
     bar = {
-        "type": "bar", "orientation": "h", "x": panel.values, **where, "hoverinfo": "text", "hovertext": panel.hovers,
+        "type": "bar",
+        "orientation": "h",
+        "x": panel.values,
+        **where,
+        "hoverinfo": "text",
+        "hovertext": panel.hovers,
         "marker": {"color": panel.colors, "cornerradius": 3},
-    }  # fmt: skip
+    }
     text = {
-        "type": "scatter", "mode": "text", "x": [max(0.0, value) for value in panel.values], **where,
-        "hoverinfo": "skip", "cliponaxis": False,
+        "type": "scatter",
+        "mode": "text",
+        "x": [max(0.0, value) for value in panel.values],
+        **where,
+        "hoverinfo": "skip",
+        "cliponaxis": False,
         "text": [f" {text} " for text in panel.texts],
         "textposition": ["middle left" if color else "middle right" for color in panel.inside],
         "textfont": {"size": 13, "color": [color or ink for color in panel.inside]},
-    }  # fmt: skip
+    }
     return [bar, text]
 
 
 def _head(panel: Panel, start: float) -> dict[str, Any]:
     return {
-        "x": start, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "top", "align": "left",
-        "text": f"<b>{panel.heading}</b><br>{panel.note}", "showarrow": False, "font": {"size": 13}, "yshift": 20,
-    }  # fmt: skip
+        "x": start,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "top",
+        "align": "left",
+        "text": f"<b>{panel.heading}</b><br>{panel.note}",
+        "showarrow": False,
+        "font": {"size": 13},
+        "yshift": 20,
+    }

@@ -49,12 +49,16 @@ def draw(frame: pd.DataFrame, view: View) -> go.Figure:
         ends.append((view.teacher * 100, lines.end_text("Teacher", units.percent(view.teacher, 3)), ink))
     low, high = _range(data, ends, view.quantity)
     return theme.figure(
-        data, title(means, view), dark=view.dark, height=int(PLOT_PX + 60), shapes=_teacher_line(view),
+        data,
+        title(means, view),
+        dark=view.dark,
+        height=int(PLOT_PX + 60),
+        shapes=_teacher_line(view),
         annotations=lines.end_labels(ends, (low, high), PLOT_PX),
         margin={"l": 8, "r": lines.LABEL_PX, "t": 48, "b": 48},
         xaxis=theme.axis(lines.X_TITLES[view.x], rangemode="tozero", tickformat=","),
         yaxis=theme.axis(_y_title(view.quantity), range=[low, high]),
-    )  # fmt: skip
+    )
 
 
 def title(means: list[Line], view: View) -> str:
@@ -93,14 +97,20 @@ def _trace(line: Line, scale: float, view: View, *, thin: bool) -> dict[str, Any
 
 def _hover(line: Line, x: float, y: float, view: View) -> str:
     at = f"{x:,.0f} texts" if view.x == "examples" else f"{units.significant(x)} s of training"
-    value = {"accuracy": f"right on {units.percent(y, 3)}", "agreement": f"as its teacher on {units.percent(y, 3)}",
-             "loss": f"loss {units.significant(y)}"}[view.quantity]  # fmt: skip
+    value = {
+        "accuracy": f"right on {units.percent(y, 3)}",
+        "agreement": f"as its teacher on {units.percent(y, 3)}",
+        "loss": f"loss {units.significant(y)}",
+    }[view.quantity]
     return f"{theme.safe(line.arm.title)}: {value} after {at}"
 
 
 def _y_title(quantity: Quantity) -> str:
-    return {"accuracy": "accuracy (%), validation texts", "agreement": "agreement with the teacher (%)",
-            "loss": "training loss (nats)"}[quantity]  # fmt: skip
+    return {
+        "accuracy": "accuracy (%), validation texts",
+        "agreement": "agreement with the teacher (%)",
+        "loss": "training loss (nats)",
+    }[quantity]
 
 
 def _range(data: list[dict[str, Any]], ends: list[tuple[float, str, str]], quantity: Quantity) -> tuple[float, float]:
@@ -118,5 +128,14 @@ def _teacher_line(view: View) -> list[dict[str, Any]]:
         return []
     y = view.teacher * 100
     ink = theme.INK_DARK if view.dark else theme.INK
-    return [{"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y,
-             "line": {"color": ink, "width": 1.5, "dash": "dash"}}]  # fmt: skip
+    return [
+        {
+            "type": "line",
+            "x0": 0,
+            "x1": 1,
+            "xref": "paper",
+            "y0": y,
+            "y1": y,
+            "line": {"color": ink, "width": 1.5, "dash": "dash"},
+        }
+    ]

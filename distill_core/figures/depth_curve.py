@@ -27,9 +27,7 @@ _PLOT_PX = (520.0, 280.0)
 _OF = {"params_share": "of the parameters", "time_share": "of the time"}
 
 
-def draw(
-    frame: pd.DataFrame, reference: Reference, x: Share = "params_share", *, dark: bool = False
-) -> go.Figure:  # fmt: skip
+def draw(frame: pd.DataFrame, reference: Reference, x: Share = "params_share", *, dark: bool = False) -> go.Figure:
     """`frame`: `tables.sweep.depth_frame` at one setting."""
     rows = frame.dropna(subset=["retained", x]).reset_index(drop=True)
     if rows.empty:
@@ -44,15 +42,37 @@ def draw(
     ink = theme.INK_DARK if dark else theme.INK
     return theme.figure(
         [_curve(rows, mine, (low, high), dark), _paper(paper, reference, ink)],
-        title(rows, reference, x), dark=dark, height=HEIGHT,
-        annotations=[{"x": 0, "xref": "paper", "xanchor": "left", "y": 100, "yanchor": "bottom", "text": "teacher",
-                      "showarrow": False, "font": {"size": 13}}],
+        title(rows, reference, x),
+        dark=dark,
+        height=HEIGHT,
+        annotations=[
+            {
+                "x": 0,
+                "xref": "paper",
+                "xanchor": "left",
+                "y": 100,
+                "yanchor": "bottom",
+                "text": "teacher",
+                "showarrow": False,
+                "font": {"size": 13},
+            }
+        ],
         margin={"l": 8, "r": 16, "t": 48, "b": 64},
-        shapes=[{"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 100, "y1": 100, "layer": "below",
-                 "line": {"color": ink, "width": 1.5, "dash": "dash"}}],
+        shapes=[
+            {
+                "type": "line",
+                "x0": 0,
+                "x1": 1,
+                "xref": "paper",
+                "y0": 100,
+                "y1": 100,
+                "layer": "below",
+                "line": {"color": ink, "width": 1.5, "dash": "dash"},
+            }
+        ],
         xaxis=theme.axis(f"{X_TITLES[x]}<br>● layers   ◇ DistilBERT, published", **scales[0].axis()),
         yaxis=theme.axis("accuracy (% of the teacher's)", **scales[1].axis()),
-    )  # fmt: skip
+    )
 
 
 def title(rows: pd.DataFrame, reference: Reference, x: Share) -> str:
@@ -96,30 +116,45 @@ def _curve(
     """The students, each with its number of layers in its mark."""
     ys, color = [y for _, y in points], arm_style.color("distilled", dark)
     return {
-        "type": "scatter", "mode": "lines+markers+text", "x": [at for at, _ in points], "y": ys, "cliponaxis": False,
-        "line": {"color": color, "width": 2}, "marker": {"size": 24, "color": color, "opacity": 1},
+        "type": "scatter",
+        "mode": "lines+markers+text",
+        "x": [at for at, _ in points],
+        "y": ys,
+        "cliponaxis": False,
+        "line": {"color": color, "width": 2},
+        "marker": {"size": 24, "color": color, "opacity": 1},
         "text": [f"<b>{int(n)}</b>" for n in rows["layers"]],
-        "textfont": {"size": 13, "color": arm_style.on_color(dark)}, "hoverinfo": "text",
+        "textfont": {"size": 13, "color": arm_style.on_color(dark)},
+        "hoverinfo": "text",
         "hovertext": [_sentence(row) for _, row in rows.iterrows()],
         "error_y": {
-            "type": "data", "symmetric": False, "color": theme.QUIET, "thickness": 1.5, "width": 5,
+            "type": "data",
+            "symmetric": False,
+            "color": theme.QUIET,
+            "thickness": 1.5,
+            "width": 5,
             "array": [high - y for high, y in zip(ends[1], ys, strict=True)],
             "arrayminus": [y - low for low, y in zip(ends[0], ys, strict=True)],
         },
-    }  # fmt: skip
+    }
 
 
 def _paper(at: tuple[float, float], reference: Reference, ink: str) -> dict[str, Any]:
     """DistilBERT, hollow."""
     return {
-        "type": "scatter", "mode": "markers", "x": [at[0]], "y": [at[1]], "hoverinfo": "text", "cliponaxis": False,
+        "type": "scatter",
+        "mode": "markers",
+        "x": [at[0]],
+        "y": [at[1]],
+        "hoverinfo": "text",
+        "cliponaxis": False,
         "hovertext": [
             f"DistilBERT keeps {units.percent(reference.retained)} of BERT's GLUE score with "
             f"{units.percent(reference.params_share)} of its parameters in {units.percent(reference.time_share)} of "
             f"its time<br>published, {theme.safe(reference.source)}",
         ],
         "marker": {"size": 14, "symbol": "diamond-open", "color": ink, "line": {"width": 2, "color": ink}},
-    }  # fmt: skip
+    }
 
 
 def _sentence(row: pd.Series[Any]) -> str:

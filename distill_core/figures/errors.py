@@ -27,17 +27,31 @@ def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     names = arm_bars.unique_names(rows)
     data = [_part(rows, names, part, dark) for part in PARTS]
     return theme.figure(
-        data, title(rows), dark=dark, height=120 + 46 * len(rows), barmode="stack",
+        data,
+        title(rows),
+        dark=dark,
+        height=120 + 46 * len(rows),
+        barmode="stack",
         annotations=[_key(dark)],
-        xaxis=theme.axis("share of the test texts (%)", rangemode="tozero"), yaxis=theme.names_axis(),
-    )  # fmt: skip
+        xaxis=theme.axis("share of the test texts (%)", rangemode="tozero"),
+        yaxis=theme.names_axis(),
+    )
 
 
 def _key(dark: bool) -> dict[str, Any]:
     """The names of the parts above the bars, each in its color."""
     text = "  ".join(f'<span style="color:{colors[dark]}">■ {name}</span>' for _, name, _, colors in PARTS)
-    return {"x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "bottom", "text": text,
-            "showarrow": False, "font": {"size": 13}}  # fmt: skip
+    return {
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "text": text,
+        "showarrow": False,
+        "font": {"size": 13},
+    }
 
 
 def title(rows: pd.DataFrame) -> str:
@@ -57,12 +71,21 @@ def _part(
     counts = [int(count) for count in rows[column]]
     shares = [count / int(n) for count, n in zip(counts, rows["n_eval"], strict=True)]
     return {
-        "type": "bar", "orientation": "h", "name": name, "y": names, "x": [share * 100 for share in shares],
-        "width": 0.6, "marker": {"color": colors[dark]}, "text": [str(count) for count in counts],
-        "textposition": "inside", "insidetextanchor": "middle", "textangle": 0, "hoverinfo": "text",
+        "type": "bar",
+        "orientation": "h",
+        "name": name,
+        "y": names,
+        "x": [share * 100 for share in shares],
+        "width": 0.6,
+        "marker": {"color": colors[dark]},
+        "text": [str(count) for count in counts],
+        "textposition": "inside",
+        "insidetextanchor": "middle",
+        "textangle": 0,
+        "hoverinfo": "text",
         "textfont": {"color": arm_style.on_color(dark)},
         "hovertext": [
             f"{who}: {sentence} on {count:,} of {int(n):,} texts ({units.percent(share)})"
             for who, count, n, share in zip(names, counts, rows["n_eval"], shares, strict=True)
         ],
-    }  # fmt: skip
+    }

@@ -32,13 +32,17 @@ def draw(frame: pd.DataFrame, temperature: float, *, dark: bool = False) -> go.F
     data.append(_marks(frame, temperature, dark))
     high = float(frame[list(_LINES)].to_numpy(dtype=float).max()) * 1.08 or 1.0
     return theme.figure(
-        data, title(frame, temperature), dark=dark, height=int(PLOT_PX + 60),
+        data,
+        title(frame, temperature),
+        dark=dark,
+        height=int(PLOT_PX + 60),
         annotations=lines.end_labels(ends, (0.0, high), PLOT_PX * 1.8),  # one line each, not two
         margin={"l": 8, "r": 84, "t": 8, "b": 48},
-        xaxis=theme.axis("temperature τ (logarithmic)", type="log", tickvals=_TICKS,
-                         range=[math.log10(0.47), math.log10(21)]),
+        xaxis=theme.axis(
+            "temperature τ (logarithmic)", type="log", tickvals=_TICKS, range=[math.log10(0.47), math.log10(21)]
+        ),
         yaxis=theme.axis("length of the gradient, ‖∂L/∂z‖", range=[0, high]),
-    )  # fmt: skip
+    )
 
 
 def title(frame: pd.DataFrame, temperature: float) -> str:
@@ -60,9 +64,14 @@ def _line(frame: pd.DataFrame, column: str, name: str, color: str, dash: str) ->
     xs, ys = frame["temperature"].tolist(), frame[column].tolist()
     hovers = [f"{name}: pull {units.significant(y)} at τ = {x:g}" for x, y in zip(xs, ys, strict=True)]
     return {
-        "type": "scatter", "mode": "lines", "x": xs, "y": ys, "line": {"color": color, "width": 2.5, "dash": dash},
-        "hoverinfo": "text", "hovertext": hovers,
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "x": xs,
+        "y": ys,
+        "line": {"color": color, "width": 2.5, "dash": dash},
+        "hoverinfo": "text",
+        "hovertext": hovers,
+    }
 
 
 def _marks(frame: pd.DataFrame, temperature: float, dark: bool) -> dict[str, Any]:
@@ -70,7 +79,11 @@ def _marks(frame: pd.DataFrame, temperature: float, dark: bool) -> dict[str, Any
     row = _at(frame, temperature)
     color = arm_style.term_color("soft", dark)
     return {
-        "type": "scatter", "mode": "markers", "x": [temperature] * 2, "hoverinfo": "skip", "cliponaxis": False,
+        "type": "scatter",
+        "mode": "markers",
+        "x": [temperature] * 2,
+        "hoverinfo": "skip",
+        "cliponaxis": False,
         "y": [float(row["with_square"]), float(row["without_square"])],
         "marker": {"size": 11, "color": color, "symbol": ["circle", "circle-open"], "line": {"width": 2}},
-    }  # fmt: skip
+    }

@@ -59,13 +59,30 @@ def draw(grid: Grid, ramp: Ramp, title: str, *, dark: bool = False) -> go.Figure
     """Rows from top to bottom in the order given. Row and column names must be safe to show."""
     names = [*grid.rows, *([grid.footer_name] if grid.footer else [])]
     return theme.figure(
-        _traces(grid, ramp, dark), title, dark=dark, height=ROW_PX * len(names) + 96, shapes=_frames(grid, ramp, dark),
+        _traces(grid, ramp, dark),
+        title,
+        dark=dark,
+        height=ROW_PX * len(names) + 96,
+        shapes=_frames(grid, ramp, dark),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        xaxis=theme.axis("tested on", side="top", showgrid=False, ticks="", tickvals=list(range(len(grid.columns))),
-                         ticktext=grid.columns, range=[-0.5, len(grid.columns) - 0.5]),
-        yaxis=theme.axis("trained on", showgrid=False, ticks="", tickvals=list(range(len(names))), ticktext=names,
-                         range=[len(names) - 0.5, -0.5]),
-    )  # fmt: skip
+        xaxis=theme.axis(
+            "tested on",
+            side="top",
+            showgrid=False,
+            ticks="",
+            tickvals=list(range(len(grid.columns))),
+            ticktext=grid.columns,
+            range=[-0.5, len(grid.columns) - 0.5],
+        ),
+        yaxis=theme.axis(
+            "trained on",
+            showgrid=False,
+            ticks="",
+            tickvals=list(range(len(names))),
+            ticktext=names,
+            range=[len(names) - 0.5, -0.5],
+        ),
+    )
 
 
 def _traces(grid: Grid, ramp: Ramp, dark: bool) -> list[dict[str, Any]]:
@@ -84,10 +101,19 @@ def _traces(grid: Grid, ramp: Ramp, dark: bool) -> list[dict[str, Any]]:
         hovers.append(grid.footer_hovers.get(column, ""))
         inks.append(theme.INK_DARK if dark else theme.INK)
     return [
-        {"type": "scatter", "mode": "markers+text", "x": xs, "y": ys, "text": texts, "hovertext": hovers,
-         "hoverinfo": "text", "textposition": "middle center", "textfont": {"size": 14, "color": inks},
-         "marker": {"size": 44, "opacity": 0, "symbol": "square"}}
-    ]  # fmt: skip
+        {
+            "type": "scatter",
+            "mode": "markers+text",
+            "x": xs,
+            "y": ys,
+            "text": texts,
+            "hovertext": hovers,
+            "hoverinfo": "text",
+            "textposition": "middle center",
+            "textfont": {"size": 14, "color": inks},
+            "marker": {"size": 44, "opacity": 0, "symbol": "square"},
+        }
+    ]
 
 
 def _frames(grid: Grid, ramp: Ramp, dark: bool) -> list[dict[str, Any]]:
@@ -99,9 +125,17 @@ def _frames(grid: Grid, ramp: Ramp, dark: bool) -> list[dict[str, Any]]:
         red, green, blue = ramp.at(cell.value)
         line = {"color": warning, "width": 3} if cell.is_marked else {"width": 0}
         shapes.append(
-            {"type": "rect", "x0": x - 0.47, "x1": x + 0.47, "y0": y - 0.46, "y1": y + 0.46, "layer": "below",
-             "fillcolor": f"rgb({red},{green},{blue})", "line": line}
-        )  # fmt: skip
+            {
+                "type": "rect",
+                "x0": x - 0.47,
+                "x1": x + 0.47,
+                "y0": y - 0.46,
+                "y1": y + 0.46,
+                "layer": "below",
+                "fillcolor": f"rgb({red},{green},{blue})",
+                "line": line,
+            }
+        )
     return shapes
 
 

@@ -134,12 +134,21 @@ def name_points(
     shifts = place(points, names, Box(0, 0, x_scale.pixels, y_scale.pixels), walls)
     return [
         {
-            "x": x_scale.at(x), "y": y_scale.at(y), "ax": dx, "ay": -dy, "text": theme.safe(name), "showarrow": True,
-            "arrowhead": 0, "arrowwidth": 0.8, "arrowcolor": theme.QUIET, "standoff": size / 2, "borderpad": 0,
+            "x": x_scale.at(x),
+            "y": y_scale.at(y),
+            "ax": dx,
+            "ay": -dy,
+            "text": theme.safe(name),
+            "showarrow": True,
+            "arrowhead": 0,
+            "arrowwidth": 0.8,
+            "arrowcolor": theme.QUIET,
+            "standoff": size / 2,
+            "borderpad": 0,
             "font": {"size": 13},
         }
         for name, x, y, size, (dx, dy) in zip(names, xs, ys, sizes, shifts, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _walls(corners: list[tuple[float, float]]) -> list[Box]:

@@ -51,11 +51,16 @@ def draw(frame: pd.DataFrame, guesses: pd.DataFrame | None = None, view: View | 
         ends.append((view.majority * 100, f"Most frequent<br>class <b>{share}</b>", theme.QUIET))
     plot_px = GUESS_PX if frame.empty else PLOT_PX
     return theme.figure(
-        data, title(frame, marks, view), dark=view.dark, height=int(plot_px + 60), shapes=_majority(view, low),
+        data,
+        title(frame, marks, view),
+        dark=view.dark,
+        height=int(plot_px + 60),
+        shapes=_majority(view, low),
         annotations=lines.end_labels(ends, (low, high), plot_px),
         margin={"l": 8, "r": lines.LABEL_PX, "t": 48, "b": 48},
-        xaxis=_x_axis(frame, marks, view), yaxis=theme.axis(_y_title(frame), range=[low, high]),
-    )  # fmt: skip
+        xaxis=_x_axis(frame, marks, view),
+        yaxis=theme.axis(_y_title(frame), range=[low, high]),
+    )
 
 
 # ── the answer ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -127,12 +132,18 @@ def _arms(frame: pd.DataFrame, view: View) -> tuple[list[dict[str, Any]], list[t
 
 def _line(rows: pd.DataFrame, view: View, color: str) -> dict[str, Any]:
     return {
-        "type": "scatter", "mode": "lines+markers", "x": [float(x) for x in rows[view.x]],
-        "y": [float(y) * 100 for y in rows["accuracy"]], "line": {"color": color, "width": 2.5},
-        "marker": {"size": 7, "color": color}, "error_y": transfer_style.whiskers(rows, color),
-        "hoverinfo": "text", "hovertext": [sentence(row) for _, row in rows.iterrows()], "cliponaxis": False,
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": [float(x) for x in rows[view.x]],
+        "y": [float(y) * 100 for y in rows["accuracy"]],
+        "line": {"color": color, "width": 2.5},
+        "marker": {"size": 7, "color": color},
+        "error_y": transfer_style.whiskers(rows, color),
+        "hoverinfo": "text",
+        "hovertext": [sentence(row) for _, row in rows.iterrows()],
+        "cliponaxis": False,
         "name": str(rows["arm"].iloc[0]),
-    }  # fmt: skip
+    }
 
 
 def _band(rows: pd.DataFrame, view: View, color: str) -> list[dict[str, Any]]:
@@ -142,9 +153,17 @@ def _band(rows: pd.DataFrame, view: View, color: str) -> list[dict[str, Any]]:
     xs = [float(x) for x in rows[view.x]]
     low, high = ([float(y) * 100 for y in rows[name]] for name in ("seed_low", "seed_high"))
     return [
-        {"type": "scatter", "mode": "lines", "x": [*xs, *reversed(xs)], "y": [*low, *reversed(high)], "fill": "toself",
-         "fillcolor": rgba(f"{color}2E"), "line": {"width": 0}, "hoverinfo": "skip"}
-    ]  # fmt: skip
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [*xs, *reversed(xs)],
+            "y": [*low, *reversed(high)],
+            "fill": "toself",
+            "fillcolor": rgba(f"{color}2E"),
+            "line": {"width": 0},
+            "hoverinfo": "skip",
+        }
+    ]
 
 
 def _level(rows: pd.DataFrame, view: View, frame: pd.DataFrame, color: str) -> dict[str, Any]:
@@ -153,9 +172,15 @@ def _level(rows: pd.DataFrame, view: View, frame: pd.DataFrame, color: str) -> d
     value = float(rows["accuracy"].iloc[-1]) * 100
     hover = f"{sentence(rows.iloc[-1])}"
     return {
-        "type": "scatter", "mode": "lines", "x": [min(known), max(known)], "y": [value, value], "hoverinfo": "text",
-        "hovertext": [hover, hover], "line": {"color": color, "width": 2, "dash": "dash"}, "name": "zero-shot",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "x": [min(known), max(known)],
+        "y": [value, value],
+        "hoverinfo": "text",
+        "hovertext": [hover, hover],
+        "line": {"color": color, "width": 2, "dash": "dash"},
+        "name": "zero-shot",
+    }
 
 
 def _guesses(guesses: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
@@ -173,10 +198,13 @@ def _guess_ends(guesses: pd.DataFrame, dark: bool) -> list[tuple[float, str, str
     """The names of guessed curves, while there are no measured ones beside them."""
     last = guesses.dropna(subset=["guess", "n"]).sort_values("n").groupby("arm", sort=False).tail(1)
     return [
-        (float(row["guess"]) * 100, lines.end_text(arm_title(row["arm"]), units.percent(row["guess"])),
-         arm_style.color(row["arm"], dark))
+        (
+            float(row["guess"]) * 100,
+            lines.end_text(arm_title(row["arm"]), units.percent(row["guess"])),
+            arm_style.color(row["arm"], dark),
+        )
         for _, row in last.iterrows()
-    ]  # fmt: skip
+    ]
 
 
 def sentence(row: pd.Series[Any]) -> str:
@@ -232,5 +260,15 @@ def _majority(view: View, low: float) -> list[dict[str, Any]]:
     if view.majority is None or view.majority * 100 < low:
         return []
     y = view.majority * 100
-    return [{"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y, "layer": "below",
-             "line": {"color": theme.QUIET, "width": 1, "dash": "dot"}}]  # fmt: skip
+    return [
+        {
+            "type": "line",
+            "x0": 0,
+            "x1": 1,
+            "xref": "paper",
+            "y0": y,
+            "y1": y,
+            "layer": "below",
+            "line": {"color": theme.QUIET, "width": 1, "dash": "dot"},
+        }
+    ]

@@ -102,11 +102,17 @@ def trace(line: Line, color: str, hovers: list[str], *, thin: bool = False, mark
     """One line as a plotly trace; a single point is a mark, since a line needs two."""
     with_marks = marks or len(line.xs) == 1
     return {
-        "type": "scatter", "mode": "lines+markers" if with_marks else "lines", "x": line.xs, "y": line.ys,
-        "line": {"color": color, "width": 1 if thin else 2.5}, "opacity": 0.45 if thin else 1,
-        "marker": {"size": 6, "color": color}, "hoverinfo": "skip" if thin else "text", "hovertext": hovers,
+        "type": "scatter",
+        "mode": "lines+markers" if with_marks else "lines",
+        "x": line.xs,
+        "y": line.ys,
+        "line": {"color": color, "width": 1 if thin else 2.5},
+        "opacity": 0.45 if thin else 1,
+        "marker": {"size": 6, "color": color},
+        "hoverinfo": "skip" if thin else "text",
+        "hovertext": hovers,
         "cliponaxis": False,
-    }  # fmt: skip
+    }
 
 
 def end_labels(ends: list[tuple[float, str, str]], limits: tuple[float, float], plot_px: float) -> list[dict[str, Any]]:
@@ -125,11 +131,19 @@ def end_labels(ends: list[tuple[float, str, str]], limits: tuple[float, float], 
         ceiling = places[index] - gap
     return [
         {
-            "x": 1, "xref": "paper", "xanchor": "left", "xshift": 8, "y": at, "yanchor": "middle", "text": text,
-            "showarrow": False, "font": {"color": color, "size": 13}, "align": "left",
+            "x": 1,
+            "xref": "paper",
+            "xanchor": "left",
+            "xshift": 8,
+            "y": at,
+            "yanchor": "middle",
+            "text": text,
+            "showarrow": False,
+            "font": {"color": color, "size": 13},
+            "align": "left",
         }
         for at, (_, text, color) in zip(places, ordered, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def end_text(name: str, value: str) -> str:

@@ -35,11 +35,15 @@ def draw(frame: pd.DataFrame, weights: Mapping[str, float], *, x: XAxis = "examp
     high = max(y for trace in data for y in trace["y"]) * 1.06
     title = f"{arm_title(lines.arm_of(arm).key)}: " + _claim(found)
     return theme.figure(
-        data, title, dark=dark, height=int(PLOT_PX + 60), annotations=lines.end_labels(ends, (0.0, high), PLOT_PX),
+        data,
+        title,
+        dark=dark,
+        height=int(PLOT_PX + 60),
+        annotations=lines.end_labels(ends, (0.0, high), PLOT_PX),
         margin={"l": 8, "r": lines.LABEL_PX, "t": 48, "b": 48},
         xaxis=theme.axis(lines.X_TITLES[x], rangemode="tozero", tickformat=","),
         yaxis=theme.axis("training loss (nats)", range=[0, high]),
-    )  # fmt: skip
+    )
 
 
 def current_arm(frame: pd.DataFrame) -> str:

@@ -29,10 +29,15 @@ def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     ink = theme.INK_DARK if dark else theme.INK
     data = [_outlines(values, names, dark), *_fillings(values, names, dark), _ends(values, names, ink)]
     return theme.figure(
-        data, title(frame), dark=dark, barmode="stack", height=ROW_PX * len(names) + 64, bargap=0.36,
+        data,
+        title(frame),
+        dark=dark,
+        barmode="stack",
+        height=ROW_PX * len(names) + 64,
+        bargap=0.36,
         xaxis=theme.axis("loss on this text (nats)", range=[0, longest * 1.75], zeroline=True, nticks=6),
         yaxis=theme.names_axis(type="category"),
-    )  # fmt: skip
+    )
 
 
 def title(frame: pd.DataFrame) -> str:
@@ -51,10 +56,18 @@ def _outlines(values: pd.DataFrame, names: list[str], dark: bool) -> dict[str, A
     shown = [_number(values["value"], term) if term in _HOVER else None for term in terms]
     colors = [arm_style.term_color(term, dark) for term in terms]
     return {
-        "type": "bar", "orientation": "h", "y": names, "x": shown, "offsetgroup": "outline", "alignmentgroup": "one",
-        "base": 0, "offset": -0.32, "width": 0.64, "hoverinfo": "skip",
+        "type": "bar",
+        "orientation": "h",
+        "y": names,
+        "x": shown,
+        "offsetgroup": "outline",
+        "alignmentgroup": "one",
+        "base": 0,
+        "offset": -0.32,
+        "width": 0.64,
+        "hoverinfo": "skip",
         "marker": {"color": "rgba(0,0,0,0)", "line": {"color": colors, "width": 1.5}, "cornerradius": 3},
-    }  # fmt: skip
+    }
 
 
 def _fillings(values: pd.DataFrame, names: list[str], dark: bool) -> list[dict[str, Any]]:
@@ -69,12 +82,18 @@ def _fillings(values: pd.DataFrame, names: list[str], dark: bool) -> list[dict[s
         )
         traces.append(
             {
-                "type": "bar", "orientation": "h", "y": [TERM_TITLES[term], TERM_TITLES["loss"]], "x": [added, added],
-                "base": [0, start], "offset": -0.32, "width": 0.64, "hoverinfo": "text",
+                "type": "bar",
+                "orientation": "h",
+                "y": [TERM_TITLES[term], TERM_TITLES["loss"]],
+                "x": [added, added],
+                "base": [0, start],
+                "offset": -0.32,
+                "width": 0.64,
+                "hoverinfo": "text",
                 "hovertext": [sentence, sentence],
                 "marker": {"color": arm_style.term_color(term, dark), "cornerradius": 3},
             }
-        )  # fmt: skip
+        )
         start += added
     return traces
 
@@ -93,9 +112,16 @@ def _ends(values: pd.DataFrame, names: list[str], ink: str) -> dict[str, Any]:
         weight = _number(values["weight"], term)
         texts.append(f" {sum_text}" if weight is None else f" {_plain(weight)} × {_plain(value)} = {sum_text}")
     return {
-        "type": "scatter", "mode": "text", "x": ends, "y": names, "text": texts, "textposition": "middle right",
-        "hoverinfo": "skip", "cliponaxis": False, "textfont": {"size": 13, "color": ink},
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "text",
+        "x": ends,
+        "y": names,
+        "text": texts,
+        "textposition": "middle right",
+        "hoverinfo": "skip",
+        "cliponaxis": False,
+        "textfont": {"size": 13, "color": ink},
+    }
 
 
 def _plain(value: float) -> str:

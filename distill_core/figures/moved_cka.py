@@ -23,11 +23,13 @@ def draw(frame: pd.DataFrame, guesses: pd.DataFrame | None = None, *, dark: bool
     names = list(rows["layer"]) if len(rows) else list(marks[0]["y"])
     data = [*_bars(rows, dark), *marks]
     return theme.figure(
-        data, title(rows), dark=dark, height=ROW_PX * max(len(names), 4) + 84,
-        xaxis=theme.axis("linear CKA (1 = nothing moved)", range=[0, 1.12],
-                         tickvals=[0, 0.2, 0.4, 0.6, 0.8, 1]),
+        data,
+        title(rows),
+        dark=dark,
+        height=ROW_PX * max(len(names), 4) + 84,
+        xaxis=theme.axis("linear CKA (1 = nothing moved)", range=[0, 1.12], tickvals=[0, 0.2, 0.4, 0.6, 0.8, 1]),
         yaxis=theme.axis(showgrid=False, ticks="", type="category", categoryorder="array", categoryarray=names),
-    )  # fmt: skip
+    )
 
 
 def title(rows: pd.DataFrame) -> str:
@@ -68,12 +70,28 @@ def _bars(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
         for name, value, source in zip(names, values, rows["source"], strict=True)
     ]
     return [
-        {"type": "bar", "orientation": "h", "y": names, "x": values, "width": 0.62, "hoverinfo": "text",
-         "hovertext": hovers, "marker": {"color": color, "cornerradius": 3}},
-        {"type": "scatter", "mode": "text", "y": names, "x": [1.01] * len(names), "hoverinfo": "skip",
-         "text": [f" {_number(value)}" for value in values], "textposition": "middle right", "cliponaxis": False,
-         "textfont": {"size": 13, "color": transfer_style.ink(dark)}},
-    ]  # fmt: skip
+        {
+            "type": "bar",
+            "orientation": "h",
+            "y": names,
+            "x": values,
+            "width": 0.62,
+            "hoverinfo": "text",
+            "hovertext": hovers,
+            "marker": {"color": color, "cornerradius": 3},
+        },
+        {
+            "type": "scatter",
+            "mode": "text",
+            "y": names,
+            "x": [1.01] * len(names),
+            "hoverinfo": "skip",
+            "text": [f" {_number(value)}" for value in values],
+            "textposition": "middle right",
+            "cliponaxis": False,
+            "textfont": {"size": 13, "color": transfer_style.ink(dark)},
+        },
+    ]
 
 
 def _guesses(guesses: pd.DataFrame | None, dark: bool) -> list[dict[str, Any]]:

@@ -33,9 +33,14 @@ def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     layout = {name: axis for phase in _PANELS for name, axis in _axes(frame, phase).items()}
     notes = [*(_heading(frame, phase) for phase in _PANELS), _legend(labels, dark)]
     return theme.figure(
-        data, title(frame), dark=dark, height=HEIGHT_PX, annotations=notes, margin={"l": 4, "r": 4, "t": 48, "b": 36},
+        data,
+        title(frame),
+        dark=dark,
+        height=HEIGHT_PX,
+        annotations=notes,
+        margin={"l": 4, "r": 4, "t": 48, "b": 36},
         **layout,
-    )  # fmt: skip
+    )
 
 
 def title(frame: pd.DataFrame) -> str:
@@ -52,11 +57,17 @@ def _points(rows: pd.DataFrame, label: str, where: tuple[int, str], dark: bool) 
     x_axis, y_axis, _ = _PANELS[phase]
     color = transfer_style.class_color(place, dark)
     return {
-        "type": "scatter", "mode": "markers", "x": [float(x) for x in rows["x"]], "y": [float(y) for y in rows["y"]],
-        "xaxis": x_axis, "yaxis": y_axis, "name": theme.safe(label), "hoverinfo": "text",
+        "type": "scatter",
+        "mode": "markers",
+        "x": [float(x) for x in rows["x"]],
+        "y": [float(y) for y in rows["y"]],
+        "xaxis": x_axis,
+        "yaxis": y_axis,
+        "name": theme.safe(label),
+        "hoverinfo": "text",
         "hovertext": [_hover(row, label) for row in rows.itertuples()],
         "marker": {"symbol": transfer_style.class_symbol(place), "size": 6, "color": color, "opacity": 0.7},
-    }  # fmt: skip
+    }
 
 
 def _hover(row: Any, label: str) -> str:
@@ -70,8 +81,13 @@ def _axes(frame: pd.DataFrame, phase: str) -> dict[str, Any]:
     points = frame.loc[frame["phase"] == phase, ["x", "y"]].abs().to_numpy(dtype=float)
     reach = 1.06 * float(points.max(initial=0) or 1)
     x_axis, y_axis, domain = _PANELS[phase]
-    quiet = {"range": [-reach, reach], "showticklabels": False, "ticks": "", "zeroline": True,
-             "zerolinecolor": theme.GRID}  # fmt: skip
+    quiet = {
+        "range": [-reach, reach],
+        "showticklabels": False,
+        "ticks": "",
+        "zeroline": True,
+        "zerolinecolor": theme.GRID,
+    }
     return {
         x_axis.replace("x", "xaxis"): theme.axis("first main axis", domain=domain, anchor=y_axis, **quiet),
         y_axis.replace("y", "yaxis"): theme.axis(
@@ -83,9 +99,18 @@ def _axes(frame: pd.DataFrame, phase: str) -> dict[str, Any]:
 def _heading(frame: pd.DataFrame, phase: str) -> dict[str, Any]:
     share = units.percent(separation(frame, phase))
     start = _PANELS[phase][2][0]
-    return {"x": start, "xref": "paper", "xanchor": "left", "y": _TOP, "yref": "paper", "yanchor": "bottom",
-            "yshift": 4, "text": f"<b>{phase.capitalize()}</b>: {share}", "showarrow": False,
-            "font": {"size": 13}}  # fmt: skip
+    return {
+        "x": start,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": _TOP,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "yshift": 4,
+        "text": f"<b>{phase.capitalize()}</b>: {share}",
+        "showarrow": False,
+        "font": {"size": 13},
+    }
 
 
 def _legend(labels: list[str], dark: bool) -> dict[str, Any]:
@@ -96,5 +121,14 @@ def _legend(labels: list[str], dark: bool) -> dict[str, Any]:
         for place, label in enumerate(labels[:_MOST_NAMES])
     ]
     more = f"and {len(labels) - _MOST_NAMES} more" if len(labels) > _MOST_NAMES else ""
-    return {"x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "top",
-            "text": "    ".join([*words, more]).strip(), "showarrow": False, "font": {"size": 14}}  # fmt: skip
+    return {
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "top",
+        "text": "    ".join([*words, more]).strip(),
+        "showarrow": False,
+        "font": {"size": 14},
+    }

@@ -65,10 +65,13 @@ def draw(points: pd.DataFrame, *, dark: bool = False) -> go.Figure:
     data.append(_teacher(found.teacher, ink))
     slowest = max(found.teacher[0], *(path.latency_ms for path in found.paths))
     return theme.figure(
-        data, title(found), dark=dark, height=HEIGHT,
+        data,
+        title(found),
+        dark=dark,
+        height=HEIGHT,
         xaxis=theme.axis("latency of one text, p50 (ms)", range=[0, slowest * 1.15]),
         yaxis=theme.axis("accuracy on validation texts (%)"),
-    )  # fmt: skip
+    )
 
 
 def title(found: Plane) -> str:
@@ -89,21 +92,46 @@ def _student(path: Path, color: str) -> list[dict[str, Any]]:
     sentence = f"{name}, {path.latency_ms:.3g} ms, {units.percent(path.now, 3)} right on validation texts"
     ys = [100 * value for value in path.accuracies]
     return [
-        {"type": "scatter", "mode": "lines", "x": [path.latency_ms] * len(ys), "y": ys, "opacity": 0.5,
-         "line": {"color": color, "width": 2}, "hoverinfo": "skip"},
-        {"type": "scatter", "mode": "markers+text", "x": [path.latency_ms], "y": [ys[-1]], "text": [name],
-         "textposition": "middle right", "textfont": {"color": color}, "hoverinfo": "text", "hovertext": [sentence],
-         "marker": {"symbol": "circle-open", "size": 15, "color": color, "line": {"width": 3}}, "cliponaxis": False},
-    ]  # fmt: skip
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [path.latency_ms] * len(ys),
+            "y": ys,
+            "opacity": 0.5,
+            "line": {"color": color, "width": 2},
+            "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter",
+            "mode": "markers+text",
+            "x": [path.latency_ms],
+            "y": [ys[-1]],
+            "text": [name],
+            "textposition": "middle right",
+            "textfont": {"color": color},
+            "hoverinfo": "text",
+            "hovertext": [sentence],
+            "marker": {"symbol": "circle-open", "size": 15, "color": color, "line": {"width": 3}},
+            "cliponaxis": False,
+        },
+    ]
 
 
 def _teacher(point: tuple[float, float], ink: str) -> dict[str, Any]:
     sentence = f"Teacher, {point[0]:.3g} ms, {units.percent(point[1], 3)} right on the same texts"
     return {
-        "type": "scatter", "mode": "markers+text", "x": [point[0]], "y": [100 * point[1]], "text": ["Teacher"],
-        "textposition": "bottom center", "textfont": {"color": ink}, "hoverinfo": "text", "hovertext": [sentence],
-        "marker": {"symbol": "circle", "size": 15, "color": ink}, "cliponaxis": False,
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": [point[0]],
+        "y": [100 * point[1]],
+        "text": ["Teacher"],
+        "textposition": "bottom center",
+        "textfont": {"color": ink},
+        "hoverinfo": "text",
+        "hovertext": [sentence],
+        "marker": {"symbol": "circle", "size": 15, "color": ink},
+        "cliponaxis": False,
+    }
 
 
 def frontier(found: Plane) -> list[tuple[float, float]]:
@@ -120,6 +148,10 @@ def frontier(found: Plane) -> list[tuple[float, float]]:
 def _frontier(found: Plane, dark: bool) -> dict[str, Any]:
     on = frontier(found)
     return {
-        "type": "scatter", "mode": "lines", "x": [x for x, _ in on], "y": [100 * y for _, y in on],
-        "line": {"color": theme.accent(dark), "width": 1.5, "dash": "dot", "shape": "hv"}, "hoverinfo": "skip",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "x": [x for x, _ in on],
+        "y": [100 * y for _, y in on],
+        "line": {"color": theme.accent(dark), "width": 1.5, "dash": "dot", "shape": "hv"},
+        "hoverinfo": "skip",
+    }

@@ -29,12 +29,16 @@ def draw(looks: pd.DataFrame, points: pd.DataFrame, result: PretrainResult | Non
         ends.append((known.nats, lines.end_text(known.name, units.significant(known.nats)), ink))
     top = max([*ys, *(float(y) for y in read["value"]), known.nats if known else 0.0]) * 1.05
     return theme.figure(
-        data, title(result, ys, known), dark=dark, height=int(PLOT_PX + 60), shapes=_plateau(known, ink),
+        data,
+        title(result, ys, known),
+        dark=dark,
+        height=int(PLOT_PX + 60),
+        shapes=_plateau(known, ink),
         annotations=lines.end_labels(ends, (0.0, top), PLOT_PX),
         margin={"l": 8, "r": lines.LABEL_PX, "t": 48, "b": 48},
         xaxis=theme.axis("texts read", rangemode="tozero", tickformat=","),
         yaxis=theme.axis(f"loss: {PART_TITLES.get(part, part)} (nats)", range=[0, top]),
-    )  # fmt: skip
+    )
 
 
 def title(result: PretrainResult, losses: list[float], known: Reference | None) -> str:
@@ -56,9 +60,16 @@ def _looks(looks: pd.DataFrame, xs: list[float], ys: list[float], color: str) ->
         for loss, tokens in zip(looks["loss"], looks["tokens"], strict=True)
     ]
     return {
-        "type": "scatter", "mode": "lines+markers", "x": xs, "y": ys, "line": {"color": color, "width": 2.5},
-        "marker": {"size": 6, "color": color}, "hoverinfo": "text", "hovertext": hovers, "cliponaxis": False,
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": xs,
+        "y": ys,
+        "line": {"color": color, "width": 2.5},
+        "marker": {"size": 6, "color": color},
+        "hoverinfo": "text",
+        "hovertext": hovers,
+        "cliponaxis": False,
+    }
 
 
 def _tokens(tokens: Any) -> str:
@@ -67,14 +78,28 @@ def _tokens(tokens: Any) -> str:
 
 def _thin(read: pd.DataFrame, color: str) -> dict[str, Any]:
     return {
-        "type": "scatter", "mode": "lines", "x": [float(x) for x in read["examples"]],
-        "y": [float(y) for y in read["value"]], "line": {"color": color, "width": 1}, "opacity": 0.45,
+        "type": "scatter",
+        "mode": "lines",
+        "x": [float(x) for x in read["examples"]],
+        "y": [float(y) for y in read["value"]],
+        "line": {"color": color, "width": 1},
+        "opacity": 0.45,
         "hoverinfo": "skip",
-    }  # fmt: skip
+    }
 
 
 def _plateau(known: Reference | None, ink: str) -> list[dict[str, Any]]:
     if known is None:
         return []
-    return [{"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": known.nats, "y1": known.nats, "layer": "below",
-             "line": {"color": ink, "width": 1.5, "dash": "dash"}}]  # fmt: skip
+    return [
+        {
+            "type": "line",
+            "x0": 0,
+            "x1": 1,
+            "xref": "paper",
+            "y0": known.nats,
+            "y1": known.nats,
+            "layer": "below",
+            "line": {"color": ink, "width": 1.5, "dash": "dash"},
+        }
+    ]

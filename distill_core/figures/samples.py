@@ -51,11 +51,15 @@ def draw(frame: pd.DataFrame, result: DistillResult, *, dark: bool = False) -> g
     data = [_gaps(rows), _marks([row.teacher for row in rows], places, "Teacher", rows, ("diamond-open", ink))]
     data.append(_marks([row.student for row in rows], places, "Student", rows, ("circle", color)))
     return theme.figure(
-        data, title(rows, arm), dark=dark, height=ROW_PX * len(rows) + 72, annotations=_headings(rows),
+        data,
+        title(rows, arm),
+        dark=dark,
+        height=ROW_PX * len(rows) + 72,
+        annotations=_headings(rows),
         margin={"l": 8, "r": 16, "t": 48, "b": 48},
         xaxis=theme.axis("probability of the teacher's class (%)   ◇ teacher   ● student", range=[-2, 102]),
         yaxis={"visible": False, "range": [len(rows) - 0.4, -0.75], "fixedrange": True},
-    )  # fmt: skip
+    )
 
 
 def title(rows: list[Sample], arm: str) -> str:
@@ -72,12 +76,15 @@ def _marks(
 ) -> dict[str, Any]:
     shown = [(value, place, rows[place]) for value, place in zip(values, places, strict=True) if value is not None]
     return {
-        "type": "scatter", "mode": "markers", "x": [value * 100 for value, *_ in shown],
-        "y": [place for _, place, _ in shown], "hoverinfo": "text",
+        "type": "scatter",
+        "mode": "markers",
+        "x": [value * 100 for value, *_ in shown],
+        "y": [place for _, place, _ in shown],
+        "hoverinfo": "text",
         "hovertext": [f"{who}: {units.percent(value, 3)} {theme.safe(row.label)}" for value, _, row in shown],
         "marker": {"symbol": look[0], "size": 13, "color": look[1], "line": {"width": 2, "color": look[1]}},
         "cliponaxis": False,
-    }  # fmt: skip
+    }
 
 
 def _gaps(rows: list[Sample]) -> dict[str, Any]:
@@ -87,8 +94,14 @@ def _gaps(rows: list[Sample]) -> dict[str, Any]:
         if row.student is not None:
             xs += [row.teacher * 100, row.student * 100, None]
             ys += [place, place, None]
-    return {"type": "scatter", "mode": "lines", "x": xs, "y": ys, "hoverinfo": "skip",
-            "line": {"color": theme.QUIET, "width": 2}}  # fmt: skip
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": xs,
+        "y": ys,
+        "hoverinfo": "skip",
+        "line": {"color": theme.QUIET, "width": 2},
+    }
 
 
 def _headings(rows: list[Sample]) -> list[dict[str, Any]]:
@@ -98,9 +111,16 @@ def _headings(rows: list[Sample]) -> list[dict[str, Any]]:
         text = row.text if len(row.text) <= _TEXT_CHARS else row.text[: _TEXT_CHARS - 1] + "…"
         found.append(
             {
-                "x": 0, "xref": "paper", "xanchor": "left", "y": place, "yanchor": "bottom", "yshift": 9,
-                "text": f"<b>{theme.safe(row.label)}?</b> {theme.safe(text)}", "showarrow": False, "align": "left",
+                "x": 0,
+                "xref": "paper",
+                "xanchor": "left",
+                "y": place,
+                "yanchor": "bottom",
+                "yshift": 9,
+                "text": f"<b>{theme.safe(row.label)}?</b> {theme.safe(text)}",
+                "showarrow": False,
+                "align": "left",
                 "font": {"size": 12},
             }
-        )  # fmt: skip
+        )
     return found

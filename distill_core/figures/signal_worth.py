@@ -29,20 +29,25 @@ def draw(curves: dict[str, pd.DataFrame], *, dark: bool = False) -> go.Figure:
     lowest = min(float(frame["share_of_start"].min()) for frame in known.values())
     limits = (max(0.0, lowest * 100 - 8), 103.0)
     ends = [
-        (100 * float(frame["share_of_start"].iloc[-1]),
-         lines.end_text(families.get(key).title, units.percent(float(frame["share_of_start"].iloc[-1]))),
-         theme.color(key, dark))
+        (
+            100 * float(frame["share_of_start"].iloc[-1]),
+            lines.end_text(families.get(key).title, units.percent(float(frame["share_of_start"].iloc[-1]))),
+            theme.color(key, dark),
+        )
         for key, frame in known.items()
-    ]  # fmt: skip
+    ]
     plot_px = max(PLOT_PX, len(known) * lines.LABEL_LINES_PX)  # every line keeps its name
     return theme.figure(
-        data, title(known), dark=dark, height=int(plot_px + HEAD_AND_FOOT_PX),
+        data,
+        title(known),
+        dark=dark,
+        height=int(plot_px + HEAD_AND_FOOT_PX),
         annotations=lines.end_labels(ends, limits, plot_px),
         margin={"l": 8, "r": lines.LABEL_PX, "t": HEAD_AND_FOOT_PX // 2, "b": HEAD_AND_FOOT_PX // 2},
         xaxis=theme.axis(X_TITLES["tokens"], domain=[0, 0.47], **_TICKS),
         xaxis2=theme.axis(X_TITLES["signals"], domain=[0.53, 1], **_TICKS),
         yaxis=theme.axis("loss on unread text (% of its start)", range=list(limits)),
-    )  # fmt: skip
+    )
 
 
 def title(known: dict[str, pd.DataFrame]) -> str:
@@ -65,8 +70,14 @@ def _line(key: str, frame: pd.DataFrame, name: str, dark: bool) -> dict[str, Any
         for share, tokens, signals in zip(frame["share_of_start"], frame["tokens"], frame["signals"], strict=True)
     ]
     return {
-        "type": "scatter", "mode": "lines+markers", "x": [float(x) for x in frame[name]],
-        "y": [100 * float(share) for share in frame["share_of_start"]], "xaxis": "x" if name == "tokens" else "x2",
-        "line": {"color": theme.color(key, dark), "width": 2.5}, "hoverinfo": "text", "hovertext": hovers,
-        "marker": {"symbol": theme.symbol(key), "size": 7, "color": theme.color(key, dark)}, "cliponaxis": False,
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": [float(x) for x in frame[name]],
+        "y": [100 * float(share) for share in frame["share_of_start"]],
+        "xaxis": "x" if name == "tokens" else "x2",
+        "line": {"color": theme.color(key, dark), "width": 2.5},
+        "hoverinfo": "text",
+        "hovertext": hovers,
+        "marker": {"symbol": theme.symbol(key), "size": 7, "color": theme.color(key, dark)},
+        "cliponaxis": False,
+    }

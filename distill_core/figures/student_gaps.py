@@ -19,15 +19,18 @@ from distill_core.tables.training import arm_title
 
 EMPTY = "No student is tested yet"
 ROW_PX = 46
-SYMBOLS = {"random": "circle-open", "labels": "diamond", "random-taught": "diamond-open", "taught": "circle",
-           "all-labels": "square"}  # fmt: skip
+SYMBOLS = {
+    "random": "circle-open",
+    "labels": "diamond",
+    "random-taught": "diamond-open",
+    "taught": "circle",
+    "all-labels": "square",
+}
 _SIGNS = {"circle": "●", "circle-open": "○", "diamond": "◆", "diamond-open": "◇", "square": "■"}
 _SPREAD = 0.62  # of a row's height, from the first arm to the last
 
 
-def draw(
-    frame: pd.DataFrame, teacher: TeacherOfTen | None, claim: Claim | None, *, dark: bool = False
-) -> go.Figure:  # fmt: skip
+def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, claim: Claim | None, *, dark: bool = False) -> go.Figure:
     """`frame`: `tables.students.means_frame`. `claim`: taught against labels alone, None while there is no pair."""
     shown = arms(frame)
     if not shown or teacher is None:
@@ -41,12 +44,21 @@ def draw(
     line["annotations"][0]["xanchor"] = "right"  # the teacher stands near the edge of a narrow screen
     low, high = float(frame["ci_low"].min()), max(float(frame["ci_high"].max()), teacher.accuracy)
     return theme.figure(
-        data, title(frame, teacher, claim), dark=dark, height=ROW_PX * len(names) + 96,
+        data,
+        title(frame, teacher, claim),
+        dark=dark,
+        height=ROW_PX * len(names) + 96,
         xaxis=theme.axis(_key(shown, dark), range=[max(0.0, 100 * low - 1), min(101.0, 100 * high + 1)]),
-        yaxis=theme.axis(range=[len(names) - 0.5, -0.5], showgrid=False, ticks="", tickfont={"size": 13},
-                         tickvals=list(range(len(names))), ticktext=[theme.safe(name) for name in names]),
+        yaxis=theme.axis(
+            range=[len(names) - 0.5, -0.5],
+            showgrid=False,
+            ticks="",
+            tickfont={"size": 13},
+            tickvals=list(range(len(names))),
+            ticktext=[theme.safe(name) for name in names],
+        ),
         **line,
-    )  # fmt: skip
+    )
 
 
 def title(frame: pd.DataFrame, teacher: TeacherOfTen, claim: Claim | None) -> str:
@@ -77,22 +89,39 @@ def _joined(frame: pd.DataFrame, names: list[str], shifts: dict[str, float]) -> 
                 ys.append(place + shift)
         xs.append(None)
         ys.append(None)
-    return {"type": "scatter", "mode": "lines", "x": xs, "y": ys, "hoverinfo": "skip",
-            "line": {"color": theme.QUIET, "width": 1}}  # fmt: skip
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": xs,
+        "y": ys,
+        "hoverinfo": "skip",
+        "line": {"color": theme.QUIET, "width": 1},
+    }
 
 
 def _arm(rows: pd.DataFrame, names: list[str], shift: float, arm: str, dark: bool) -> dict[str, Any]:
     """The marks of one arm with their whiskers."""
     color = arm_style.color(arm, dark)
     return {
-        "type": "scatter", "mode": "markers", "x": [100 * float(value) for value in rows["accuracy"]],
-        "y": [names.index(label) + shift for label in rows["label"]], "name": arm_title(arm),
+        "type": "scatter",
+        "mode": "markers",
+        "x": [100 * float(value) for value in rows["accuracy"]],
+        "y": [names.index(label) + shift for label in rows["label"]],
+        "name": arm_title(arm),
         "marker": {"symbol": SYMBOLS[arm], "size": 10, "color": color, "line": {"width": 2, "color": color}},
-        "hoverinfo": "text", "hovertext": [_sentence(row) for _, row in rows.iterrows()], "cliponaxis": False,
-        "error_x": {"type": "data", "symmetric": False, "color": bars.rgba(f"{color}99"), "thickness": 1.5, "width": 3,
-                    "array": [100 * float(gap) for gap in rows["ci_high"] - rows["accuracy"]],
-                    "arrayminus": [100 * float(gap) for gap in rows["accuracy"] - rows["ci_low"]]},
-    }  # fmt: skip
+        "hoverinfo": "text",
+        "hovertext": [_sentence(row) for _, row in rows.iterrows()],
+        "cliponaxis": False,
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "color": bars.rgba(f"{color}99"),
+            "thickness": 1.5,
+            "width": 3,
+            "array": [100 * float(gap) for gap in rows["ci_high"] - rows["accuracy"]],
+            "arrayminus": [100 * float(gap) for gap in rows["accuracy"] - rows["ci_low"]],
+        },
+    }
 
 
 def _sentence(row: pd.Series[Any]) -> str:

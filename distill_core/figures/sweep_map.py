@@ -34,11 +34,14 @@ def draw(frame: pd.DataFrame, quantity: Quantity = "accuracy", *, dark: bool = F
     frame_at = softs.index(float(top["soft"])), temperatures.index(float(top["temperature"]))
     return theme.figure(
         [_map(cells, softs, temperatures, quantity, dark), _values(cells, softs, temperatures, quantity, dark)],
-        title(rows, quantity), dark=dark, height=ROW_PX * len(temperatures) + 76,
-        shapes=[_frame(*frame_at, dark)], margin={"l": 8, "r": 16, "t": 48, "b": 52},
+        title(rows, quantity),
+        dark=dark,
+        height=ROW_PX * len(temperatures) + 76,
+        shapes=[_frame(*frame_at, dark)],
+        margin={"l": 8, "r": 16, "t": 48, "b": 52},
         xaxis=theme.axis("weight of soft targets (labels get the rest)", type="category", showgrid=False),
         yaxis=theme.axis("temperature τ", type="category", showgrid=False),
-    )  # fmt: skip
+    )
 
 
 def best(rows: pd.DataFrame, quantity: Quantity) -> pd.Series[Any]:
@@ -84,12 +87,21 @@ def _shades(cells: Cells, quantity: Quantity) -> tuple[float, float]:
 def _map(cells: Cells, softs: list[float], temperatures: list[float], quantity: Quantity, dark: bool) -> dict[str, Any]:
     low, high = _shades(cells, quantity)
     return {
-        "type": "heatmap", "x": _words(softs), "y": _words(temperatures), "zmin": low, "zmax": high,
-        "z": [[_number(row, quantity) for row in line] for line in cells], "showscale": False, "xgap": 3, "ygap": 3,
-        "colorscale": [[0, _SCALES[dark][0]], [1, _SCALES[dark][1]]], "reversescale": quantity == "kl_to_teacher",
-        "hoverinfo": "text", "hoverongaps": False,
+        "type": "heatmap",
+        "x": _words(softs),
+        "y": _words(temperatures),
+        "zmin": low,
+        "zmax": high,
+        "z": [[_number(row, quantity) for row in line] for line in cells],
+        "showscale": False,
+        "xgap": 3,
+        "ygap": 3,
+        "colorscale": [[0, _SCALES[dark][0]], [1, _SCALES[dark][1]]],
+        "reversescale": quantity == "kl_to_teacher",
+        "hoverinfo": "text",
+        "hoverongaps": False,
         "hovertext": [["" if row is None else _sentence(row) for row in line] for line in cells],
-    }  # fmt: skip
+    }
 
 
 def _values(
@@ -104,9 +116,14 @@ def _values(
             ys.append(temperature)
             texts.append("·" if value is None else _text(value, quantity))
     return {
-        "type": "scatter", "mode": "text", "x": xs, "y": ys, "text": texts, "hoverinfo": "skip",
+        "type": "scatter",
+        "mode": "text",
+        "x": xs,
+        "y": ys,
+        "text": texts,
+        "hoverinfo": "skip",
         "textfont": {"size": 14, "color": theme.INK_DARK if dark else theme.INK},
-    }  # fmt: skip
+    }
 
 
 def _text(value: float, quantity: Quantity) -> str:
@@ -119,9 +136,13 @@ def _words(values: list[float]) -> list[str]:
 
 def _frame(column: int, line: int, dark: bool) -> dict[str, Any]:
     return {
-        "type": "rect", "x0": column - 0.5, "x1": column + 0.5, "y0": line - 0.5, "y1": line + 0.5,
+        "type": "rect",
+        "x0": column - 0.5,
+        "x1": column + 0.5,
+        "y0": line - 0.5,
+        "y1": line + 0.5,
         "line": {"color": theme.INK_DARK if dark else theme.INK, "width": 2.5},
-    }  # fmt: skip
+    }
 
 
 def _sentence(row: pd.Series[Any]) -> str:

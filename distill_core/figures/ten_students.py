@@ -52,10 +52,12 @@ def title(models: pd.DataFrame, teacher: TeacherOfTen, arm: str) -> str:
     """What the fastest student among the best keeps of its teacher, and how much faster it is."""
     pick, who = tradeoff.fastest_of_the_best(models), theme.safe(teacher.title)
     how = {
-        "taught": f"taught by {who}", "labels": f"on {int(pick['labels']):,} labels alone",
-        "all-labels": f"on all {int(pick['labels']):,} labels", "random": "from random weights",
+        "taught": f"taught by {who}",
+        "labels": f"on {int(pick['labels']):,} labels alone",
+        "all-labels": f"on all {int(pick['labels']):,} labels",
+        "random": "from random weights",
         "random-taught": f"random weights taught by {who}",
-    }.get(arm, arm)  # fmt: skip
+    }.get(arm, arm)
     whose = "its" if arm.endswith("taught") else f"{who}'s"
     kept, faster = units.percent(pick["retained"]), units.times(pick["speedup"])
     seeds = int(models["seeds"].max())
@@ -98,10 +100,20 @@ def _marks(models: pd.DataFrame, xs: list[float], ys: list[float], sizes: list[f
         one if symbol.endswith("-open") else bars.rgba(f"{one}B8") for one, symbol in zip(colors, symbols, strict=True)
     ]
     return {
-        "type": "scatter", "mode": "markers", "x": xs, "y": ys, "hoverinfo": "text", "hovertext": hovers(models),
-        "marker": {"size": sizes, "color": fill, "opacity": 1, "line": {"width": 2.0, "color": colors},
-                   "symbol": symbols},
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "markers",
+        "x": xs,
+        "y": ys,
+        "hoverinfo": "text",
+        "hovertext": hovers(models),
+        "marker": {
+            "size": sizes,
+            "color": fill,
+            "opacity": 1,
+            "line": {"width": 2.0, "color": colors},
+            "symbol": symbols,
+        },
+    }
 
 
 def _teacher_line(teacher: TeacherOfTen, x: Scale, dark: bool) -> dict[str, Any]:
@@ -112,9 +124,28 @@ def _teacher_line(teacher: TeacherOfTen, x: Scale, dark: bool) -> dict[str, Any]
     if teacher.latency_ms_p50 is not None:
         text += f", {units.milliseconds(teacher.latency_ms_p50)}"
     return {
-        "shapes": [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": height, "y1": height, "layer": "below",
-                    "line": {"color": ink, "width": 1.5, "dash": "dash"}}],
-        "annotations": [{"xref": "paper", "x": 0.01, "xanchor": "left", "y": height, "yanchor": "bottom",
-                         "text": f"{text}, {units.millions(teacher.params)} parameters", "showarrow": False,
-                         "font": {"size": 12, "color": ink}}],
-    }  # fmt: skip
+        "shapes": [
+            {
+                "type": "line",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": height,
+                "y1": height,
+                "layer": "below",
+                "line": {"color": ink, "width": 1.5, "dash": "dash"},
+            }
+        ],
+        "annotations": [
+            {
+                "xref": "paper",
+                "x": 0.01,
+                "xanchor": "left",
+                "y": height,
+                "yanchor": "bottom",
+                "text": f"{text}, {units.millions(teacher.params)} parameters",
+                "showarrow": False,
+                "font": {"size": 12, "color": ink},
+            }
+        ],
+    }

@@ -135,11 +135,26 @@ def baseline_line(value: float, name: str, dark: bool) -> dict[str, Any]:
     """A thin vertical line at the baseline's value, with its name on top."""
     return {
         "shapes": [
-            {"type": "line", "x0": value, "x1": value, "y0": 0, "y1": 1, "yref": "paper", "layer": "below",
-             "line": {"color": accent(dark), "width": 1, "dash": "dot"}}
+            {
+                "type": "line",
+                "x0": value,
+                "x1": value,
+                "y0": 0,
+                "y1": 1,
+                "yref": "paper",
+                "layer": "below",
+                "line": {"color": accent(dark), "width": 1, "dash": "dot"},
+            }
         ],
         "annotations": [
-            {"x": value, "y": 1, "yref": "paper", "yanchor": "bottom", "text": safe(name), "showarrow": False,
-             "font": {"size": 11, "color": accent(dark)}}
+            {
+                "x": value,
+                "y": 1,
+                "yref": "paper",
+                "yanchor": "bottom",
+                "text": safe(name),
+                "showarrow": False,
+                "font": {"size": 11, "color": accent(dark)},
+            }
         ],
-    }  # fmt: skip
+    }

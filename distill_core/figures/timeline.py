@@ -28,7 +28,12 @@ def draw(frame: pd.DataFrame, *, chosen: str | None = None, dark: bool = False) 
         note["opacity"] = 0.75 if is_faded else 1.0
     colors = theme.colors(frame, dark)
     trace = {
-        "type": "scatter", "mode": "markers", "x": xs, "y": ys, "hoverinfo": "text", "hovertext": _hovers(frame),
+        "type": "scatter",
+        "mode": "markers",
+        "x": xs,
+        "y": ys,
+        "hoverinfo": "text",
+        "hovertext": _hovers(frame),
         "marker": {
             "size": [13.0 if is_faded or chosen is None else 20.0 for is_faded in faded],
             "color": colors,
@@ -36,7 +41,7 @@ def draw(frame: pd.DataFrame, *, chosen: str | None = None, dark: bool = False) 
             "symbol": [theme.symbol(str(family)) for family in frame["family"]],
             "line": {"width": 2, "color": colors},
         },
-    }  # fmt: skip
+    }
     years = sorted({int(x) for x in xs})
     return theme.figure(
         [trace],

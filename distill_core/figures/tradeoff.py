@@ -80,9 +80,13 @@ def corners(
 def frontier(steps: list[tuple[float, float]], dark: bool) -> dict[str, object]:
     """The dotted step line through these corners."""
     return {
-        "type": "scatter", "mode": "lines", "x": [x for x, _ in steps], "y": [y for _, y in steps],
-        "line": {"shape": "hv", "color": theme.accent(dark), "width": 1.5, "dash": "dot"}, "hoverinfo": "skip",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "x": [x for x, _ in steps],
+        "y": [y for _, y in steps],
+        "line": {"shape": "hv", "color": theme.accent(dark), "width": 1.5, "dash": "dot"},
+        "hoverinfo": "skip",
+    }
 
 
 def whiskers(xs: list[float], low: list[float], high: list[float]) -> dict[str, object]:
@@ -90,9 +94,13 @@ def whiskers(xs: list[float], low: list[float], high: list[float]) -> dict[str, 
     x = [value for middle in xs for value in (middle, middle, None)]
     y = [value for ends in zip(low, high, strict=True) for value in (*ends, None)]
     return {
-        "type": "scatter", "mode": "lines", "x": x, "y": y, "hoverinfo": "skip",
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": y,
+        "hoverinfo": "skip",
         "line": {"color": theme.QUIET, "width": 1.5},
-    }  # fmt: skip
+    }
 
 
 def _points(
@@ -103,14 +111,23 @@ def _points(
     ring = "#E4EAF0" if dark else "#1E2A35"
     own = [str(model).startswith("run:") for model in models["model"]]
     return {
-        "type": "scatter", "mode": "markers", "x": xs, "y": ys, "hoverinfo": "text", "hovertext": hovers(models),
+        "type": "scatter",
+        "mode": "markers",
+        "x": xs,
+        "y": ys,
+        "hoverinfo": "text",
+        "hovertext": hovers(models),
         "marker": {
-            "size": sizes, "color": colors, "opacity": 1,
+            "size": sizes,
+            "color": colors,
+            "opacity": 1,
             "symbol": [theme.symbol(str(family), model == "minilm") for family, model in kinds],
-            "line": {"width": [3.0 if is_own else 2.0 for is_own in own],
-                     "color": [ring if is_own else color for is_own, color in zip(own, colors, strict=True)]},
+            "line": {
+                "width": [3.0 if is_own else 2.0 for is_own in own],
+                "color": [ring if is_own else color for is_own, color in zip(own, colors, strict=True)],
+            },
         },
-    }  # fmt: skip
+    }
 
 
 def _interval(models: pd.DataFrame, ys: list[float], relative: bool) -> tuple[list[float], list[float]]:

@@ -24,8 +24,10 @@ def draw(name: str, sizes: dict[str, int], *, dark: bool = False) -> go.Figure:
         "values": [sizes[part] for part in parts],
         "text": [f"{units.millions(sizes[part])}<br>{units.percent(sizes[part] / total)}" for part in parts],
         "texttemplate": "<b>%{label}</b><br>%{text}",
-        "hovertext": [f"{title}: {sizes[part]:,} of {total:,} parameters, exact"
-                      for part, title in zip(parts, titles, strict=True)],
+        "hovertext": [
+            f"{title}: {sizes[part]:,} of {total:,} parameters, exact"
+            for part, title in zip(parts, titles, strict=True)
+        ],
         "hoverinfo": "text",
         "marker": {
             "colors": [theme.PART_COLORS.get(part, theme.UNKNOWN) for part in parts],
@@ -35,7 +37,7 @@ def draw(name: str, sizes: dict[str, int], *, dark: bool = False) -> go.Figure:
         "textfont": {"size": 15, "color": [_INK.get(part, "#16202A") for part in parts]},
         "tiling": {"pad": 2},
         "pathbar": {"visible": False},
-    }  # fmt: skip
+    }
     largest = f"{units.percent(sizes[parts[0]] / total)} of {units.millions(total)} parameters"
     title = f"{theme.safe(name)}: {largest} sit in {titles[0]}"
     return theme.figure([trace], title, height=340, margin={"l": 0, "r": 0, "t": 48, "b": 0})

@@ -34,10 +34,14 @@ def draw(frame: pd.DataFrame, guesses: pd.DataFrame | None = None, *, dark: bool
     points = [_point(row, _DECAY_SIGNS[decays.index(row["decay"]) % 3][0], dark) for _, row in rows.iterrows()]
     data = [*_paths(rows, dark), *points, *_guesses(rows, guesses, dark)]
     return theme.figure(
-        data, title(rows), dark=dark, height=int(PLOT_PX + 60), annotations=[*_names(rows), *_legend(rows, dark)],
+        data,
+        title(rows),
+        dark=dark,
+        height=int(PLOT_PX + 60),
+        annotations=[*_names(rows), *_legend(rows, dark)],
         xaxis=theme.axis("trained parameters (logarithmic)", **_x_ticks(scale)),
         yaxis=theme.axis("accuracy (%), whiskers: 95 %", range=[low, high]),
-    )  # fmt: skip
+    )
 
 
 def _names(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -47,10 +51,16 @@ def _names(rows: pd.DataFrame) -> list[dict[str, Any]]:
         is_above = place % 2 == 1
         end = part["ci_high"].max() if is_above else part["ci_low"].min()
         notes.append(
-            {"x": math.log10(float(part["params_trained"].iloc[0])), "y": float(end) * 100, "text": _short(str(arm)),
-             "yanchor": "bottom" if is_above else "top", "yshift": 3 if is_above else -3, "showarrow": False,
-             "font": {"size": 13}}
-        )  # fmt: skip
+            {
+                "x": math.log10(float(part["params_trained"].iloc[0])),
+                "y": float(end) * 100,
+                "text": _short(str(arm)),
+                "yanchor": "bottom" if is_above else "top",
+                "yshift": 3 if is_above else -3,
+                "showarrow": False,
+                "font": {"size": 13},
+            }
+        )
     return notes
 
 
@@ -65,9 +75,18 @@ def _legend(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
         return []
     words = [f"{_DECAY_SIGNS[place % 3][1]} {_decay_name(decay)}" for place, decay in enumerate(decays)]
     return [
-        {"x": 0.01, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "top", "showarrow": False,
-         "text": "    ".join(words), "font": {"size": 13, "color": arm_style.color("pretrained", dark)}}
-    ]  # fmt: skip
+        {
+            "x": 0.01,
+            "xref": "paper",
+            "xanchor": "left",
+            "y": 1,
+            "yref": "paper",
+            "yanchor": "top",
+            "showarrow": False,
+            "text": "    ".join(words),
+            "font": {"size": 13, "color": arm_style.color("pretrained", dark)},
+        }
+    ]
 
 
 def _decay_name(decay: float) -> str:
@@ -123,21 +142,37 @@ def _paths(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
     for decay, part in rows[rows["arm"] != "lora"].groupby("decay"):
         xs, ys = [float(x) for x in part["params_trained"]], [float(y) * 100 for y in part["accuracy"]]
         found.append(
-            {"type": "scatter", "mode": "lines", "x": xs, "y": ys, "hoverinfo": "skip",
-             "line": {"color": arm_style.color("pretrained", dark), "width": 1.5,
-                      "dash": "solid" if decay == 1 else "dot"}, "opacity": 0.6}
-        )  # fmt: skip
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": xs,
+                "y": ys,
+                "hoverinfo": "skip",
+                "line": {
+                    "color": arm_style.color("pretrained", dark),
+                    "width": 1.5,
+                    "dash": "solid" if decay == 1 else "dot",
+                },
+                "opacity": 0.6,
+            }
+        )
     return found
 
 
 def _point(row: pd.Series[Any], symbol: str, dark: bool) -> dict[str, Any]:
     color = arm_style.color(str(row["arm"]), dark)
     return {
-        "type": "scatter", "mode": "markers", "x": [float(row["params_trained"])],
-        "y": [float(row["accuracy"]) * 100], "hoverinfo": "text", "hovertext": [sentence(row)], "cliponaxis": False,
-        "marker": {"symbol": symbol, "size": _MARK_PX, "color": color}, "name": str(row["label"]),
+        "type": "scatter",
+        "mode": "markers",
+        "x": [float(row["params_trained"])],
+        "y": [float(row["accuracy"]) * 100],
+        "hoverinfo": "text",
+        "hovertext": [sentence(row)],
+        "cliponaxis": False,
+        "marker": {"symbol": symbol, "size": _MARK_PX, "color": color},
+        "name": str(row["label"]),
         "error_y": transfer_style.whiskers(row.to_frame().T, color),
-    }  # fmt: skip
+    }
 
 
 def sentence(row: pd.Series[Any]) -> str:
@@ -177,9 +212,12 @@ def _guess_figure(guesses: pd.DataFrame, dark: bool) -> go.Figure:
     names = [theme.safe(label) for label in known["label"]]
     return theme.figure(
         [transfer_style.guess_marks(names, *_marks(known), transfer_style.ink(dark), dark)],
-        "Your guess, before the result is shown", dark=dark, height=int(GUESS_PX + 60),
-        xaxis=theme.axis("how much learns", type="category"), yaxis=theme.axis("accuracy (%)", range=[0, 101]),
-    )  # fmt: skip
+        "Your guess, before the result is shown",
+        dark=dark,
+        height=int(GUESS_PX + 60),
+        xaxis=theme.axis("how much learns", type="category"),
+        yaxis=theme.axis("accuracy (%)", range=[0, 101]),
+    )
 
 
 def _y_range(rows: pd.DataFrame, guesses: pd.DataFrame | None) -> tuple[float, float]:

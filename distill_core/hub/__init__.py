@@ -14,6 +14,13 @@ from distill_core.hub.labels import Labels, TextLabels, check_labels, dataset_or
 from distill_core.hub.snapshots import HubSnapshot, available, fetch, fetch_dataset
 
 __all__ = [
-    "HubSnapshot", "Labels", "TextLabels",
-    "available", "check_labels", "dataset_order", "fetch", "fetch_dataset", "text_labels",
-]  # fmt: skip
+    "HubSnapshot",
+    "Labels",
+    "TextLabels",
+    "available",
+    "check_labels",
+    "dataset_order",
+    "fetch",
+    "fetch_dataset",
+    "text_labels",
+]

@@ -144,10 +144,15 @@ def _worker(request: Request, timeout_s: float, probe: bool) -> Iterator[Lines]:
     check_endpoint()
     job = json.dumps({**asdict(request), "timeout_s": timeout_s, "probe": probe})
     child = subprocess.Popen(
-        [sys.executable, "-m", "distill_core.hub.worker"], cwd=PROJECT,
-        env={**os.environ, "HF_HUB_CACHE": str(cache_root())}, encoding="utf-8", errors="replace",
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        [sys.executable, "-m", "distill_core.hub.worker"],
+        cwd=PROJECT,
+        env={**os.environ, "HF_HUB_CACHE": str(cache_root())},
+        encoding="utf-8",
+        errors="replace",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     lines: Lines = queue.Queue()
     reader = threading.Thread(target=_read, args=(child.stdout, lines), daemon=True)
     reader.start()

@@ -28,9 +28,18 @@ MAX_GIB = 6.0  # the ten families at base size are below 1 GiB; what is larger i
 MAX_HEADER_BYTES = 100_000_000
 WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
 SMALL_FILES = (
-    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-    "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "model.safetensors.index.json",
-)  # fmt: skip
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "model.safetensors.index.json",
+)
 _BOT = "SFconvertbot"
 _BOT_TITLE = "Adding `safetensors` variant of this model"
 
@@ -184,10 +193,14 @@ def _download(request: Request, commit: str, file: HubFile) -> Path:
     for _ in range(2 if was_here else 1):
         path = Path(
             hf_hub_download(
-                request.repo, file.name, repo_type=request.kind, revision=commit,
-                cache_dir=cache_root(), endpoint=endpoint(),
+                request.repo,
+                file.name,
+                repo_type=request.kind,
+                revision=commit,
+                cache_dir=cache_root(),
+                endpoint=endpoint(),
             )
-        )  # fmt: skip
+        )
         if _is_intact(path, file):
             return path
         path.resolve().unlink(missing_ok=True)

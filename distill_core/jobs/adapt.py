@@ -66,7 +66,7 @@ def drop_adapted(context: JobContext) -> None:
 
 def adapt(
     loaded: LoadedModel, texts: Sequence[str], spec: FinetuneSpec, here: Device, context: JobContext, name: str
-) -> None:  # fmt: skip
+) -> None:
     """Train the backbone of `loaded` in place on masked words of these texts; `name` is that of its checkpoints.
 
     Raises ModelError for a family that does not learn from masked words.
@@ -84,7 +84,7 @@ def adapt(
         maskable = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
         masked = objectives.mask_tokens(
             batch["input_ids"], maskable, loaded.tokenizer.mask_token_id, len(loaded.tokenizer)
-        )  # fmt: skip
+        )
         gaps = masked.labels != objectives.IGNORED
         inputs = {"input_ids": masked.input_ids, "attention_mask": batch["attention_mask"]}
         inputs = {name: tensor.to(here.torch_device) for name, tensor in inputs.items()}

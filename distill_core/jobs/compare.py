@@ -79,9 +79,7 @@ def measure_model(ref: Ref, spec: CompareSpec, runs_dir: Path) -> Iterator[Bench
             yield _failed_row(ref, batch_size, seq_len, error)
             continue
         tokenize_ms = accuracy.tokenize_ms(loaded, texts, batch_size, seq_len)
-        row = BenchmarkRow(
-            **known, batch_size=batch_size, seq_len=seq_len, tokenize_ms=tokenize_ms, **asdict(timing)
-        )  # fmt: skip
+        row = BenchmarkRow(**known, batch_size=batch_size, seq_len=seq_len, tokenize_ms=tokenize_ms, **asdict(timing))
         rows.append(row)
         yield row
     found, note = accuracy.of_model(loaded, dataset, spec.eval_examples, here)
@@ -92,19 +90,29 @@ def measure_model(ref: Ref, spec: CompareSpec, runs_dir: Path) -> Iterator[Bench
 
 def _facts(loaded: models.LoadedModel, here: Device) -> dict[str, Any]:
     return {
-        "model": str(loaded.ref), "title": loaded.title, "family": loaded.family.key, "weights": loaded.weights,
-        "params": parameters.count(loaded.model), "params_by_part": parameters.count_by_part(loaded.model),
-        "device": here.type, "dtype": here.dtype, "threads": here.threads, "commit": loaded.commit,
-    }  # fmt: skip
+        "model": str(loaded.ref),
+        "title": loaded.title,
+        "family": loaded.family.key,
+        "weights": loaded.weights,
+        "params": parameters.count(loaded.model),
+        "params_by_part": parameters.count_by_part(loaded.model),
+        "device": here.type,
+        "dtype": here.dtype,
+        "threads": here.threads,
+        "commit": loaded.commit,
+    }
 
 
 def _failed_row(ref: Ref, batch_size: int, seq_len: int, error: DistillError) -> BenchmarkRow:
     family = ref.family
     return BenchmarkRow(
-        model=str(ref), title=family.title if family and ref.source == "structure" else str(ref),
-        family=family.key if family else "", batch_size=batch_size, seq_len=seq_len,
+        model=str(ref),
+        title=family.title if family and ref.source == "structure" else str(ref),
+        family=family.key if family else "",
+        batch_size=batch_size,
+        seq_len=seq_len,
         error=ErrorInfo(**error.as_json()),
-    )  # fmt: skip
+    )
 
 
 def _finished_rows(context: JobContext) -> list[BenchmarkRow]:

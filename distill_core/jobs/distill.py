@@ -155,11 +155,15 @@ class Classroom:
     def result(self, done: list[StudentReport]) -> DistillResult:
         """The result so far."""
         return DistillResult(
-            dataset=self.spec.dataset, teacher_ref=str(self.spec.teacher), label_names=self.dataset.label_names,
-            teacher=self.teacher_report, teacher_pass_s=self.taught.seconds, students=tuple(done),
+            dataset=self.spec.dataset,
+            teacher_ref=str(self.spec.teacher),
+            label_names=self.dataset.label_names,
+            teacher=self.teacher_report,
+            teacher_pass_s=self.taught.seconds,
+            students=tuple(done),
             sample_texts=tuple(self.test_texts[index] for index in self.samples),
             teacher_probabilities=tuple(map(tuple, self.teacher_test_logits[self.samples].softmax(-1).tolist())),
-        )  # fmt: skip
+        )
 
     def teach(self, arm: Arm) -> StudentReport:
         """Train one student, measure it beside the teacher, save the first one."""
@@ -175,9 +179,10 @@ class Classroom:
         lesson, step = self._lesson(arm, student, encoded)
         hooks = Hooks(
             on_event=partial(self.reporter.on_training, arm.key, arm.key),
-            evaluate=_LiveStudent(student, self), check=self.context.check,
+            evaluate=_LiveStudent(student, self),
+            check=self.context.check,
             checkpoint_dir=self.context.run.checkpoint_dir / arm.key.replace(" ", "-").replace(",", ""),
-        )  # fmt: skip
+        )
         settings = replace(train_settings(self.spec, arm.seed), token_ids=lesson.encoded.token_ids)
         report = fit(student.model, lesson.encoded.lengths, step, settings, self.here, hooks)
         step.close(student.model)
@@ -193,9 +198,7 @@ class Classroom:
             return self._other_student(spec.student, spec.init)
         layers = students.choose_layers(teacher.model.config, spec)
         copied = spec.init == "teacher-layers"
-        model = students.shallow_student(
-            teacher.model, layers, copy_weights=copied, student_width=spec.student_width
-        )  # fmt: skip
+        model = students.shallow_student(teacher.model, layers, copy_weights=copied, student_width=spec.student_width)
         weights: models.Weights = "pretrained" if copied else "random"
         return LoadedModel(teacher.ref, teacher.family, model, teacher.tokenizer, weights, teacher.label_names)
 
@@ -243,13 +246,20 @@ class Classroom:
         params = parameters.count(student.model)
         teacher_ms = self.teacher_report.latency_ms_p50
         return StudentReport(
-            arm=arm.name, seed=arm.seed, params=params, params_by_part=parameters.count_by_part(student.model),
-            layers=students.n_layers(student.model.config), ingredients=arm.ingredients, train_s=train_s,
+            arm=arm.name,
+            seed=arm.seed,
+            params=params,
+            params_by_part=parameters.count_by_part(student.model),
+            layers=students.n_layers(student.model.config),
+            ingredients=arm.ingredients,
+            train_s=train_s,
             params_saved=1 - params / self.teacher_report.params,
             retained=found.accuracy / self.teacher_report.accuracy,
             speedup=teacher_ms / timing.latency_ms_p50 if teacher_ms else None,
-            **found.model_dump(), **vars(agreed), **_latency(timing),
-        )  # fmt: skip
+            **found.model_dump(),
+            **vars(agreed),
+            **_latency(timing),
+        )
 
 
 class _LiveStudent:

@@ -63,9 +63,15 @@ def prepare(material: Material) -> Lesson:
         return {name: float(value) for name, value in parts.items()}
 
     return Lesson(
-        module=model, lengths=read.lengths, epochs=epochs, step=step, held_out=held_out,
-        backbone=lambda: _backbone(model, material), bare=lambda: model.base_model, signals=n_read * epochs,
-    )  # fmt: skip
+        module=model,
+        lengths=read.lengths,
+        epochs=epochs,
+        step=step,
+        held_out=held_out,
+        backbone=lambda: _backbone(model, material),
+        bare=lambda: model.base_model,
+        signals=n_read * epochs,
+    )
 
 
 def _small_model(material: Material, teacher: LoadedModel, directions: int) -> Any:

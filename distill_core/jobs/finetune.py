@@ -43,9 +43,7 @@ def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
 def _load_all(spec: FinetuneSpec) -> dict[str, Dataset]:
     """The data sets to train and test on. Raises SpecError where their classes differ."""
     names = spec.domains or (spec.dataset, *spec.test_datasets)
-    loaded = {
-        name: datasets.load(name, text_column=spec.text_column, label_column=spec.label_column) for name in names
-    }  # fmt: skip
+    loaded = {name: datasets.load(name, text_column=spec.text_column, label_column=spec.label_column) for name in names}
     first = loaded[names[0]]
     for name, dataset in loaded.items():
         if dataset.label_names != first.label_names:
@@ -86,8 +84,15 @@ class _Job:
         self.reporter.say(f"{name}: starting")
         dataset = self.loaded[cell.dataset]
         train = dataset.sample_train(cell.n, cell.seed, clamp=bool(self.spec.domains))
-        task = Task(cell.arm, name, train, dataset, cell.seed, cell.dataset,
-                    self._target_texts(cell) if cell.arm == "adapted" else ())  # fmt: skip
+        task = Task(
+            cell.arm,
+            name,
+            train,
+            dataset,
+            cell.seed,
+            cell.dataset,
+            self._target_texts(cell) if cell.arm == "adapted" else (),
+        )
         learned = self.learners.learn(task)
         self.reporter.say(f"{name}: testing", 0.97)
         logits = {test: learned.classify(texts) for test, (texts, _) in self.tests.items()}
@@ -117,18 +122,28 @@ class _Job:
     def _row(self, cell: Cell, learned: Learned, test: str, logits: Tensor) -> FinetuneArmResult:
         _, labels = self.tests[test]
         return FinetuneArmResult(
-            arm=cell.arm, train_examples=cell.n, seed=cell.seed, dataset=cell.dataset, test_dataset=test,
-            train_s=learned.train_s, train_tflop=learned.train_tflop, params=learned.params,
-            params_trained=learned.params_trained, **evaluate.accuracy(logits, labels).model_dump(),
-        )  # fmt: skip
+            arm=cell.arm,
+            train_examples=cell.n,
+            seed=cell.seed,
+            dataset=cell.dataset,
+            test_dataset=test,
+            train_s=learned.train_s,
+            train_tflop=learned.train_tflop,
+            params=learned.params,
+            params_trained=learned.params_trained,
+            **evaluate.accuracy(logits, labels).model_dump(),
+        )
 
     def _is_kept(self, cell: Cell) -> bool:
         """Whether the run keeps this model: fine-tuned with the first seed, from the most labeled texts so far."""
         first = transfer_cells.plan(self.spec)[0]
         if (cell.arm, cell.dataset, cell.seed) != ("pretrained", first.dataset, first.seed):
             return False
-        sizes = [row.train_examples for row in self.done
-                 if (row.arm, row.dataset, row.seed) == ("pretrained", first.dataset, first.seed)]  # fmt: skip
+        sizes = [
+            row.train_examples
+            for row in self.done
+            if (row.arm, row.dataset, row.seed) == ("pretrained", first.dataset, first.seed)
+        ]
         return cell.n >= max(sizes, default=0)
 
     def _keep_model(self, loaded: LoadedModel) -> None:
@@ -141,13 +156,16 @@ class _Job:
         states = [
             representation.layer_states(model, encoded, self.here, self.context.check)
             for model in (before.model, loaded.model)
-        ]  # fmt: skip
+        ]
         self.moved = representation.movement(states[0], states[1], labels.tolist())
 
     def result(self) -> FinetuneResult:
         """The result so far."""
         first = next(iter(self.loaded.values()))
         return FinetuneResult(
-            model=str(self.spec.model), dataset=self.spec.dataset, label_names=first.label_names,
-            arms=tuple(self.done), moved=self.moved,
-        )  # fmt: skip
+            model=str(self.spec.model),
+            dataset=self.spec.dataset,
+            label_names=first.label_names,
+            arms=tuple(self.done),
+            moved=self.moved,
+        )

@@ -57,7 +57,7 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     test = _probe(teacher, tested[: spec.eval_examples or len(tested)], spec.max_length)
     job = _General(
         spec, context, here, teacher, reporter, train, test, _probe(teacher, followed[:PROBE_TEXTS], spec.max_length)
-    )  # fmt: skip
+    )
     earlier = context.run.result()
     done = list(earlier.students) if isinstance(earlier, DistillResult) else []
     if isinstance(earlier, DistillResult):
@@ -76,9 +76,12 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
 
 def _result(spec: DistillSpec, job: _General, done: list[StudentReport]) -> DistillResult:
     return DistillResult(
-        dataset=spec.dataset, teacher_ref=str(spec.teacher), label_names=(), teacher=job.teacher_report(),
+        dataset=spec.dataset,
+        teacher_ref=str(spec.teacher),
+        label_names=(),
+        teacher=job.teacher_report(),
         students=tuple(done),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def _mask(batch: dict[str, Tensor], teacher: LoadedModel, generator: torch.Gener
     maskable = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
     return objectives.mask_tokens(
         batch["input_ids"], maskable, teacher.tokenizer.mask_token_id, len(teacher.tokenizer), generator=generator
-    )  # fmt: skip
+    )
 
 
 @dataclass
@@ -164,16 +167,14 @@ class _General:
         """Train one student and measure it beside the teacher."""
         device.seed_everything(arm.seed)
         layers = students.choose_layers(self.teacher.model.config, arm.spec)
-        model = students.shallow_masked_lm(
-            self.teacher.model, layers, copy_weights=arm.spec.init == "teacher-layers"
-        )  # fmt: skip
-        student = LoadedModel(
-            self.teacher.ref, self.teacher.family, model, self.teacher.tokenizer, "pretrained"
-        )  # fmt: skip
+        model = students.shallow_masked_lm(self.teacher.model, layers, copy_weights=arm.spec.init == "teacher-layers")
+        student = LoadedModel(self.teacher.ref, self.teacher.family, model, self.teacher.tokenizer, "pretrained")
         hooks = Hooks(
-            on_event=partial(self.reporter.on_training, arm.key, arm.key), check=self.context.check,
-            evaluate=self._live, checkpoint_dir=self.context.run.checkpoint_dir / arm.key.replace(" ", "-"),
-        )  # fmt: skip
+            on_event=partial(self.reporter.on_training, arm.key, arm.key),
+            check=self.context.check,
+            evaluate=self._live,
+            checkpoint_dir=self.context.run.checkpoint_dir / arm.key.replace(" ", "-"),
+        )
         settings = train_settings(self.spec, arm.seed)
         with onednn_products(self.teacher.model):
             report = fit(model, self.train.lengths, partial(self._step, arm.spec), settings, self.here, hooks)
@@ -199,7 +200,7 @@ class _General:
         if spec.cosine:
             parts["cosine"] = losses.cosine_hidden_loss(
                 teacher_cache.last_hidden(out), teacher_cache.last_hidden(taught), batch["attention_mask"]
-            )  # fmt: skip
+            )
         total = torch.stack([getattr(spec, name) * value for name, value in parts.items()]).sum()
         return Loss(total, parts)
 
@@ -209,18 +210,27 @@ class _General:
         theirs, _ = self.test.logits(self.teacher.model, self.here)
         length = min(self.spec.max_length, 128)
         teacher_time, student_time = interleaved((self.teacher, student), 1, length, self.here)
-        teacher = teacher.model_copy(update={"latency_ms_p50": teacher_time.latency_ms_p50,
-                                             "latency_ms_p95": teacher_time.latency_ms_p95})  # fmt: skip
+        teacher = teacher.model_copy(
+            update={"latency_ms_p50": teacher_time.latency_ms_p50, "latency_ms_p95": teacher_time.latency_ms_p95}
+        )
         self._report = teacher
         found, params = evaluate.accuracy(logits, wanted), parameters.count(student.model)
         more: dict[str, Any] = {**found.model_dump(), **vars(evaluate.compare_with_teacher(logits, theirs, wanted))}
         return StudentReport(
-            arm=arm.name, seed=arm.seed, params=params, params_by_part=parameters.count_by_part(student.model),
-            layers=students.n_layers(student.model.config), ingredients=arm.ingredients, train_s=train_s,
-            params_saved=1 - params / teacher.params, retained=found.accuracy / teacher.accuracy,
+            arm=arm.name,
+            seed=arm.seed,
+            params=params,
+            params_by_part=parameters.count_by_part(student.model),
+            layers=students.n_layers(student.model.config),
+            ingredients=arm.ingredients,
+            train_s=train_s,
+            params_saved=1 - params / teacher.params,
+            retained=found.accuracy / teacher.accuracy,
             speedup=teacher_time.latency_ms_p50 / student_time.latency_ms_p50,
-            latency_ms_p50=student_time.latency_ms_p50, latency_ms_p95=student_time.latency_ms_p95, **more,
-        )  # fmt: skip
+            latency_ms_p50=student_time.latency_ms_p50,
+            latency_ms_p95=student_time.latency_ms_p95,
+            **more,
+        )
 
 
 def _gap_losses(spec: DistillSpec, logits: Tensor, taught: Tensor, wanted: Tensor) -> dict[str, Tensor]:

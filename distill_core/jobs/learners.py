@@ -86,10 +86,11 @@ class Learners:
         loaded = self._start(task)
         encoded = loaded.encode(task.train["text"].tolist(), self.spec.max_length)
         hooks = Hooks(
-            on_event=partial(self.reporter.on_training, task.name, task.name), check=self.context.check,
+            on_event=partial(self.reporter.on_training, task.name, task.name),
+            check=self.context.check,
             evaluate=LiveAccuracy(loaded, task.dataset, self.spec.max_length, self.here),
             checkpoint_dir=self.context.run.checkpoint_dir / task.name,
-        )  # fmt: skip
+        )
         epochs = transfer_cells.epochs(self.spec, len(task.train))
         settings = replace(train_settings(self.spec, task.seed), epochs=epochs, token_ids=encoded.token_ids)
         settings = replace(settings, learning_rate=settings.learning_rate * RATES.get(task.arm, 1.0))
@@ -107,10 +108,13 @@ class Learners:
         backward = min(1.0, trained / size) * 2 + (2 if task.arm != "head" else 0)
         tokens = sum(encoded.lengths) * epochs
         return Learned(
-            classify=partial(self._classify, loaded), train_s=report.train_s,
-            train_tflop=(2 + backward) * _computing(loaded) * tokens / 1e12, params=size, params_trained=trained,
+            classify=partial(self._classify, loaded),
+            train_s=report.train_s,
+            train_tflop=(2 + backward) * _computing(loaded) * tokens / 1e12,
+            params=size,
+            params_trained=trained,
             loaded=loaded,
-        )  # fmt: skip
+        )
 
     def _start(self, task: Task) -> LoadedModel:
         """The model before its first step, with the weights that shall learn."""
@@ -149,9 +153,12 @@ class Learners:
         size = int(model[-1].coef_.size + model[-1].intercept_.size)
         n_classes = len(task.dataset.label_names)
         return Learned(
-            classify=lambda texts: bag_of_words.logits(model, list(texts), n_classes), train_s=seconds,
-            train_tflop=0.0, params=size, params_trained=size,
-        )  # fmt: skip
+            classify=lambda texts: bag_of_words.logits(model, list(texts), n_classes),
+            train_s=seconds,
+            train_tflop=0.0,
+            params=size,
+            params_trained=size,
+        )
 
     def _shared_features(self, label_names: tuple[str, ...]) -> FrozenFeatures:
         if self._features is None:
@@ -168,10 +175,12 @@ class Learners:
         size = int(model[-1].coef_.size + model[-1].intercept_.size)
         n_classes = len(task.dataset.label_names)
         return Learned(
-            classify=lambda texts: bag_of_words.logits(model, features.of(texts), n_classes), train_s=seconds,
-            train_tflop=features.tflop(task.train["text"].tolist()), params=features.params + size,
+            classify=lambda texts: bag_of_words.logits(model, features.of(texts), n_classes),
+            train_s=seconds,
+            train_tflop=features.tflop(task.train["text"].tolist()),
+            params=features.params + size,
             params_trained=size,
-        )  # fmt: skip
+        )
 
     def _zero_shot(self, task: Task) -> Learned:
         """Cosine between a text and a sentence with the label in it: only for a model of whole sentences."""
@@ -180,9 +189,12 @@ class Learners:
         features = self._shared_features(task.dataset.label_names)
         anchors = _unit(features.of([f"This text is {name}." for name in task.dataset.label_names]))
         return Learned(
-            classify=lambda texts: torch.tensor(_unit(features.of(texts)) @ anchors.T), train_s=0.0, train_tflop=0.0,
-            params=features.params, params_trained=0,
-        )  # fmt: skip
+            classify=lambda texts: torch.tensor(_unit(features.of(texts)) @ anchors.T),
+            train_s=0.0,
+            train_tflop=0.0,
+            params=features.params,
+            params_trained=0,
+        )
 
 
 def _lr_scale(decay: float, layers: int, name: str) -> float:

@@ -40,7 +40,7 @@ def n_labels(dataset: Dataset | None) -> int | None:
 
 def accuracy(
     loaded: LoadedModel, dataset: Dataset | None, max_length: int, here: Device, check: Callable[[], None]
-) -> Accuracy | None:  # fmt: skip
+) -> Accuracy | None:
     """Share of right answers on the test texts; None without a data set or test texts."""
     if dataset is None or dataset.split("test").empty:
         return None

@@ -74,11 +74,18 @@ def prepare(material: Material) -> Lesson:
         return cloze.ask(family.key, module.network, material.tokenizer, text.vocabulary, tokens=read)
 
     return Lesson(
-        module=learner, lengths=text.lengths, epochs=text.epochs, step=step,
+        module=learner,
+        lengths=text.lengths,
+        epochs=text.epochs,
+        step=step,
         held_out=lambda module: _held_out(module, text.held_out, teacher, material.here),
-        backbone=lambda: _kept(learner, material), bare=lambda: objective.backbone(learner.network), cloze=asked,
-        counted=lambda: (int(learner.counts[0]), int(learner.counts[1])), looks=LOOKS, unigram_nats=text.unigram_nats,
-    )  # fmt: skip
+        backbone=lambda: _kept(learner, material),
+        bare=lambda: objective.backbone(learner.network),
+        cloze=asked,
+        counted=lambda: (int(learner.counts[0]), int(learner.counts[1])),
+        looks=LOOKS,
+        unigram_nats=text.unigram_nats,
+    )
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,11 @@ def run(spec: PretrainSpec, context: JobContext) -> PretrainResult:
     lesson.module.to(here.torch_device)
     _begin(material, lesson)
     hooks = Hooks(
-        on_event=partial(reporter.on_training, spec.family, family.title), evaluate=partial(_look, material, lesson),
-        check=context.check, checkpoint_dir=context.run.checkpoint_dir,
-    )  # fmt: skip
+        on_event=partial(reporter.on_training, spec.family, family.title),
+        evaluate=partial(_look, material, lesson),
+        check=context.check,
+        checkpoint_dir=context.run.checkpoint_dir,
+    )
     report = fit(lesson.module, lesson.lengths, lesson.step, _settings(spec, lesson), here, hooks)
     held_out = lesson.held_out(lesson.module)
     tokens, signals = lesson.counted() if lesson.counted else (lesson.tokens, lesson.signals)
@@ -63,9 +65,14 @@ def run(spec: PretrainSpec, context: JobContext) -> PretrainResult:
     _save(lesson, tokenizer, context)
     drop_checkpoints(context)
     return _so_far(context).model_copy(
-        update={"held_out": held_out, "train_s": report.train_s, "tokens": tokens, "signals": signals,
-                "linear_probe": probe}
-    )  # fmt: skip
+        update={
+            "held_out": held_out,
+            "train_s": report.train_s,
+            "tokens": tokens,
+            "signals": signals,
+            "linear_probe": probe,
+        }
+    )
 
 
 def _same_text(text: Corpus, context: JobContext) -> Corpus:
@@ -105,15 +112,23 @@ def _begin(material: Material, lesson: Lesson) -> None:
     probe = linear_probe.load(spec)
     context.set_result(
         PretrainResult(
-            family=spec.family, lesson=spec.lesson, params=parameters.count(lesson.bare()),
-            vocab_size=len(material.tokenizer), texts=len(lesson.lengths), tokens=lesson.tokens,
-            signals=lesson.signals, sources=tuple(text.titles.values()), corpus_sha256=text.digest,
-            held_out_before=lesson.held_out(lesson.module), unigram_nats=lesson.unigram_nats,
+            family=spec.family,
+            lesson=spec.lesson,
+            params=parameters.count(lesson.bare()),
+            vocab_size=len(material.tokenizer),
+            texts=len(lesson.lengths),
+            tokens=lesson.tokens,
+            signals=lesson.signals,
+            sources=tuple(text.titles.values()),
+            corpus_sha256=text.digest,
+            held_out_before=lesson.held_out(lesson.module),
+            unigram_nats=lesson.unigram_nats,
             cloze=lesson.cloze(lesson.module) if lesson.cloze else (),
-            probe_dataset=spec.probe_dataset, probe_labels=linear_probe.n_labels(probe),
+            probe_dataset=spec.probe_dataset,
+            probe_labels=linear_probe.n_labels(probe),
             linear_probe_before=_linear_probe(material, lesson),
         )
-    )  # fmt: skip
+    )
 
 
 def _so_far(context: JobContext) -> PretrainResult:
@@ -141,7 +156,7 @@ def _linear_probe(material: Material, lesson: Lesson) -> Accuracy | None:
     spec = material.spec
     loaded = LoadedModel(
         Ref("run", material.context.run.id), material.family, lesson.bare(), material.tokenizer, "pretrained"
-    )  # fmt: skip
+    )
     dataset = linear_probe.load(spec)
     return linear_probe.accuracy(loaded, dataset, spec.max_length, material.here, material.context.check)
 
@@ -149,10 +164,16 @@ def _linear_probe(material: Material, lesson: Lesson) -> Accuracy | None:
 def _settings(spec: PretrainSpec, lesson: Lesson) -> TrainSettings:
     per_epoch = max(1, round(lesson.looks / lesson.epochs)) if lesson.looks else LOOKS_PER_EPOCH
     return TrainSettings(
-        epochs=lesson.epochs, batch_size=spec.batch_size, learning_rate=spec.learning_rate,
-        warmup_fraction=spec.warmup_fraction, weight_decay=spec.weight_decay, max_grad_norm=spec.max_grad_norm,
-        seed=spec.seed, checkpoint_every_s=spec.checkpoint_every_s, evals_per_epoch=per_epoch,
-    )  # fmt: skip
+        epochs=lesson.epochs,
+        batch_size=spec.batch_size,
+        learning_rate=spec.learning_rate,
+        warmup_fraction=spec.warmup_fraction,
+        weight_decay=spec.weight_decay,
+        max_grad_norm=spec.max_grad_norm,
+        seed=spec.seed,
+        checkpoint_every_s=spec.checkpoint_every_s,
+        evals_per_epoch=per_epoch,
+    )
 
 
 def _save(lesson: Lesson, tokenizer: PreTrainedTokenizerFast, context: JobContext) -> None:

@@ -41,10 +41,15 @@ class Reporter:
         self._context.metrics(
             [
                 Metric(
-                    arm=arm, step=progress.step, epoch=progress.epoch, examples=progress.examples,
-                    elapsed_s=progress.elapsed_s, split="train" if progress.split == "train" else "validation",
-                    name=name, value=value,
+                    arm=arm,
+                    step=progress.step,
+                    epoch=progress.epoch,
+                    examples=progress.examples,
+                    elapsed_s=progress.elapsed_s,
+                    split="train" if progress.split == "train" else "validation",
+                    name=name,
+                    value=value,
                 )
                 for name, value in progress.values.items()
             ]
-        )  # fmt: skip
+        )

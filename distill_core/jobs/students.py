@@ -87,10 +87,13 @@ class _Job:
             self.report, self.pass_s = earlier.teacher, earlier.teacher_pass_s
         for cell in student_plan.plan(self.spec):
             fresh = StudentRow(
-                student=str(cell.student), title=cell.student.title, arm=cell.arm, seed=cell.seed,
+                student=str(cell.student),
+                title=cell.student.title,
+                arm=cell.arm,
+                seed=cell.seed,
                 family=cell.student.family.key if cell.student.family else "",
                 weights="random" if cell.starts_at_random else "pretrained",
-            )  # fmt: skip
+            )
             self.rows[cell] = found.get((fresh.student, fresh.arm, fresh.seed), fresh)
 
     def _cost(self, cell: Cell) -> float:
@@ -103,10 +106,15 @@ class _Job:
     def result(self) -> StudentsResult:
         """The result so far."""
         return StudentsResult(
-            dataset=self.spec.dataset, label_names=self.dataset.label_names, train_texts=len(self.train),
-            labels=self.spec.labels, seq_len=self._seq_len, teacher=self.report, teacher_pass_s=self.pass_s,
+            dataset=self.spec.dataset,
+            label_names=self.dataset.label_names,
+            train_texts=len(self.train),
+            labels=self.spec.labels,
+            seq_len=self._seq_len,
+            teacher=self.report,
+            teacher_pass_s=self.pass_s,
             rows=tuple(self.rows.values()),
-        )  # fmt: skip
+        )
 
     @property
     def _seq_len(self) -> int:
@@ -127,9 +135,13 @@ class _Job:
         ref, labels = teachers.origin(self._teacher_ref, self.context.store)
         times = self.report.model_dump(include={"latency_ms_p50", "latency_ms_p95"}) if self.report else {}
         self.report = TeacherOfTen(
-            **{**judged.model_dump(), **times}, ref=str(self._teacher_ref), title=ref.title,
-            family=self.teacher.family.key, labels=labels, train_s=train_s,
-        )  # fmt: skip
+            **{**judged.model_dump(), **times},
+            ref=str(self._teacher_ref),
+            title=ref.title,
+            family=self.teacher.family.key,
+            labels=labels,
+            train_s=train_s,
+        )
         self.context.set_result(self.result())
         self.reporter.arm_done()
 
@@ -175,11 +187,13 @@ class _Job:
             self.report = self.report.model_copy(update=_latency(timings[0]))
         for (ref, student), timing in zip(there.items(), timings[1:], strict=True):
             facts = {
-                "family": student.family.key, "params": parameters.count(student.model),
+                "family": student.family.key,
+                "params": parameters.count(student.model),
                 "params_by_part": parameters.count_by_part(student.model),
-                "layers": students.n_layers(student.model.config), **_latency(timing),
+                "layers": students.n_layers(student.model.config),
+                **_latency(timing),
                 "speedup": timings[0].latency_ms_p50 / timing.latency_ms_p50,
-            }  # fmt: skip
+            }
             self._update(ref, facts)
         self.context.set_result(self.result())
 
@@ -232,9 +246,15 @@ class _Job:
         """The cells that were killed; on the last try that is an error like any other."""
         threads = max(1, self.here.threads // max(1, at_once))
         room = Classroom(
-            self.spec, self.dataset.label_names, self.train["text"].tolist(), self.train["label"].to_numpy(copy=True),
-            self.texts, self.taught.logits.numpy(), self.context.store.root, threads,
-        )  # fmt: skip
+            self.spec,
+            self.dataset.label_names,
+            self.train["text"].tolist(),
+            self.train["label"].to_numpy(copy=True),
+            self.texts,
+            self.taught.logits.numpy(),
+            self.context.store.root,
+            threads,
+        )
         tasks = ((cell, Task(room, cell, self._checkpoint_dir(cell))) for cell in cells)
         killed = []
         for outcome in side_by_side(learn, tasks, at_once, self.context, self._hear):
@@ -276,9 +296,11 @@ class _Job:
         logits = torch.from_numpy(learned.logits)
         self.predictions.add(student_plan.key(self.spec, str(cell.student), cell.arm, cell.seed), logits)
         took = {
-            "train_texts": learned.train_texts, "labels": learned.labels, "epochs": learned.epochs,
+            "train_texts": learned.train_texts,
+            "labels": learned.labels,
+            "epochs": learned.epochs,
             "train_s": learned.train_s,
-        }  # fmt: skip
+        }
         self.rows[cell] = self.rows[cell].model_copy(update={**took, **self._grade(logits)})
 
     def _grade(self, logits: Tensor) -> dict[str, Any]:

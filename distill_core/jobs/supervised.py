@@ -120,10 +120,15 @@ def supervised_step(encoded: Encoded, labels: Tensor, here: Device) -> Step:
 
 def train_settings(spec: FinetuneSpec | DistillSpec | StudentsSpec, seed: int) -> TrainSettings:
     return TrainSettings(
-        epochs=spec.epochs, batch_size=spec.batch_size, learning_rate=spec.learning_rate,
-        warmup_fraction=spec.warmup_fraction, weight_decay=spec.weight_decay, max_grad_norm=spec.max_grad_norm,
-        seed=seed, checkpoint_every_s=spec.checkpoint_every_s,
-    )  # fmt: skip
+        epochs=spec.epochs,
+        batch_size=spec.batch_size,
+        learning_rate=spec.learning_rate,
+        warmup_fraction=spec.warmup_fraction,
+        weight_decay=spec.weight_decay,
+        max_grad_norm=spec.max_grad_norm,
+        seed=seed,
+        checkpoint_every_s=spec.checkpoint_every_s,
+    )
 
 
 def drop_checkpoints(context: JobContext) -> None:

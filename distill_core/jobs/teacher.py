@@ -47,9 +47,13 @@ def load(ref: Ref, dataset: Dataset, store: RunStore) -> LoadedModel:
 
 
 def judge(
-    teacher: LoadedModel, texts: Sequence[str], labels: Tensor, max_length: int, here: Device,
+    teacher: LoadedModel,
+    texts: Sequence[str],
+    labels: Tensor,
+    max_length: int,
+    here: Device,
     check: Callable[[], None],
-) -> tuple[Tensor, ModelReport]:  # fmt: skip
+) -> tuple[Tensor, ModelReport]:
     """What the teacher says about the test texts (texts, classes), and its report without times.
 
     Raises DataError when it is never right: its accuracy divides that of its students.
@@ -63,9 +67,11 @@ def judge(
             "Choose another teacher, or test on more texts.",
         )
     report = ModelReport(
-        params=parameters.count(teacher.model), params_by_part=parameters.count_by_part(teacher.model),
-        layers=students.n_layers(teacher.model.config), **found.model_dump(),
-    )  # fmt: skip
+        params=parameters.count(teacher.model),
+        params_by_part=parameters.count_by_part(teacher.model),
+        layers=students.n_layers(teacher.model.config),
+        **found.model_dump(),
+    )
     return logits, report
 
 
@@ -86,14 +92,17 @@ def fine_tune(task: Task, context: JobContext, reporter: Reporter) -> tuple[Load
     loaded = models.load(spec.base, context.store, label_names=task.dataset.label_names)
     encoded = loaded.encode(task.train["text"].tolist(), spec.max_length)
     hooks = Hooks(
-        on_event=partial(reporter.on_training, CURVE, f"Teacher {spec.base.title}"), check=context.check,
+        on_event=partial(reporter.on_training, CURVE, f"Teacher {spec.base.title}"),
+        check=context.check,
         evaluate=LiveAccuracy(loaded, task.dataset, spec.max_length, here),
         checkpoint_dir=context.run.checkpoint_dir / CURVE,
-    )  # fmt: skip
+    )
     settings = replace(
-        train_settings(spec, spec.seed), epochs=spec.teacher_epochs, learning_rate=spec.teacher_learning_rate,
+        train_settings(spec, spec.seed),
+        epochs=spec.teacher_epochs,
+        learning_rate=spec.teacher_learning_rate,
         token_ids=encoded.token_ids,
-    )  # fmt: skip
+    )
     step = supervised_step(encoded, labels_of(task.train), here)
     with first_token_only(loaded.model):
         report = fit(loaded.model, encoded.lengths, step, settings, here, hooks)

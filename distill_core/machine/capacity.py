@@ -35,8 +35,9 @@ def _container_bytes() -> int | None:
 def container_cores() -> int | None:
     """Cores that the container's quota of processor time is worth, at least one; None without a quota."""
     quota = _words(CGROUP / "cpu.max") or [
-        *_words(CGROUP / "cpu" / "cpu.cfs_quota_us"), *_words(CGROUP / "cpu" / "cpu.cfs_period_us"),
-    ]  # fmt: skip
+        *_words(CGROUP / "cpu" / "cpu.cfs_quota_us"),
+        *_words(CGROUP / "cpu" / "cpu.cfs_period_us"),
+    ]
     if len(quota) != 2 or not all(word.isdigit() for word in quota) or int(quota[1]) == 0:  # "max", or −1 without one
         return None
     return max(1, math.ceil(int(quota[0]) / int(quota[1])))

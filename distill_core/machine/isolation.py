@@ -120,9 +120,7 @@ def side_by_side(
             child.end()
 
 
-def _ended(
-    children: dict[Connection, tuple[Any, _Child]], context: JobContext, listen: Listen
-) -> Iterator[Outcome]:  # fmt: skip
+def _ended(children: dict[Connection, tuple[Any, _Child]], context: JobContext, listen: Listen) -> Iterator[Outcome]:
     """Hear what they say within POLL_S; those that have ended are taken out."""
     for receiver in cast(list[Connection], wait(list(children), timeout=POLL_S)):
         key, child = children[receiver]

@@ -112,10 +112,16 @@ def _measure(
 def _timing(ordered: list[float], batch_size: int, first_s: float, peak_mib: float | None, busy: float) -> Timing:
     p50, p90, p95, p99 = (quantile(ordered, q) * 1000 for q in (0.5, 0.9, 0.95, 0.99))
     return Timing(
-        latency_ms_p50=p50, latency_ms_p90=p90, latency_ms_p95=p95, latency_ms_p99=p99,
-        examples_per_s=batch_size / (p50 / 1000), first_forward_ms=first_s * 1000, n_iterations=len(ordered),
-        peak_memory_mib=peak_mib, busy_cores=busy,
-    )  # fmt: skip
+        latency_ms_p50=p50,
+        latency_ms_p90=p90,
+        latency_ms_p95=p95,
+        latency_ms_p99=p99,
+        examples_per_s=batch_size / (p50 / 1000),
+        first_forward_ms=first_s * 1000,
+        n_iterations=len(ordered),
+        peak_memory_mib=peak_mib,
+        busy_cores=busy,
+    )
 
 
 def _peak_of(call: Callable[[], object], peak: PeakMemory) -> float | None:

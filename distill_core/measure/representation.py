@@ -63,9 +63,12 @@ def movement(before: list[Matrix], after: list[Matrix], labels: list[int]) -> Mo
     """The comparison of two networks of one shape on the same texts."""
     names = ("embeddings", *(f"layer {number}" for number in range(1, len(before))))
     return Movement(
-        layers=names, cka=tuple(linear_cka(a, b) for a, b in zip(before, after, strict=True)),
-        before=_points(plane(before[-1])), after=_points(plane(after[-1])), labels=tuple(labels),
-    )  # fmt: skip
+        layers=names,
+        cka=tuple(linear_cka(a, b) for a, b in zip(before, after, strict=True)),
+        before=_points(plane(before[-1])),
+        after=_points(plane(after[-1])),
+        labels=tuple(labels),
+    )
 
 
 def _points(values: Matrix) -> tuple[tuple[float, float], ...]:

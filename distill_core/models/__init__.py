@@ -246,9 +246,15 @@ def _read_weights(auto: Any, path: Path, config: PretrainedConfig, *, fresh_head
     """
     try:
         model, report = auto.from_pretrained(
-            path, config=config, use_safetensors=True, local_files_only=True, trust_remote_code=False,
-            ignore_mismatched_sizes=fresh_head, dtype=torch.float32, output_loading_info=True,
-        )  # fmt: skip
+            path,
+            config=config,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=fresh_head,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
     except Exception as error:
         raise ModelError(
             f"The weights in {path.name} do not load: {_reason(error, path)}.", "Delete the folder and fetch it again."

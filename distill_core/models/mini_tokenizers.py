@@ -23,10 +23,22 @@ from distill_core.settings import settings
 
 VERSION = 1  # raise it when tokenizers are trained differently: older ones are then left alone
 SENTINELS = 32  # T5's <extra_id_…>: one for each gap of a text of 128 tokens, and some to spare
-_BERT_LIKE = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]",
-              "mask_token": "[MASK]"}  # fmt: skip
-_ROBERTA_LIKE = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>",
-                 "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"}  # fmt: skip
+_BERT_LIKE = {
+    "pad_token": "[PAD]",
+    "unk_token": "[UNK]",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
+}
+_ROBERTA_LIKE = {
+    "bos_token": "<s>",
+    "pad_token": "<pad>",
+    "eos_token": "</s>",
+    "unk_token": "<unk>",
+    "cls_token": "<s>",
+    "sep_token": "</s>",
+    "mask_token": "<mask>",
+}
 
 
 @dataclass(frozen=True)
@@ -40,36 +52,62 @@ class _Kind:
     lower: bool = False
 
 
-_KINDS: MappingProxyType[str, _Kind] = MappingProxyType({
-    "wordpiece": _Kind(
-        _BERT_LIKE, ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"), "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1",
-        lower=True,
-    ),
-    # The first GPT gets a start and an end token when it is fine-tuned (§3.3 of its paper); here from the beginning, so
-    # that the token that its classifier reads is always the same one.
-    "bpe": _Kind(
-        {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "<e>"}, ("<unk>", "<s>", "<e>"), "<s> $A <e>",
-        "<s> $A <e> $B <e>", lower=True,
-    ),
-    "byte-bpe": _Kind(
-        _ROBERTA_LIKE, ("<s>", "<pad>", "</s>", "<unk>", "<mask>"), "<s> $A </s>", "<s> $A </s> </s> $B </s>"
-    ),
-    "t5": _Kind(
-        {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}, ("<pad>", "</s>", "<unk>"), "$A </s>",
-        "$A </s> $B </s>",
-    ),
-    "xlnet": _Kind(
-        {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "cls_token": "<cls>", "sep_token": "<sep>",
-         "pad_token": "<pad>", "mask_token": "<mask>"},
-        ("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>"), "$A <sep> <cls>:2",
-        "$A <sep> $B:1 <sep>:1 <cls>:2",
-    ),
-    "albert": _Kind(
-        {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "[CLS]", "sep_token": "[SEP]",
-         "mask_token": "[MASK]"},
-        ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"), "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", lower=True,
-    ),
-})  # fmt: skip
+_KINDS: MappingProxyType[str, _Kind] = MappingProxyType(
+    {
+        "wordpiece": _Kind(
+            _BERT_LIKE,
+            ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
+            "[CLS] $A [SEP]",
+            "[CLS] $A [SEP] $B:1 [SEP]:1",
+            lower=True,
+        ),
+        # The first GPT gets a start and an end token when it is fine-tuned (§3.3 of its paper); here from the
+        # beginning, so that the token that its classifier reads is always the same one.
+        "bpe": _Kind(
+            {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "<e>"},
+            ("<unk>", "<s>", "<e>"),
+            "<s> $A <e>",
+            "<s> $A <e> $B <e>",
+            lower=True,
+        ),
+        "byte-bpe": _Kind(
+            _ROBERTA_LIKE, ("<s>", "<pad>", "</s>", "<unk>", "<mask>"), "<s> $A </s>", "<s> $A </s> </s> $B </s>"
+        ),
+        "t5": _Kind(
+            {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"},
+            ("<pad>", "</s>", "<unk>"),
+            "$A </s>",
+            "$A </s> $B </s>",
+        ),
+        "xlnet": _Kind(
+            {
+                "unk_token": "<unk>",
+                "bos_token": "<s>",
+                "eos_token": "</s>",
+                "cls_token": "<cls>",
+                "sep_token": "<sep>",
+                "pad_token": "<pad>",
+                "mask_token": "<mask>",
+            },
+            ("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>"),
+            "$A <sep> <cls>:2",
+            "$A <sep> $B:1 <sep>:1 <cls>:2",
+        ),
+        "albert": _Kind(
+            {
+                "pad_token": "<pad>",
+                "unk_token": "<unk>",
+                "cls_token": "[CLS]",
+                "sep_token": "[SEP]",
+                "mask_token": "[MASK]",
+            },
+            ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"),
+            "[CLS] $A [SEP]",
+            "[CLS] $A [SEP] $B:1 [SEP]:1",
+            lower=True,
+        ),
+    }
+)
 
 
 def shared(
@@ -108,14 +146,18 @@ def train(family: Family, texts: Iterable[str], vocab_size: int) -> PreTrainedTo
     tokenizer.train_from_iterator(texts, _trainer(family.tokenizer_kind, kind, vocab_size - len(extra)))
     used = {part.partition(":")[0] for part in kind.pair.split()} - {"$A", "$B"}
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=kind.template, pair=kind.pair,
+        single=kind.template,
+        pair=kind.pair,
         special_tokens=[(token, tokenizer.token_to_id(token)) for token in sorted(used)],
-    )  # fmt: skip
+    )
     more: dict[str, Any] = {"additional_special_tokens": list(extra)} if extra else {}
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, padding_side=family.padding_side, model_max_length=family.max_positions or 512,
-        **kind.roles, **more,
-    )  # fmt: skip
+        tokenizer_object=tokenizer,
+        padding_side=family.padding_side,
+        model_max_length=family.max_positions or 512,
+        **kind.roles,
+        **more,
+    )
 
 
 def _untrained(kind_name: str, kind: _Kind) -> Tokenizer:
@@ -144,8 +186,10 @@ def _untrained(kind_name: str, kind: _Kind) -> Tokenizer:
 
 def _trainer(kind_name: str, kind: _Kind, vocab_size: int) -> Any:
     common: dict[str, Any] = {
-        "vocab_size": vocab_size, "special_tokens": list(kind.special), "show_progress": False,
-    }  # fmt: skip
+        "vocab_size": vocab_size,
+        "special_tokens": list(kind.special),
+        "show_progress": False,
+    }
     if kind_name == "wordpiece":
         return trainers.WordPieceTrainer(**common, limit_alphabet=200)
     if kind_name == "bpe":

@@ -150,12 +150,19 @@ def with_lora(model: PreTrainedModel, rank: int = 8) -> Any:
     from peft import LoraConfig, TaskType, get_peft_model
 
     prefix = model.base_model_prefix
-    linear = [name for name, module in model.base_model.named_modules(prefix=prefix)
-              if isinstance(module, nn.Linear | Conv1D)]  # fmt: skip
+    linear = [
+        name for name, module in model.base_model.named_modules(prefix=prefix) if isinstance(module, nn.Linear | Conv1D)
+    ]
     # peft knows the names of some heads; here the head is whatever is not the backbone
     head = [name for name, module in model.named_children() if name != prefix and list(module.parameters())]
-    config = LoraConfig(task_type=TaskType.SEQ_CLS, r=rank, lora_alpha=2 * rank, lora_dropout=0.05,
-                        target_modules=linear, modules_to_save=head)  # fmt: skip
+    config = LoraConfig(
+        task_type=TaskType.SEQ_CLS,
+        r=rank,
+        lora_alpha=2 * rank,
+        lora_dropout=0.05,
+        target_modules=linear,
+        modules_to_save=head,
+    )
     return get_peft_model(model, config)
 
 

@@ -22,25 +22,37 @@ from distill_core.objectives.spans import SpanCorruption
 from distill_core.objectives.vocabulary import Vocabulary
 
 __all__ = [
-    "IGNORED", "OBJECTIVES", "Corrupted", "Document", "Masked", "Objective", "Row", "Taught", "Vocabulary", "get",
-    "mask_tokens", "teach",
-]  # fmt: skip
+    "IGNORED",
+    "OBJECTIVES",
+    "Corrupted",
+    "Document",
+    "Masked",
+    "Objective",
+    "Row",
+    "Taught",
+    "Vocabulary",
+    "get",
+    "mask_tokens",
+    "teach",
+]
 
-OBJECTIVES: MappingProxyType[str, Objective] = MappingProxyType({
-    row.key: row
-    for row in (
-        MaskedModeling("bert", "BertForPreTraining", pair="next"),
-        CausalModeling("gpt", "OpenAIGPTLMHeadModel"),
-        MaskedModeling("roberta", "RobertaForMaskedLM", types=False),
-        SpanCorruption("t5", "T5ForConditionalGeneration"),
-        PermutationModeling("xlnet", "XLNetLMHeadModel"),
-        MaskedModeling("albert", "AlbertForPreTraining", choose=ngrams, pair="order"),
-        TripleLoss("distilbert", "DistilBertForMaskedLM", types=False),
-        MaskedModeling("ernie", "ErnieForMaskedLM", choose=whole_units),
-        ReplacedTokens("electra", "ElectraForPreTraining"),
-        Infilling("bart", "BartForConditionalGeneration"),
-    )
-})  # fmt: skip
+OBJECTIVES: MappingProxyType[str, Objective] = MappingProxyType(
+    {
+        row.key: row
+        for row in (
+            MaskedModeling("bert", "BertForPreTraining", pair="next"),
+            CausalModeling("gpt", "OpenAIGPTLMHeadModel"),
+            MaskedModeling("roberta", "RobertaForMaskedLM", types=False),
+            SpanCorruption("t5", "T5ForConditionalGeneration"),
+            PermutationModeling("xlnet", "XLNetLMHeadModel"),
+            MaskedModeling("albert", "AlbertForPreTraining", choose=ngrams, pair="order"),
+            TripleLoss("distilbert", "DistilBertForMaskedLM", types=False),
+            MaskedModeling("ernie", "ErnieForMaskedLM", choose=whole_units),
+            ReplacedTokens("electra", "ElectraForPreTraining"),
+            Infilling("bart", "BartForConditionalGeneration"),
+        )
+    }
+)
 
 
 def get(key: str) -> Objective:

@@ -34,7 +34,7 @@ class CausalModeling(Objective):
 
     def corrupt(
         self, documents: Sequence[Document], vocabulary: Vocabulary, max_length: int, generator: Generator
-    ) -> Corrupted:  # fmt: skip
+    ) -> Corrupted:
         """Rows as they are; padding on the right. See `Objective.corrupt`."""
         rows = some(packing.by_document(documents, room(max_length, 0)))
         lines = [row.ids for row in rows]

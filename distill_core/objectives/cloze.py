@@ -67,9 +67,7 @@ def ask(
         return tuple(_ask_one(key, network, tokenizer, vocabulary, probe, tokens) for probe in probes)
 
 
-def _ask_one(
-    key: str, network: Any, tokenizer: Any, vocabulary: Vocabulary, probe: Probe, tokens: int
-) -> ClozeLook:  # fmt: skip
+def _ask_one(key: str, network: Any, tokenizer: Any, vocabulary: Vocabulary, probe: Probe, tokens: int) -> ClozeLook:
     def ids(text: str) -> list[int]:
         return [int(token) for token in tokenizer(text, add_special_tokens=False)["input_ids"]]
 
@@ -84,9 +82,12 @@ def _ask_one(
     )
     seen = [probe.before, GAP] if key == "gpt" else [probe.before, GAP, probe.after]
     return ClozeLook(
-        tokens=tokens, sentence=" ".join(seen), wanted=probe.word, probability=float(shares[pieces.word]),
+        tokens=tokens,
+        sentence=" ".join(seen),
+        wanted=probe.word,
+        probability=float(shares[pieces.word]),
         guesses=guesses,
-    )  # fmt: skip
+    )
 
 
 def text_of(tokenizer: Any, token: int) -> str:
@@ -135,15 +136,24 @@ def _permuted(network: Any, vocabulary: Vocabulary, pieces: _Pieces) -> Tensor:
     return logits[0, 0]
 
 
-_SAY: MappingProxyType[str, Callable[[Any, Vocabulary, _Pieces], Tensor]] = MappingProxyType({
-    "bert": _masked, "roberta": _masked, "albert": _masked, "distilbert": _masked, "ernie": _masked,
-    "gpt": _causal, "t5": _span, "xlnet": _permuted, "bart": _rewritten,
-})  # fmt: skip
+_SAY: MappingProxyType[str, Callable[[Any, Vocabulary, _Pieces], Tensor]] = MappingProxyType(
+    {
+        "bert": _masked,
+        "roberta": _masked,
+        "albert": _masked,
+        "distilbert": _masked,
+        "ernie": _masked,
+        "gpt": _causal,
+        "t5": _span,
+        "xlnet": _permuted,
+        "bart": _rewritten,
+    }
+)
 
 
 def _judged(
     network: Any, tokenizer: Any, vocabulary: Vocabulary, probe: Probe, pieces: _Pieces, tokens: int
-) -> ClozeLook:  # fmt: skip
+) -> ClozeLook:
     """ELECTRA: every token with its probability of being a replaced one, in the order of the sentence."""
     text = [*pieces.before, pieces.wrong, *pieces.after]
     row = _row(network, [vocabulary.special("first"), *text, vocabulary.special("last")])
@@ -152,9 +162,12 @@ def _judged(
         Guess(token=text_of(tokenizer, token), probability=share) for token, share in zip(text, shares, strict=True)
     )
     return ClozeLook(
-        tokens=tokens, sentence=" ".join([probe.before, probe.wrong, probe.after]), wanted=probe.wrong,
-        probability=shares[len(pieces.before)], guesses=guesses,
-    )  # fmt: skip
+        tokens=tokens,
+        sentence=" ".join([probe.before, probe.wrong, probe.after]),
+        wanted=probe.wrong,
+        probability=shares[len(pieces.before)],
+        guesses=guesses,
+    )
 
 
 def _row(network: nn.Module, ids: list[int]) -> Tensor:

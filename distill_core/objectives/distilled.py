@@ -29,7 +29,7 @@ class TripleLoss(MaskedModeling):
 
     def corrupt(
         self, documents: Sequence[Document], vocabulary: Vocabulary, max_length: int, generator: Generator
-    ) -> Corrupted:  # fmt: skip
+    ) -> Corrupted:
         """As masked language modeling; the teacher speaks about every token."""
         corrupted = super().corrupt(documents, vocabulary, max_length, generator)
         return replace(corrupted, n_signal=corrupted.n_tokens)
@@ -46,7 +46,7 @@ class TripleLoss(MaskedModeling):
             "cosine": losses.cosine_hidden_loss(
                 out.hidden_states[-1], taught.hidden, corrupted.inputs["attention_mask"]
             ),
-        }  # fmt: skip
+        }
         return Loss(torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum(), parts)
 
 

@@ -81,7 +81,7 @@ class Infilling(Objective):
 
     def corrupt(
         self, documents: Sequence[Document], vocabulary: Vocabulary, max_length: int, generator: Generator
-    ) -> Corrupted:  # fmt: skip
+    ) -> Corrupted:
         """Damaged rows, and the rows as they were. See `Objective.corrupt`."""
         first, last, mask = (vocabulary.special(name) for name in ("first", "last", "mask"))
         rows = some(packing.by_document(documents, room(max_length, 2)))
@@ -92,8 +92,11 @@ class Infilling(Objective):
             seen.append([first, *damaged[: max_length - 2], last])  # many spans of length 0 could lengthen a row
             wanted.append([first, *row.ids, last])
         decoder = [[last, *target[:-1]] for target in wanted]
-        inputs = {"input_ids": pad(seen, vocabulary.pad), "attention_mask": pad([[1] * len(line) for line in seen], 0),
-                  "decoder_input_ids": pad(decoder, vocabulary.pad)}  # fmt: skip
+        inputs = {
+            "input_ids": pad(seen, vocabulary.pad),
+            "attention_mask": pad([[1] * len(line) for line in seen], 0),
+            "decoder_input_ids": pad(decoder, vocabulary.pad),
+        }
         n_tokens = sum(len(row.ids) for row in rows)
         return Corrupted(inputs, {"labels": pad(wanted, IGNORED)}, rows, n_signal=n_tokens)
 

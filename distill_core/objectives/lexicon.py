@@ -17,11 +17,16 @@ MIN_LIFT = 10.0  # how much more often than by chance a pair must occur
 LONGEST = 12  # tokens; a longer unit would hide most of a sentence
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _END = re.compile(r"[.!?…:;]")
-_FUNCTION_WORDS = frozenset(re.findall(r"\w+", """
+_FUNCTION_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
     a an and are as at be been but by can could did do does for from had has have he her his i if in into is it its me
     my no not of on or our she so than that the their them then there these they this to was we were what when where
     which who will with would you your
-"""))  # fmt: skip
+""",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,7 @@ class _Word(str):
     joined: bool  # only blanks lie between it and the word before
 
 
-def find(
-    texts: Iterable[str], encode: Callable[[str], Sequence[int]], *, min_count: int = MIN_COUNT
-) -> Lexicon:  # fmt: skip
+def find(texts: Iterable[str], encode: Callable[[str], Sequence[int]], *, min_count: int = MIN_COUNT) -> Lexicon:
     """The phrases and entities of these texts, by two rules.
 
     ERNIE finds them with lexical analysis and chunking tools (arXiv:1904.09223 §3.2.2–3.2.3). No such tool is used

@@ -42,9 +42,14 @@ class Masked(NamedTuple):
 
 
 def mask_tokens(
-    input_ids: Tensor, maskable: Tensor, mask_id: int, vocab_size: int, *, share: float = SHARE,
+    input_ids: Tensor,
+    maskable: Tensor,
+    mask_id: int,
+    vocab_size: int,
+    *,
+    share: float = SHARE,
     generator: Generator | None = None,
-) -> Masked:  # fmt: skip
+) -> Masked:
     """BERT's corruption (arXiv:1810.04805 §3.1): of 15 % of the tokens 80 % become
     [MASK], 10 % a random token, and 10 % stay.
 
@@ -57,7 +62,7 @@ def mask_tokens(
 
 def hide(
     input_ids: Tensor, chosen: Tensor, mask_id: int, vocab_size: int, generator: Generator | None = None
-) -> Masked:  # fmt: skip
+) -> Masked:
     """Of the chosen tokens 80 % become [MASK], 10 % a random token, and 10 % stay. Shapes: (batch, seq) each."""
     labels = torch.where(chosen, input_ids, torch.full_like(input_ids, IGNORED))
     fate = torch.rand(input_ids.shape, generator=generator).to(input_ids.device)
@@ -161,7 +166,7 @@ def lay_out(rows: Sequence[Row], vocabulary: Vocabulary) -> Laid:
 
 def chosen_tokens(
     rows: Sequence[Row], laid: Laid, choose: Choose, vocabulary: Vocabulary, generator: Generator
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """True for the tokens that shall be hidden. Shape: (batch, seq)."""
     chosen = torch.zeros_like(laid.text)
     for number, row in enumerate(rows):
@@ -210,7 +215,7 @@ class MaskedModeling(Objective):
 
     def pack(
         self, documents: Sequence[Document], vocabulary: Vocabulary, max_length: int, generator: Generator
-    ) -> tuple[Row, ...]:  # fmt: skip
+    ) -> tuple[Row, ...]:
         """Documents → rows that leave room for the special tokens."""
         if self.pair is None:
             return some(packing.full_sentences(documents, room(max_length, 2)))
@@ -219,7 +224,7 @@ class MaskedModeling(Objective):
 
     def corrupt(
         self, documents: Sequence[Document], vocabulary: Vocabulary, max_length: int, generator: Generator
-    ) -> Corrupted:  # fmt: skip
+    ) -> Corrupted:
         """Hide 15 % of the tokens of each row. See `Objective.corrupt`."""
         rows = self.pack(documents, vocabulary, max_length, generator)
         shown = [self._as_shown(row) for row in rows]

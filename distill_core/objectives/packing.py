@@ -9,9 +9,7 @@ from distill_core.objectives.batch import Document, Ids, Row
 
 def cut(document: Document, most: int) -> list[tuple[int, ...]]:
     """The sentences of a document, without empty ones; a sentence of more than `most` tokens is cut into pieces."""
-    return [
-        tuple(sentence[start : start + most]) for sentence in document for start in range(0, len(sentence), most)
-    ]  # fmt: skip
+    return [tuple(sentence[start : start + most]) for sentence in document for start in range(0, len(sentence), most)]
 
 
 def blocks(document: Document, most: int) -> Iterator[list[tuple[int, ...]]]:

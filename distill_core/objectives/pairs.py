@@ -43,14 +43,11 @@ class _Text(NamedTuple):
 def _texts(documents: Sequence[Document]) -> list[_Text]:
     flat = [tuple(token for sentence in document for token in sentence) for document in documents]
     return [
-        _Text(ids, tuple(accumulate(map(len, document))))
-        for ids, document in zip(flat, documents, strict=True) if ids
-    ]  # fmt: skip
+        _Text(ids, tuple(accumulate(map(len, document)))) for ids, document in zip(flat, documents, strict=True) if ids
+    ]
 
 
-def next_sentence(
-    documents: Sequence[Document], most: int, vocabulary: Vocabulary, generator: Generator
-) -> list[Row]:  # fmt: skip
+def next_sentence(documents: Sequence[Document], most: int, vocabulary: Vocabulary, generator: Generator) -> list[Row]:
     """Pairs for next sentence prediction: half of the second segments come from another document.
 
     BERT, arXiv:1810.04805 §3.1 and §A.2. A segment is a run of sentences. Behind a random second segment reading goes
@@ -84,9 +81,7 @@ def _excerpt(text: _Text, most: int, generator: Generator) -> tuple[int, ...]:
     return text.ids[start : text.block_end(start, most)]
 
 
-def sentence_order(
-    documents: Sequence[Document], most: int, vocabulary: Vocabulary, generator: Generator
-) -> list[Row]:  # fmt: skip
+def sentence_order(documents: Sequence[Document], most: int, vocabulary: Vocabulary, generator: Generator) -> list[Row]:
     """Pairs for sentence-order prediction: half of the pairs of neighbors are swapped (ALBERT, arXiv:1909.11942 §3.1).
 
     The segments stay in the order in which they were written; the label tells which are to be swapped.

@@ -57,20 +57,22 @@ class PermutationModeling(Objective):
 
     def corrupt(
         self, documents: Sequence[Document], vocabulary: Vocabulary, max_length: int, generator: Generator
-    ) -> Corrupted:  # fmt: skip
+    ) -> Corrupted:
         """Rows `text <sep> <cls>`, padded on the left, with an order each. See `Objective.corrupt`."""
         ending = [vocabulary.special("last"), vocabulary.special("first")]
         rows = some(packing.by_document(documents, room(max_length, 2)))
         lines = [[*row.ids, *ending] for row in rows]
         input_ids, mask = pad(lines, vocabulary.pad, "left"), pad([[1] * len(line) for line in lines], 0, "left")
         length = input_ids.shape[1]
-        orders = [
-            [length - len(line) + place for place in draw_targets(len(line) - 2, generator)] for line in lines
-        ]  # fmt: skip
+        orders = [[length - len(line) + place for place in draw_targets(len(line) - 2, generator)] for line in lines]
         perm_mask, target_mapping = visibility(orders, length)
         labels = pad([input_ids[row, order].tolist() for row, order in enumerate(orders)], IGNORED)
-        inputs = {"input_ids": input_ids, "attention_mask": mask, "perm_mask": perm_mask,
-                  "target_mapping": target_mapping}  # fmt: skip
+        inputs = {
+            "input_ids": input_ids,
+            "attention_mask": mask,
+            "perm_mask": perm_mask,
+            "target_mapping": target_mapping,
+        }
         return Corrupted(inputs, {"labels": labels}, rows, n_signal=sum(map(len, orders)))
 
     def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:

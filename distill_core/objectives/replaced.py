@@ -103,7 +103,7 @@ class ReplacedTokens(Objective):
 
     def corrupt(
         self, documents: Sequence[Document], vocabulary: Vocabulary, max_length: int, generator: Generator
-    ) -> Corrupted:  # fmt: skip
+    ) -> Corrupted:
         """The generator's input; what it draws there is decided by `noise`. See `Objective.corrupt`."""
         rows = some(packing.full_sentences(documents, room(max_length, 2)))
         laid = lay_out(rows, vocabulary)

@@ -60,7 +60,7 @@ class SpanCorruption(Objective):
 
     def corrupt(
         self, documents: Sequence[Document], vocabulary: Vocabulary, max_length: int, generator: Generator
-    ) -> Corrupted:  # fmt: skip
+    ) -> Corrupted:
         """Drop 15 % of the tokens in spans. See `Objective.corrupt`."""
         sentinels, end = vocabulary.sentinels, vocabulary.special("last")
         if len(sentinels) < 2:
@@ -94,7 +94,7 @@ class SpanCorruption(Objective):
         rows = []
         for line, target in zip(
             corrupted.inputs["input_ids"].tolist(), corrupted.targets["labels"].tolist(), strict=True
-        ):  # fmt: skip
+        ):
             spans: dict[int, list[int]] = {}
             for token in target:
                 if token in vocabulary.sentinels:

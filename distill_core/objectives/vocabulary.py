@@ -49,12 +49,16 @@ class Vocabulary:
         sentinels = {int(match[1]): pieces[piece] for piece in pieces if (match := _SENTINEL.fullmatch(piece))}
         starts, ends = _word_marks(pieces, size, family.tokenizer_kind)
         return cls(
-            size=size, pad=_either(tokenizer.pad_token_id, tokenizer.unk_token_id, 0),
-            unk=_either(tokenizer.unk_token_id, 0), mask=tokenizer.mask_token_id,
+            size=size,
+            pad=_either(tokenizer.pad_token_id, tokenizer.unk_token_id, 0),
+            unk=_either(tokenizer.unk_token_id, 0),
+            mask=tokenizer.mask_token_id,
             first=_either(tokenizer.cls_token_id, tokenizer.bos_token_id),
             last=_either(tokenizer.sep_token_id, tokenizer.eos_token_id),
-            sentinels=tuple(sentinels[number] for number in sorted(sentinels)), starts_word=starts, ends_word=ends,
-        )  # fmt: skip
+            sentinels=tuple(sentinels[number] for number in sorted(sentinels)),
+            starts_word=starts,
+            ends_word=ends,
+        )
 
     def special(self, name: str) -> int:
         """The id of `pad`, `unk`, `mask`, `first` or `last`. Raises ModelError when the tokenizer has none."""

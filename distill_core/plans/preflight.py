@@ -144,8 +144,10 @@ def _check_pretrain(spec: PretrainSpec, store: RunStore) -> None:
         _local_config(spec.teacher, store)
     limit = families.get(spec.family).max_positions
     if limit is not None and spec.max_length > limit:
-        raise SpecError(f"{spec.family} has {limit} positions, got a length of {spec.max_length}.",
-                        f"Choose at most {limit} tokens.")  # fmt: skip
+        raise SpecError(
+            f"{spec.family} has {limit} positions, got a length of {spec.max_length}.",
+            f"Choose at most {limit} tokens.",
+        )
 
 
 def _check_layers(spec: DistillSpec, there: int) -> None:

@@ -69,9 +69,7 @@ def corpus_size(family: Family) -> CorpusSize | None:
     counted = _COUNTED.search(text)
     if counted is not None:
         scale = "billion" if counted[2] == "B" else counted[2]
-        return CorpusSize(
-            float(counted[1]) * _FACTORS[counted[2]], counted[3], f"{counted[1]} {scale} {counted[3]}"
-        )  # fmt: skip
+        return CorpusSize(float(counted[1]) * _FACTORS[counted[2]], counted[3], f"{counted[1]} {scale} {counted[3]}")
     size = _GIGABYTES.search(text)
     return CorpusSize(float(size[1]) * 1e9, "bytes", f"{size[1]} GB of text") if size is not None else None
 

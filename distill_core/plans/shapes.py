@@ -28,10 +28,17 @@ class Shape:
 MINILM = Shape(6, 384)
 # What transformers takes where a config.json is silent, by family.
 USUAL = {
-    "bert": Shape(12, 768), "gpt": Shape(12, 768), "roberta": Shape(12, 768), "t5": Shape(6, 512),
-    "xlnet": Shape(24, 1024), "albert": Shape(12, 4096), "distilbert": Shape(6, 768), "ernie": Shape(12, 768),
-    "electra": Shape(12, 256), "bart": Shape(12, 1024),
-}  # fmt: skip
+    "bert": Shape(12, 768),
+    "gpt": Shape(12, 768),
+    "roberta": Shape(12, 768),
+    "t5": Shape(6, 512),
+    "xlnet": Shape(24, 1024),
+    "albert": Shape(12, 4096),
+    "distilbert": Shape(6, 768),
+    "ernie": Shape(12, 768),
+    "electra": Shape(12, 256),
+    "bart": Shape(12, 1024),
+}
 
 
 def shape_of(ref: Ref, store: RunStore) -> Shape | None:

@@ -23,11 +23,34 @@ from distill_core.results.records import (
 from distill_core.results.students import StudentRow, StudentsResult, TeacherOfTen
 
 __all__ = [
-    "FINAL", "LIVE", "RESULTS", "Accuracy", "BenchmarkRow", "ClozeLook", "CompareResult", "DistillResult",
-    "Environment", "ErrorInfo", "FinetuneArmResult", "FinetuneResult", "Guess", "Metric", "ModelReport", "Movement",
-    "PretrainResult", "Provenance", "Record", "Result", "State", "StateName", "StudentReport", "StudentRow",
-    "StudentsResult", "TeacherOfTen", "parse_result",
-]  # fmt: skip
+    "FINAL",
+    "LIVE",
+    "RESULTS",
+    "Accuracy",
+    "BenchmarkRow",
+    "ClozeLook",
+    "CompareResult",
+    "DistillResult",
+    "Environment",
+    "ErrorInfo",
+    "FinetuneArmResult",
+    "FinetuneResult",
+    "Guess",
+    "Metric",
+    "ModelReport",
+    "Movement",
+    "PretrainResult",
+    "Provenance",
+    "Record",
+    "Result",
+    "State",
+    "StateName",
+    "StudentReport",
+    "StudentRow",
+    "StudentsResult",
+    "TeacherOfTen",
+    "parse_result",
+]
 
 Result = CompareResult | FinetuneResult | DistillResult | StudentsResult | PretrainResult
 RESULTS: dict[str, type[Result]] = {

@@ -39,8 +39,15 @@ from distill_core.results import LIVE, Environment, Metric, Result, State, parse
 from distill_core.runs import locks
 
 Command = Literal["pause", "resume", "step", "stop"]
-RECORDED_FILES = ("spec.json", "env.json", "state.json", "result.json", "metrics.jsonl", "predictions.parquet",
-                  "domain_predictions.parquet")  # fmt: skip
+RECORDED_FILES = (
+    "spec.json",
+    "env.json",
+    "state.json",
+    "result.json",
+    "metrics.jsonl",
+    "predictions.parquet",
+    "domain_predictions.parquet",
+)
 _ID = re.compile(r"\d{6,9}-[0-9a-f]{6}|[a-z0-9][a-z0-9-]{0,60}")
 
 

@@ -13,8 +13,13 @@ from distill_core.results import LIVE
 from distill_core.runs import Run, now
 from distill_core.specs import AnySpec, CompareSpec, FinetuneSpec, PretrainSpec, StudentsSpec
 
-KINDS = {"compare": "Compare", "finetune": "Fine-tune", "distill": "Distill", "students": "Ten students",
-         "pretrain": "Pre-train"}  # fmt: skip
+KINDS = {
+    "compare": "Compare",
+    "finetune": "Fine-tune",
+    "distill": "Distill",
+    "students": "Ten students",
+    "pretrain": "Pre-train",
+}
 COLUMNS = ("id", "title", "kind", "state", "created", "started", "duration_s", "device", "message")
 _NAMELESS = ("title", "kind")
 
@@ -29,9 +34,17 @@ def runs_frame(runs: list[Run]) -> pd.DataFrame:
 
 def _row(run: Run) -> dict[str, Any]:
     state, environment = run.state(), run.environment()
-    row = {"id": run.id, "title": "", "kind": "", "state": state.state, "message": state.message,
-           "created": state.created_at, "started": state.started_at or None, "duration_s": duration_s(run),
-           "device": environment.device_name or environment.device if environment else ""}  # fmt: skip
+    row = {
+        "id": run.id,
+        "title": "",
+        "kind": "",
+        "state": state.state,
+        "message": state.message,
+        "created": state.created_at,
+        "started": state.started_at or None,
+        "duration_s": duration_s(run),
+        "device": environment.device_name or environment.device if environment else "",
+    }
     try:
         spec = run.spec()
     except RunError as error:

@@ -75,9 +75,10 @@ _QUESTIONS: dict[tuple[str, int], tuple[str, tuple[Chip, ...], str]] = {
 def _gaps(read: Reader, corrupted: Corrupted, row: int, numbered: int = 0) -> tuple[tuple[Chip, ...], tuple[Chip, ...]]:
     """A row's tokens and the answers to its gaps, numbered on from `numbered`."""
     ids, labels, mask = (
-        corrupted.inputs["input_ids"][row].tolist(), corrupted.targets["labels"][row].tolist(),
+        corrupted.inputs["input_ids"][row].tolist(),
+        corrupted.targets["labels"][row].tolist(),
         corrupted.inputs["attention_mask"][row].tolist(),
-    )  # fmt: skip
+    )
     chips: list[Chip] = []
     answers: list[Chip] = []
     for token, label, real in zip(ids, labels, mask, strict=True):
@@ -93,9 +94,7 @@ def _gaps(read: Reader, corrupted: Corrupted, row: int, numbered: int = 0) -> tu
     return tuple(chips), tuple(answers)
 
 
-def _chip(
-    read: Reader, token: int, kind: Kind = "text", number: int | None = None, before: int | None = None
-) -> Chip:  # fmt: skip
+def _chip(read: Reader, token: int, kind: Kind = "text", number: int | None = None, before: int | None = None) -> Chip:
     """A token of the text, or a special one; a special token that was drawn at random has a number."""
     row = read.vocabulary
     if number is None and token in {row.first, row.last, row.pad} - {row.unk}:
@@ -134,9 +133,7 @@ def _causal(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> Sc
 
 
 def _texts(read: Reader, ids: Sequence[int], kind: Kind = "text", before: int | None = None) -> tuple[Chip, ...]:
-    return tuple(
-        _chip(read, token, kind, before=last) for last, token in zip((before, *ids), ids, strict=False)
-    )  # fmt: skip
+    return tuple(_chip(read, token, kind, before=last) for last, token in zip((before, *ids), ids, strict=False))
 
 
 def _spans(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> Scene:
@@ -145,8 +142,9 @@ def _spans(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> Sce
     def chips(ids: list[int], kind: Kind) -> tuple[Chip, ...]:
         return tuple(
             Chip("", "sentinel", numbers[token]) if token in numbers else _chip(read, token, kind)
-            for token in ids if token != IGNORED
-        )  # fmt: skip
+            for token in ids
+            if token != IGNORED
+        )
 
     seen = Passage("The encoder sees", chips(corrupted.inputs["input_ids"][0].tolist(), "text"))
     wanted = Passage("The decoder must write", chips(corrupted.targets["labels"][0].tolist(), "answer"))
@@ -184,9 +182,13 @@ def _replaced(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> 
     rest = Passage("and “original”", sentence=f"at the other {corrupted.n_tokens - len(wrong)} tokens")
     seen = (Passage("The generator sees", masked), Passage("The discriminator sees", chips))
     return Scene(
-        key, read.title, (*seen, said, rest), corrupted.n_tokens, corrupted.n_signal,
+        key,
+        read.title,
+        (*seen, said, rest),
+        corrupted.n_tokens,
+        corrupted.n_signal,
         "The generator here is a stand-in: it draws words by how often they occur. A trained one fools you more often.",
-    )  # fmt: skip
+    )
 
 
 def _infilled(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> Scene:
@@ -199,7 +201,13 @@ def _infilled(key: str, read: Reader, corrupted: Corrupted, own_tokens: int) -> 
     return Scene(key, read.title, (seen, wanted), corrupted.n_tokens, corrupted.n_signal, note)
 
 
-_SCENES: MappingProxyType[str, Callable[[str, Reader, Corrupted, int], Scene]] = MappingProxyType({
-    **dict.fromkeys(("bert", "roberta", "albert", "distilbert", "ernie"), _masked),
-    "gpt": _causal, "t5": _spans, "xlnet": _permuted, "electra": _replaced, "bart": _infilled,
-})  # fmt: skip
+_SCENES: MappingProxyType[str, Callable[[str, Reader, Corrupted, int], Scene]] = MappingProxyType(
+    {
+        **dict.fromkeys(("bert", "roberta", "albert", "distilbert", "ernie"), _masked),
+        "gpt": _causal,
+        "t5": _spans,
+        "xlnet": _permuted,
+        "electra": _replaced,
+        "bart": _infilled,
+    }
+)

@@ -117,9 +117,16 @@ def _words(family: Family, text: str, title: str) -> Reader:
     places = {piece: place for place, piece in enumerate(pieces)}
     none = torch.zeros(len(pieces), dtype=torch.bool)
     vocabulary = Vocabulary(
-        size=len(pieces), pad=0, unk=1, mask=4, first=2, last=3, sentinels=tuple(range(5, 5 + len(sentinels))),
-        starts_word=~none, ends_word=none,
-    )  # fmt: skip
+        size=len(pieces),
+        pad=0,
+        unk=1,
+        mask=4,
+        first=2,
+        last=3,
+        sentinels=tuple(range(5, 5 + len(sentinels))),
+        starts_word=~none,
+        ends_word=none,
+    )
     return Reader(title, vocabulary, lambda part: [places.get(word, 1) for word in _WORD.findall(part)], pieces)
 
 

@@ -20,16 +20,33 @@ from distill_core.specs.sentences import explain
 from distill_core.specs.students import StudentsArm, StudentsSpec
 
 __all__ = [
-    "SPECS", "AnySpec", "BaseSpec", "CompareSpec", "DTypeName", "DeviceName", "DistillArm", "DistillSpec",
-    "FinetuneArm", "FinetuneSpec", "PretrainSpec", "Spec", "StudentsArm", "StudentsSpec", "TrainSpec", "parse",
-]  # fmt: skip
+    "SPECS",
+    "AnySpec",
+    "BaseSpec",
+    "CompareSpec",
+    "DTypeName",
+    "DeviceName",
+    "DistillArm",
+    "DistillSpec",
+    "FinetuneArm",
+    "FinetuneSpec",
+    "PretrainSpec",
+    "Spec",
+    "StudentsArm",
+    "StudentsSpec",
+    "TrainSpec",
+    "parse",
+]
 
 AnySpec = CompareSpec | FinetuneSpec | DistillSpec | StudentsSpec | PretrainSpec
 Spec = Annotated[AnySpec, Field(discriminator="kind")]
 SPECS: dict[str, type[BaseSpec]] = {
-    "compare": CompareSpec, "finetune": FinetuneSpec, "distill": DistillSpec, "students": StudentsSpec,
+    "compare": CompareSpec,
+    "finetune": FinetuneSpec,
+    "distill": DistillSpec,
+    "students": StudentsSpec,
     "pretrain": PretrainSpec,
-}  # fmt: skip
+}
 _ADAPTER: TypeAdapter[AnySpec] = TypeAdapter(Spec)
 
 

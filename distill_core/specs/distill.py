@@ -28,9 +28,12 @@ class DistillSpec(TrainSpec):
         "spread", "Which teacher layers to copy when none are listed: evenly spread, the first k, or the last k."
     )
     student_width: int | None = field(
-        None, "Hidden width of the student; empty: the teacher's. A narrower one starts at random.",
-        typical="half of the teacher's", ge=8, le=8192,
-    )  # fmt: skip
+        None,
+        "Hidden width of the student; empty: the teacher's. A narrower one starts at random.",
+        typical="half of the teacher's",
+        ge=8,
+        le=8192,
+    )
     mode: Literal["task", "general"] = field(
         "task", "task: learn a task from a fine-tuned teacher; general: learn masked words from raw text, no labels."
     )
@@ -43,9 +46,12 @@ class DistillSpec(TrainSpec):
     attention: float = field(0.0, "Weight of the squared error of attention (TinyBERT).", ge=0, le=1000)
     relations: float = field(0.0, "Weight of the self-attention relations (MiniLMv2).", ge=0, le=1000)
     labeled_examples: int = field(
-        0, "How many of the texts keep their label; the others are learned from the teacher alone. 0 means all.",
-        unit="texts", ge=0, le=10**7,
-    )  # fmt: skip
+        0,
+        "How many of the texts keep their label; the others are learned from the teacher alone. 0 means all.",
+        unit="texts",
+        ge=0,
+        le=10**7,
+    )
     seeds: int = field(1, "How many seeds.", ge=1, le=20)
     ablation: bool = field(False, "Leave out one ingredient at a time, as in the DistilBERT paper's table.")
     sweep_temperatures: Annotated[tuple[Annotated[float, Field(gt=0, le=1000)], ...], Many] = field(
@@ -65,8 +71,9 @@ class DistillSpec(TrainSpec):
         ("distilled",),
         "distilled; labeled-only (taught, on the texts with a label alone); init-only (teacher's layers, labels "
         "alone); scratch; scratch-distilled.",
-        min_length=1, max_length=5,
-    )  # fmt: skip
+        min_length=1,
+        max_length=5,
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -83,8 +90,10 @@ class DistillSpec(TrainSpec):
                 "Set labeled_examples to fewer than the texts.",
             )
         if self.mode == "general" and (self.student or self.student_width or self.hidden or self.attention):
-            raise SpecError("General distillation copies layers of the teacher, with soft, hard and cosine losses.",
-                            "Leave student, student_width, hidden and attention empty.")  # fmt: skip
+            raise SpecError(
+                "General distillation copies layers of the teacher, with soft, hard and cosine losses.",
+                "Leave student, student_width, hidden and attention empty.",
+            )
         if self.student_width is not None and self.cosine:
             raise SpecError(
                 "The cosine loss needs a student as wide as its teacher.", "Use hidden: it has a projection."

@@ -20,22 +20,31 @@ class FinetuneSpec(TrainSpec):
     kind: Literal["finetune"] = "finetune"
     model: ModelRef = field(Ref("minilm", "minilm"), "Model to start from.")
     train_examples: Annotated[tuple[Annotated[int, Field(ge=2, le=10**7)], ...], Many] = field(
-        (2000,), "Labeled texts to learn from; several numbers give a learning curve.", unit="texts",
-        typical="200–8000", min_length=1, max_length=12,
-    )  # fmt: skip
+        (2000,),
+        "Labeled texts to learn from; several numbers give a learning curve.",
+        unit="texts",
+        typical="200–8000",
+        min_length=1,
+        max_length=12,
+    )
     arms: Annotated[tuple[FinetuneArm, ...], Many] = field(
         ("pretrained",),
         "pretrained, frozen (linear probe), scratch, bow (bag of words), zero-shot, head, top1 … (highest layers), "
         "lora, adapted (first more pre-training on the target's texts).",
-        min_length=1, max_length=12,
-    )  # fmt: skip
+        min_length=1,
+        max_length=12,
+    )
     epochs: int = field(
         2, "Passes over the training texts; few texts are read more often.", typical="1–5", ge=1, le=200
     )
     min_steps: int = field(
-        60, "Few texts are read again until this many steps are made, beyond epochs.", unit="steps",
-        typical="50–200", ge=0, le=100_000,
-    )  # fmt: skip
+        60,
+        "Few texts are read again until this many steps are made, beyond epochs.",
+        unit="steps",
+        typical="50–200",
+        ge=0,
+        le=100_000,
+    )
     seeds: int = field(1, "How many seeds; each draws its own training texts.", ge=1, le=20)
     test_datasets: Annotated[tuple[str, ...], Many] = field((), "Further data sets to test on.", max_length=10)
     domains: Annotated[tuple[str, ...], Many] = field(

@@ -22,9 +22,13 @@ class PretrainSpec(BaseSpec):
         "objective: what the family's paper trains on; embeddings: what MiniLM says of each sentence.",
     )
     tokens: int = field(
-        2_000_000, "Tokens to read in all; text that runs out is read again.", unit="tokens",
-        typical="1–40 million", ge=1_000, le=10**11,
-    )  # fmt: skip
+        2_000_000,
+        "Tokens to read in all; text that runs out is read again.",
+        unit="tokens",
+        typical="1–40 million",
+        ge=1_000,
+        le=10**11,
+    )
     corpus: Annotated[tuple[str, ...], Many] = field((), "Corpora to read; empty means all of them.", max_length=20)
     sentences: int = field(
         0, "Sentences to choose from, mixed from all corpora; 0 means all.", unit="sentences", ge=0, le=10**9
@@ -60,6 +64,7 @@ class PretrainSpec(BaseSpec):
                 "Pre-train BERT first (family bert), then name it: teacher run:ID.",
             )
         if self.teacher is not None and not needs:
-            raise SpecError(f"{self.teacher} was given as teacher, but only DistilBERT's objective has one.",
-                            "Leave teacher empty.")  # fmt: skip
+            raise SpecError(
+                f"{self.teacher} was given as teacher, but only DistilBERT's objective has one.", "Leave teacher empty."
+            )
         return self

@@ -6,9 +6,14 @@ from pydantic import BaseModel, ValidationError
 
 from distill_core.errors import SpecError
 
-_LIMITS = {"greater_than": ("gt", ">"), "greater_than_equal": ("ge", "≥"), "less_than": ("lt", "<"),
-           "less_than_equal": ("le", "≤"), "too_short": ("min_length", "at least"),
-           "too_long": ("max_length", "at most")}  # fmt: skip
+_LIMITS = {
+    "greater_than": ("gt", ">"),
+    "greater_than_equal": ("ge", "≥"),
+    "less_than": ("lt", "<"),
+    "less_than_equal": ("le", "≤"),
+    "too_short": ("min_length", "at least"),
+    "too_long": ("max_length", "at most"),
+}
 
 
 def explain(error: ValidationError, spec: type[BaseModel]) -> SpecError:
@@ -31,8 +36,10 @@ def explain(error: ValidationError, spec: type[BaseModel]) -> SpecError:
     if first["type"] == "missing":
         return SpecError(f"{name} is missing.", field.description or "" if field else "")
     if first["type"] == "extra_forbidden":
-        return SpecError(f"{name} is not a setting of {spec.model_fields['kind'].default}.",
-                         f"Known: {', '.join(spec.model_fields)}.")  # fmt: skip
+        return SpecError(
+            f"{name} is not a setting of {spec.model_fields['kind'].default}.",
+            f"Known: {', '.join(spec.model_fields)}.",
+        )
     if first["type"] == "literal_error":
         return SpecError(f"{name} must be one of {first['ctx']['expected']}, got {got}.", typical)
     if first["type"] == "string_pattern_mismatch":

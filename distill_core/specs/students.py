@@ -29,26 +29,34 @@ class StudentsSpec(TrainSpec):
         1e-4, "Highest learning rate of that fine-tuning.", typical="2e-5 – 1e-4", gt=0, le=1
     )
     students: Annotated[tuple[ModelRef, ...], Many] = field(
-        tuple(Ref("mini", key) for key in families.BY_KEY), "Models that learn, separated by commas.",
-        min_length=1, max_length=20,
-    )  # fmt: skip
+        tuple(Ref("mini", key) for key in families.BY_KEY),
+        "Models that learn, separated by commas.",
+        min_length=1,
+        max_length=20,
+    )
     arms: Annotated[tuple[StudentsArm, ...], Many] = field(
         ("labels", "taught", "random", "all-labels"),
         "taught (soft targets on all texts, and the labels); labels (these alone); all-labels (every text has one); "
         "random (random weights, the labels alone); random-taught.",
-        min_length=1, max_length=5,
-    )  # fmt: skip
+        min_length=1,
+        max_length=5,
+    )
     labels: int = field(
-        1000, "Texts that keep their label, for teacher and students alike.", unit="texts", typical="200–2000",
-        ge=2, le=10**7,
-    )  # fmt: skip
+        1000,
+        "Texts that keep their label, for teacher and students alike.",
+        unit="texts",
+        typical="200–2000",
+        ge=2,
+        le=10**7,
+    )
     epochs: int = field(3, "Passes over all training texts, for the arms that see them.", typical="2–10", ge=1, le=200)
     label_epochs: int | None = field(
         None,
         "Passes over the labeled texts, for the arms that see them alone; empty: as many steps as the other arms take, "
         "at most 15 passes.",
-        ge=1, le=1000,
-    )  # fmt: skip
+        ge=1,
+        le=1000,
+    )
     learning_rate: float = field(2e-4, "Highest learning rate of the students.", typical="1e-4 – 1e-3", gt=0, le=1)
     temperature: float = field(2.0, "Softens teacher and student distributions.", typical="1–10", gt=0, le=1000)
     soft: float = field(0.9, "Weight of the soft-target loss.", typical="0.5–0.9", ge=0, le=1000)

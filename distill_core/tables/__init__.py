@@ -21,11 +21,35 @@ from distill_core.settings import DATA
 
 _COUNTS = ("params", "batch_size", "seq_len", "threads", "n_eval", "n_iterations")
 _MEASURES = (
-    "latency_ms_p50", "latency_ms_p90", "latency_ms_p95", "latency_ms_p99", "examples_per_s", "peak_memory_mib",
-    "tokenize_ms", "load_s", "first_forward_ms", "busy_cores", "accuracy", "ci_low", "ci_high",
-)  # fmt: skip
-_TEXTS = ("model", "label", "title", "family", "weights", "device", "dtype", "accuracy_note", "commit", "provenance",
-          "source", "error", "error_hint")  # fmt: skip
+    "latency_ms_p50",
+    "latency_ms_p90",
+    "latency_ms_p95",
+    "latency_ms_p99",
+    "examples_per_s",
+    "peak_memory_mib",
+    "tokenize_ms",
+    "load_s",
+    "first_forward_ms",
+    "busy_cores",
+    "accuracy",
+    "ci_low",
+    "ci_high",
+)
+_TEXTS = (
+    "model",
+    "label",
+    "title",
+    "family",
+    "weights",
+    "device",
+    "dtype",
+    "accuracy_note",
+    "commit",
+    "provenance",
+    "source",
+    "error",
+    "error_hint",
+)
 COMPARE_COLUMNS = (*_TEXTS[:5], *_COUNTS, *_MEASURES, *_TEXTS[5:])
 
 

@@ -30,9 +30,15 @@ NO_MLM = "no masked words"
 GENERAL_TITLES = {"no hard": "Without masked words"}
 _ABLATION_COUNTS = ("seeds", "seeds_planned", "n_eval")
 _ABLATION_MEASURES = (
-    "accuracy", "full_accuracy", "difference_points", "seeds_low_points", "seeds_high_points", "texts_low_points",
-    "texts_high_points", "published_points",
-)  # fmt: skip
+    "accuracy",
+    "full_accuracy",
+    "difference_points",
+    "seeds_low_points",
+    "seeds_high_points",
+    "texts_low_points",
+    "texts_high_points",
+    "published_points",
+)
 ABLATION_COLUMNS = ("arm", "title", *_ABLATION_COUNTS, *_ABLATION_MEASURES, "published_source", "source")
 
 
@@ -73,10 +79,14 @@ def ablation_frame(run: Run) -> pd.DataFrame:
     planned = [name for name in dict.fromkeys(arm.name for arm in arms.plan(spec)) if name != FULL]
     right, source = right_answers(run), tables.source_text(run)
     records = [
-        {**_ablation_row(name, spec, by_arm, right), **published.get(name, {}), "title": _title(name, spec),
-         "source": source}
+        {
+            **_ablation_row(name, spec, by_arm, right),
+            **published.get(name, {}),
+            "title": _title(name, spec),
+            "source": source,
+        }
         for name in dict.fromkeys([*planned, *published])
-    ]  # fmt: skip
+    ]
     return tables.typed(records, ABLATION_COLUMNS, _ABLATION_COUNTS, _ABLATION_MEASURES)
 
 

@@ -71,11 +71,15 @@ def error_slices(run: Run, arm: str) -> pd.DataFrame:
     group = np.select([wrong & ~teacher_wrong, wrong & teacher_wrong, ~wrong & teacher_wrong], list(GROUPS), "")
     rows = pd.DataFrame(
         {
-            "group": group, "text": frame[TEXT], "label": [names[code] for code in label],
-            "student_says": [names[code] for code in said], "student_share": student.max(-1),
-            "teacher_says": [names[code] for code in taught], "teacher_share": teacher.max(-1),
+            "group": group,
+            "text": frame[TEXT],
+            "label": [names[code] for code in label],
+            "student_says": [names[code] for code in said],
+            "student_share": student.max(-1),
+            "teacher_says": [names[code] for code in taught],
+            "teacher_share": teacher.max(-1),
         }
-    )  # fmt: skip
+    )
     kinds = {name: "Float64" if name in _SHARES else "string" for name in COLUMNS}
     rows = rows[rows["group"] != ""].sort_values("student_share", ascending=False, kind="stable")
     return rows.astype(kinds).reset_index(drop=True)

@@ -100,12 +100,13 @@ def texts_frame(run: Run, arm: str, pair: Pair) -> pd.DataFrame:
     rows, labels = np.arange(len(found.labels)), found.labels
     frame = pd.DataFrame(
         {
-            "text": found.texts, "label": [names[code] for code in labels],
+            "text": found.texts,
+            "label": [names[code] for code in labels],
             "home_share": soft_labels.softmax(found.home)[rows, labels],
             "foreign_says": [names[code] for code in found.foreign.argmax(-1)],
             "foreign_share": soft_labels.softmax(found.foreign)[rows, labels],
         }
-    )  # fmt: skip
+    )
     frame = frame[right[0] & ~right[1]]
     frame = frame.assign(gap=frame["home_share"] - frame["foreign_share"]).sort_values(
         "gap", ascending=False, kind="stable"
@@ -154,8 +155,13 @@ def words_frame(run: Run, arm: str, pair: Pair) -> pd.DataFrame:
 
 def _slice(name: str, inside: Truths, found: _Answers) -> dict[str, object]:
     home, foreign = (float(right[inside].mean()) for right in found.right)
-    return {"slice": name, "texts": int(inside.sum()), "home": home, "foreign": foreign,
-            "lost_points": 100 * (home - foreign)}  # fmt: skip
+    return {
+        "slice": name,
+        "texts": int(inside.sum()),
+        "home": home,
+        "foreign": foreign,
+        "lost_points": 100 * (home - foreign),
+    }
 
 
 def _typed(parts: list[dict[str, object]]) -> pd.DataFrame:

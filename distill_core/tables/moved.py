@@ -41,10 +41,11 @@ def plane_frame(run: Run) -> pd.DataFrame:
     names = [_name(result.label_names, label) for label in moved.labels]
     texts = _texts(run, moved)
     parts = [
-        pd.DataFrame({"phase": phase, "x": [x for x, _ in points], "y": [y for _, y in points], "label": names,
-                      "text": texts})
+        pd.DataFrame(
+            {"phase": phase, "x": [x for x, _ in points], "y": [y for _, y in points], "label": names, "text": texts}
+        )
         for phase, points in ((BEFORE, moved.before), (AFTER, moved.after))
-    ]  # fmt: skip
+    ]
     return pd.concat(parts, ignore_index=True).assign(source=tables.source_text(run))
 
 

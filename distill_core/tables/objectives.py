@@ -16,9 +16,14 @@ def signals(scenes: Sequence[Scene]) -> pd.DataFrame:
     Columns: family, title, share (0–1), n_signal, n_tokens.
     """
     rows = [
-        {"family": scene.family, "title": families.get(scene.family).title, "share": scene.share,
-         "n_signal": scene.n_signal, "n_tokens": scene.n_tokens}
+        {
+            "family": scene.family,
+            "title": families.get(scene.family).title,
+            "share": scene.share,
+            "n_signal": scene.n_signal,
+            "n_tokens": scene.n_tokens,
+        }
         for scene in scenes
-    ]  # fmt: skip
+    ]
     frame = pd.DataFrame(rows, columns=["family", "title", "share", "n_signal", "n_tokens"])
     return frame.sort_values("share", ascending=False, kind="stable", ignore_index=True)

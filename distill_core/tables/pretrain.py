@@ -34,9 +34,20 @@ LOOK_COLUMNS = (*_LOOK_COUNTS, "loss", "share_of_start")
 CLOZE_COLUMNS = ("sentence", "wanted", "first", "now", "probability_first", "probability_now")
 _RUN_COUNTS = ("texts", "tokens", "signals", "params", "n_eval", "probe_labels")
 _RUN_MEASURES = (
-    "signal_share", "loss_start", "loss_end", "share_of_start", "reference_nats", "wanted_start", "wanted_end",
-    "probe_start", "probe_end", "probe_low", "probe_high", "train_s", "tokens_per_s",
-)  # fmt: skip
+    "signal_share",
+    "loss_start",
+    "loss_end",
+    "share_of_start",
+    "reference_nats",
+    "wanted_start",
+    "wanted_end",
+    "probe_start",
+    "probe_end",
+    "probe_low",
+    "probe_high",
+    "train_s",
+    "tokens_per_s",
+)
 RUN_COLUMNS = ("run", "family", "title", "lesson", "asks", *_RUN_COUNTS, *_RUN_MEASURES, "source")
 
 
@@ -74,17 +85,20 @@ def looks_frame(run: Run, points: pd.DataFrame) -> pd.DataFrame:
         return tables.typed([], LOOK_COLUMNS, _LOOK_COUNTS, ("loss", "share_of_start"))
     part = main_part(result)
     start = result.held_out_before[part]
-    records: list[dict[str, Any]] = [
-        {"examples": 0, "tokens": 0, "signals": 0, "loss": start, "share_of_start": 1.0}
-    ]  # fmt: skip
+    records: list[dict[str, Any]] = [{"examples": 0, "tokens": 0, "signals": 0, "loss": start, "share_of_start": 1.0}]
     seen = points[points["split"] == "validation"]
     for step, rows in seen.groupby("step", sort=True):
         values = dict(zip(rows["name"], rows["value"], strict=True))
         if part in values and step:
             records.append(
-                {"examples": int(rows["examples"].iloc[0]), "tokens": values.get("tokens"),
-                 "signals": values.get("signals"), "loss": values[part], "share_of_start": values[part] / start}
-            )  # fmt: skip
+                {
+                    "examples": int(rows["examples"].iloc[0]),
+                    "tokens": values.get("tokens"),
+                    "signals": values.get("signals"),
+                    "loss": values[part],
+                    "share_of_start": values[part] / start,
+                }
+            )
     return tables.typed(records, LOOK_COLUMNS, _LOOK_COUNTS, ("loss", "share_of_start"))
 
 
@@ -95,10 +109,15 @@ def cloze_frame(result: PretrainResult) -> pd.DataFrame:
         looks = [look for look in result.cloze if look.sentence == sentence]
         first, now = looks[0], looks[-1]
         records.append(
-            {"sentence": sentence, "wanted": first.wanted, "first": guesses_text(first, result.family),
-             "now": guesses_text(now, result.family), "probability_first": first.probability,
-             "probability_now": now.probability}
-        )  # fmt: skip
+            {
+                "sentence": sentence,
+                "wanted": first.wanted,
+                "first": guesses_text(first, result.family),
+                "now": guesses_text(now, result.family),
+                "probability_first": first.probability,
+                "probability_now": now.probability,
+            }
+        )
     return tables.typed(records, CLOZE_COLUMNS, (), ("probability_first", "probability_now"))
 
 
@@ -157,15 +176,29 @@ def _record(run: Run, result: PretrainResult) -> dict[str, Any]:
     known = reference(result)
     of_tokens = result.lesson == "objective" and result.signals is not None and result.tokens
     return {
-        "run": run.id, "family": result.family, "title": families.get(result.family).title,
-        "lesson": LESSON_TITLES[result.lesson], "asks": PART_TITLES.get(part, part), "texts": result.texts,
-        "tokens": result.tokens, "signals": result.signals, "params": result.params,
-        "n_eval": after.n_eval if after else None, "probe_labels": result.probe_labels,
+        "run": run.id,
+        "family": result.family,
+        "title": families.get(result.family).title,
+        "lesson": LESSON_TITLES[result.lesson],
+        "asks": PART_TITLES.get(part, part),
+        "texts": result.texts,
+        "tokens": result.tokens,
+        "signals": result.signals,
+        "params": result.params,
+        "n_eval": after.n_eval if after else None,
+        "probe_labels": result.probe_labels,
         "signal_share": result.signals / result.tokens if of_tokens and result.signals and result.tokens else None,
-        "loss_start": start, "loss_end": end, "share_of_start": end / start if start and end is not None else None,
-        "reference_nats": known.nats if known else None, "wanted_start": wanted_mean(result, last=False),
-        "wanted_end": wanted_mean(result, last=True), "probe_start": before.accuracy if before else None,
-        "probe_end": after.accuracy if after else None, "probe_low": after.ci_low if after else None,
-        "probe_high": after.ci_high if after else None, "train_s": result.train_s,
-        "tokens_per_s": pretrain_scale.tokens_per_s(run), "source": tables.source_text(run),
-    }  # fmt: skip
+        "loss_start": start,
+        "loss_end": end,
+        "share_of_start": end / start if start and end is not None else None,
+        "reference_nats": known.nats if known else None,
+        "wanted_start": wanted_mean(result, last=False),
+        "wanted_end": wanted_mean(result, last=True),
+        "probe_start": before.accuracy if before else None,
+        "probe_end": after.accuracy if after else None,
+        "probe_low": after.ci_low if after else None,
+        "probe_high": after.ci_high if after else None,
+        "train_s": result.train_s,
+        "tokens_per_s": pretrain_scale.tokens_per_s(run),
+        "source": tables.source_text(run),
+    }

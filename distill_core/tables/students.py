@@ -24,23 +24,101 @@ from distill_core.tables.paired_intervals import Interval
 from distill_core.tables.training import arm_title
 
 ARMS = ("random", "labels", "random-taught", "taught", "all-labels")  # in the order in which a figure shows them
-_COUNTS = ("seed", "seeds", "params", "layers", "n_eval", "train_texts", "labels", "epochs",
-           "inherited_errors", "new_errors", "repaired_errors", "batch_size", "seq_len")  # fmt: skip
+_COUNTS = (
+    "seed",
+    "seeds",
+    "params",
+    "layers",
+    "n_eval",
+    "train_texts",
+    "labels",
+    "epochs",
+    "inherited_errors",
+    "new_errors",
+    "repaired_errors",
+    "batch_size",
+    "seq_len",
+)
 _MEASURES = (
-    "latency_ms_p50", "latency_ms_p95", "speedup", "accuracy", "ci_low", "ci_high", "retained", "retained_low",
-    "retained_high", "agreement", "kl_to_teacher", "train_s", "gain", "gain_low", "gain_high",
-)  # fmt: skip
+    "latency_ms_p50",
+    "latency_ms_p95",
+    "speedup",
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "retained",
+    "retained_low",
+    "retained_high",
+    "agreement",
+    "kl_to_teacher",
+    "train_s",
+    "gain",
+    "gain_low",
+    "gain_high",
+)
 ROW_COLUMNS = (
-    "student", "label", "title", "family", "arm", "arm_title", "seed", "weights", "params", "layers", "batch_size",
-    "seq_len", "latency_ms_p50", "latency_ms_p95", "speedup", "accuracy", "ci_low", "ci_high", "n_eval", "retained",
-    "retained_low", "retained_high", "agreement", "kl_to_teacher", "train_texts", "labels", "epochs", "train_s",
-    "inherited_errors", "new_errors", "repaired_errors", "error", "error_hint", "source",
-)  # fmt: skip
+    "student",
+    "label",
+    "title",
+    "family",
+    "arm",
+    "arm_title",
+    "seed",
+    "weights",
+    "params",
+    "layers",
+    "batch_size",
+    "seq_len",
+    "latency_ms_p50",
+    "latency_ms_p95",
+    "speedup",
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "n_eval",
+    "retained",
+    "retained_low",
+    "retained_high",
+    "agreement",
+    "kl_to_teacher",
+    "train_texts",
+    "labels",
+    "epochs",
+    "train_s",
+    "inherited_errors",
+    "new_errors",
+    "repaired_errors",
+    "error",
+    "error_hint",
+    "source",
+)
 MEAN_COLUMNS = (
-    "student", "label", "title", "family", "arm", "arm_title", "seeds", "params", "layers", "batch_size", "seq_len",
-    "latency_ms_p50", "latency_ms_p95", "speedup", "accuracy", "ci_low", "ci_high", "n_eval", "retained",
-    "agreement", "kl_to_teacher", "labels", "train_texts", "train_s", "source",
-)  # fmt: skip
+    "student",
+    "label",
+    "title",
+    "family",
+    "arm",
+    "arm_title",
+    "seeds",
+    "params",
+    "layers",
+    "batch_size",
+    "seq_len",
+    "latency_ms_p50",
+    "latency_ms_p95",
+    "speedup",
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "n_eval",
+    "retained",
+    "agreement",
+    "kl_to_teacher",
+    "labels",
+    "train_texts",
+    "train_s",
+    "source",
+)
 GAIN_COLUMNS = ("student", "label", "family", "seeds", "gain", "gain_low", "gain_high", "source")
 
 
@@ -52,13 +130,18 @@ def rows_frame(run: Run) -> pd.DataFrame:
     teacher = result.teacher if result is not None else None
     records = [
         {
-            **row.model_dump(exclude={"params_by_part", "error"}), "label": labels[row.student],
-            "arm_title": arm_title(row.arm), "batch_size": 1, "seq_len": result.seq_len if result else None,
-            "error": row.error.message if row.error else None, "error_hint": row.error.hint if row.error else None,
-            "source": source, **_retained_interval(row, teacher),
+            **row.model_dump(exclude={"params_by_part", "error"}),
+            "label": labels[row.student],
+            "arm_title": arm_title(row.arm),
+            "batch_size": 1,
+            "seq_len": result.seq_len if result else None,
+            "error": row.error.message if row.error else None,
+            "error_hint": row.error.hint if row.error else None,
+            "source": source,
+            **_retained_interval(row, teacher),
         }
         for row in rows
-    ]  # fmt: skip
+    ]
     return tables.typed(records, ROW_COLUMNS, _COUNTS, _MEASURES)
 
 
@@ -157,9 +240,18 @@ def gains_frame(run: Run, better: str = "taught", worse: str = "labels") -> pd.D
     records = []
     for one in _gains(run, better, worse):
         low, high = one.interval or (None, None)
-        records.append({"student": one.student, "label": one.label, "family": one.family, "seeds": one.seeds,
-                        "gain": one.gain, "gain_low": low, "gain_high": high,
-                        "source": tables.source_text(run)})  # fmt: skip
+        records.append(
+            {
+                "student": one.student,
+                "label": one.label,
+                "family": one.family,
+                "seeds": one.seeds,
+                "gain": one.gain,
+                "gain_low": low,
+                "gain_high": high,
+                "source": tables.source_text(run),
+            }
+        )
     return tables.typed(records, GAIN_COLUMNS, _COUNTS, _MEASURES)
 
 

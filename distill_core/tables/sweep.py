@@ -22,10 +22,25 @@ from distill_core.tables.ablation import asked, mean, right_answers
 
 _COUNTS = ("layers", "seeds", "n_eval", "params")
 _MEASURES = (
-    "temperature", "soft", "hard", "accuracy", "ci_low", "ci_high", "retained", "retained_low", "retained_high",
-    "behind_points", "behind_low_points", "behind_high_points", "agreement", "kl_to_teacher", "params_share",
-    "time_share", "latency_ms_p50", "train_s",
-)  # fmt: skip
+    "temperature",
+    "soft",
+    "hard",
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "retained",
+    "retained_low",
+    "retained_high",
+    "behind_points",
+    "behind_low_points",
+    "behind_high_points",
+    "agreement",
+    "kl_to_teacher",
+    "params_share",
+    "time_share",
+    "latency_ms_p50",
+    "train_s",
+)
 SWEEP_COLUMNS = ("arm", "setting", *_COUNTS, *_MEASURES, "source")
 
 
@@ -73,24 +88,34 @@ def _sweep_row(arm: Arm, result: DistillResult | None) -> dict[str, Any]:
     spec = arm.spec
     found = [student for student in (result.students if result else ()) if student.arm == arm.name]
     row: dict[str, Any] = {
-        "arm": arm.name, "setting": f"τ = {spec.temperature:g}, soft weight {spec.soft:g}", "seeds": len(found),
-        "layers": spec.student_layers, "temperature": spec.temperature, "soft": spec.soft, "hard": spec.hard,
-    }  # fmt: skip
+        "arm": arm.name,
+        "setting": f"τ = {spec.temperature:g}, soft weight {spec.soft:g}",
+        "seeds": len(found),
+        "layers": spec.student_layers,
+        "temperature": spec.temperature,
+        "soft": spec.soft,
+        "hard": spec.hard,
+    }
     teacher = result.teacher if result else None
     if not found or teacher is None:
         return row
-    row |= {name: mean([getattr(one, name) for one in found]) for name in
-            ("accuracy", "ci_low", "ci_high", "retained", "agreement", "kl_to_teacher", "train_s")}  # fmt: skip
+    row |= {
+        name: mean([getattr(one, name) for one in found])
+        for name in ("accuracy", "ci_low", "ci_high", "retained", "agreement", "kl_to_teacher", "train_s")
+    }
     mine = (row["accuracy"], row["ci_low"], row["ci_high"])
     low, high = tables.ratio_interval(mine, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
     times = [(one.latency_ms_p50, one.speedup) for one in found]
     known = [(p50, speedup) for p50, speedup in times if p50 is not None and speedup]
     return row | {
-        "retained_low": low, "retained_high": high, "n_eval": found[0].n_eval, "params": found[0].params,
+        "retained_low": low,
+        "retained_high": high,
+        "n_eval": found[0].n_eval,
+        "params": found[0].params,
         "params_share": found[0].params / teacher.params,
         "time_share": mean([1 / speedup for _, speedup in known]) if known else None,
         "latency_ms_p50": mean([p50 for p50, _ in known]) if known else None,
-    }  # fmt: skip
+    }
 
 
 def depth_frame(run: Run) -> pd.DataFrame:
@@ -152,10 +177,11 @@ def sharing(run: Run) -> Sharing | None:
         return None
     inner = ("hidden", "attention", "relations")
     users = [
-        one for one in result.students
+        one
+        for one in result.students
         if any(one.ingredients.get(name) for name in ("soft", "cosine"))
         and not any(one.ingredients.get(name) for name in inner)
-    ]  # fmt: skip
+    ]
     if not users:
         return None
     passes = len(users) * spec.epochs

@@ -72,9 +72,20 @@ _FINETUNE_MEASURES = ("accuracy", "ci_low", "ci_high", "train_s")
 FINETUNE_COLUMNS = ("arm", "title", *_FINETUNE_COUNTS, *_FINETUNE_MEASURES, "error", "error_hint", "source")
 _STUDENT_COUNTS = ("seed", "layers", "params", "n_eval", "inherited_errors", "new_errors", "repaired_errors")
 _STUDENT_MEASURES = (
-    "params_saved", "accuracy", "ci_low", "ci_high", "retained", "retained_low", "retained_high", "speedup",
-    "latency_ms_p50", "latency_ms_p95", "agreement", "kl_to_teacher", "train_s",
-)  # fmt: skip
+    "params_saved",
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "retained",
+    "retained_low",
+    "retained_high",
+    "speedup",
+    "latency_ms_p50",
+    "latency_ms_p95",
+    "agreement",
+    "kl_to_teacher",
+    "train_s",
+)
 STUDENT_COLUMNS = ("arm", "title", "label", "curve", *_STUDENT_COUNTS, *_STUDENT_MEASURES, "source")
 CLAIM_COLUMNS = ("key", "title", "measured", "low", "high", "published", "claim", "published_source", "source")
 
@@ -113,11 +124,15 @@ def students_frame(run: Run) -> pd.DataFrame:
         title = arm_title(student.arm)
         records.append(
             {
-                **_report(student), "title": title, "label": f"{title}, seed {student.seed}" if several else title,
+                **_report(student),
+                "title": title,
+                "label": f"{title}, seed {student.seed}" if several else title,
                 "curve": f"{student.arm}-{student.seed}" if several else student.arm,
-                "retained_low": low, "retained_high": high, "source": source,
+                "retained_low": low,
+                "retained_high": high,
+                "source": source,
             }
-        )  # fmt: skip
+        )
     return tables.typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
 
 
@@ -175,14 +190,33 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
     fast, slow = _paper("DistilBERT", "inference speed"), _paper("BERT", "inference speed")
     kept, full = _paper("DistilBERT", "GLUE avg"), _paper("BERT", "GLUE avg")
     records = [
-        {"key": "size", "title": "fewer parameters", "measured": student["params_saved"],
-         "published": 1 - small / large, "claim": "40 % fewer parameters", "published_source": f"{_PAPER}, Table 3"},
-        {"key": "speed", "title": "times the teacher's speed", "measured": student["speedup"],
-         "published": slow / fast, "claim": "60 % faster", "published_source": f"{_PAPER}, Table 3"},
-        {"key": "accuracy", "title": "of the accuracy kept", "measured": student["retained"],
-         "low": student["retained_low"], "high": student["retained_high"], "published": kept / full,
-         "claim": "97 % of the performance kept", "published_source": f"{_PAPER}, Table 1"},
-    ]  # fmt: skip
+        {
+            "key": "size",
+            "title": "fewer parameters",
+            "measured": student["params_saved"],
+            "published": 1 - small / large,
+            "claim": "40 % fewer parameters",
+            "published_source": f"{_PAPER}, Table 3",
+        },
+        {
+            "key": "speed",
+            "title": "times the teacher's speed",
+            "measured": student["speedup"],
+            "published": slow / fast,
+            "claim": "60 % faster",
+            "published_source": f"{_PAPER}, Table 3",
+        },
+        {
+            "key": "accuracy",
+            "title": "of the accuracy kept",
+            "measured": student["retained"],
+            "low": student["retained_low"],
+            "high": student["retained_high"],
+            "published": kept / full,
+            "claim": "97 % of the performance kept",
+            "published_source": f"{_PAPER}, Table 1",
+        },
+    ]
     for record in records:
         record["source"] = student["source"]
     return tables.typed(records, CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))

@@ -29,9 +29,18 @@ _MEASURES = ("accuracy", "ci_low", "ci_high", "seed_low", "seed_high", "train_s"
 CURVE_COLUMNS = ("arm", "title", *_COUNTS, *_MEASURES, "source")
 UNFREEZE_COLUMNS = ("arm", "title", "label", *_COUNTS, *_MEASURES, "share_trained", "decay", "source")
 DOMAIN_COLUMNS = (
-    "arm", "title", "train", "test", *_COUNTS, *_MEASURES, "majority", "is_below", "is_home",
-    "against_home_points", "source",
-)  # fmt: skip
+    "arm",
+    "title",
+    "train",
+    "test",
+    *_COUNTS,
+    *_MEASURES,
+    "majority",
+    "is_below",
+    "is_home",
+    "against_home_points",
+    "source",
+)
 GAIN_COLUMNS = ("train", "test", "gain", "low", "high", "is_home", "source")
 
 
@@ -95,8 +104,11 @@ def _means(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 def _typed(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
     floats = (*_MEASURES, "share_trained", "decay", "majority", "against_home_points", "gain", "low", "high")
-    kinds = {**dict.fromkeys(_COUNTS, "Int64"), **dict.fromkeys(floats, "Float64"),
-             **dict.fromkeys(("is_below", "is_home"), "boolean")}  # fmt: skip
+    kinds = {
+        **dict.fromkeys(_COUNTS, "Int64"),
+        **dict.fromkeys(floats, "Float64"),
+        **dict.fromkeys(("is_below", "is_home"), "boolean"),
+    }
     frame = frame.reindex(columns=list(columns))
     return frame.astype({name: kinds.get(name, "string") for name in columns}).reset_index(drop=True)
 
@@ -174,9 +186,12 @@ def unfreeze_frame(run: Run) -> pd.DataFrame:
     titles = frame["arm"].map(depth_title)
     decayed = f", decay {spec.layer_lr_decay:g}" if spec.layer_lr_decay < 1 else ""
     frame = frame.assign(
-        title=titles, label=titles + decayed, decay=spec.layer_lr_decay, source=tables.source_text(run),
+        title=titles,
+        label=titles + decayed,
+        decay=spec.layer_lr_decay,
+        source=tables.source_text(run),
         share_trained=frame["params_trained"] / frame["params"],
-    )  # fmt: skip
+    )
     return _typed(frame.sort_values("params_trained", kind="stable"), UNFREEZE_COLUMNS)
 
 
@@ -225,10 +240,14 @@ def domain_frame(run: Run) -> pd.DataFrame:
     sizes = [min(n, most or n) for n, most in zip(frame["train_examples"], known, strict=True)]
     majority = pd.Series([known_splits.majority_share(name) for name in frame["test"]], dtype="Float64")
     frame = frame.assign(
-        title=frame["arm"].map(arm_title), train_examples=sizes, majority=majority, source=tables.source_text(run),
-        is_below=frame["accuracy"].astype("Float64") < majority, is_home=frame["train"] == frame["test"],
+        title=frame["arm"].map(arm_title),
+        train_examples=sizes,
+        majority=majority,
+        source=tables.source_text(run),
+        is_below=frame["accuracy"].astype("Float64") < majority,
+        is_home=frame["train"] == frame["test"],
         against_home_points=100 * (frame["accuracy"] - pd.Series(homes, index=frame.index)),
-    )  # fmt: skip
+    )
     titles = domain_titles(run)
     frame = frame.assign(train=frame["train"].map(titles), test=frame["test"].map(titles))
     return _typed(frame, DOMAIN_COLUMNS)
@@ -253,8 +272,17 @@ def gain_frame(frame: pd.DataFrame, arm: str = "adapted", base: str = "pretraine
     for (name, train, test), row in cells.items():
         if name == arm and (base, train, test) in cells:
             gain, low, high = difference(_interval(row), _interval(cells[base, train, test]))
-            records.append({"train": train, "test": test, "gain": gain, "low": low, "high": high,
-                            "is_home": row.is_home, "source": row.source})  # fmt: skip
+            records.append(
+                {
+                    "train": train,
+                    "test": test,
+                    "gain": gain,
+                    "low": low,
+                    "high": high,
+                    "is_home": row.is_home,
+                    "source": row.source,
+                }
+            )
     return _typed(pd.DataFrame(records), GAIN_COLUMNS)
 
 

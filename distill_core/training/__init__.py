@@ -225,8 +225,14 @@ class _Trainer:
         self.last_checkpoint = time.monotonic()
         if self.hooks.checkpoint_dir is None or not self.accelerator.is_main_process:
             return
-        position = {"step": self.step_number, "examples": self.examples, "train_s": self.train_s,
-                    "total_steps": self.total_steps, "seed": self.settings.seed, "decay": self.rows.decay}  # fmt: skip
+        position = {
+            "step": self.step_number,
+            "examples": self.examples,
+            "train_s": self.train_s,
+            "total_steps": self.total_steps,
+            "seed": self.settings.seed,
+            "decay": self.rows.decay,
+        }
         with self.rows.whole(1):
             checkpoints.save(
                 self.hooks.checkpoint_dir, self.accelerator.unwrap_model(self.model), self.optimizer.optimizer, position

@@ -53,9 +53,14 @@ class DistillStep:
     """
 
     def __init__(
-        self, spec: DistillSpec, lesson: Lesson, student: LoadedModel, teacher: LoadedModel | None,
-        layers: Sequence[int], here: Device,
-    ) -> None:  # fmt: skip
+        self,
+        spec: DistillSpec,
+        lesson: Lesson,
+        student: LoadedModel,
+        teacher: LoadedModel | None,
+        layers: Sequence[int],
+        here: Device,
+    ) -> None:
         self.spec, self.lesson, self.here, self.layers = spec, lesson, here, tuple(layers)
         self.teacher: nn.Module | None = None
         self.vectors: tuple[LastVectors, LastVectors] | None = None
@@ -92,14 +97,14 @@ class DistillStep:
         batch = self.lesson.encoded.batch(rows, self.here.torch_device)
         out = model(
             **batch, output_hidden_states=bool(spec.cosine or spec.hidden), output_attentions=spec.attention > 0
-        )  # fmt: skip
+        )
         parts = self._logit_losses(out.logits, rows)
         if spec.cosine:
             length = batch["input_ids"].shape[1]
             hidden = self.lesson.taught.padded_hidden(rows, length, self.lesson.encoded.padding_side)
             parts["cosine"] = losses.cosine_hidden_loss(
                 teacher_cache.last_hidden(out), hidden.to(self.here.torch_device), batch["attention_mask"]
-            )  # fmt: skip
+            )
         if self.teacher is not None:
             parts |= self._inner_losses(self.teacher, out, batch)
         total = torch.stack([getattr(spec, name) * value for name, value in parts.items()]).sum()
@@ -213,9 +218,10 @@ class LastVectors:
 
     def __init__(self, model: nn.Module) -> None:
         found = [
-            (name, module) for name, module in model.named_modules()
+            (name, module)
+            for name, module in model.named_modules()
             if _VECTORS.search(name) and not any(word in name for word in _CROSS)
-        ]  # fmt: skip
+        ]
         if not found:
             raise SpecError("This family gives no queries, keys and values.", "Set relations to 0.")
         last = found[-1][0].rpartition(".")[0]

@@ -38,9 +38,13 @@ class SentenceEmbedder(nn.Module):
 
 
 def embeddings(
-    teacher: LoadedModel, texts: Sequence[str], max_length: int, here: Device,
-    check: Callable[[], None] = lambda: None, on_piece: Callable[[float], None] = lambda share: None,
-) -> Tensor:  # fmt: skip
+    teacher: LoadedModel,
+    texts: Sequence[str],
+    max_length: int,
+    here: Device,
+    check: Callable[[], None] = lambda: None,
+    on_piece: Callable[[float], None] = lambda share: None,
+) -> Tensor:
     """The sentence embeddings of these texts, from the cache where they are known. Shape: (texts, width).
 
     `on_piece(share)` hears how much is done (0–1).

@@ -58,9 +58,13 @@ class TeacherOutputs:
 
 
 def outputs(
-    teacher: nn.Module, encoded: Encoded, device: Device, *, keep_hidden: bool,
+    teacher: nn.Module,
+    encoded: Encoded,
+    device: Device,
+    *,
+    keep_hidden: bool,
     check: Callable[[], None] = lambda: None,
-) -> TeacherOutputs:  # fmt: skip
+) -> TeacherOutputs:
     """The teacher's outputs for these texts: from disk where they are known, else computed and kept."""
     folder = settings().cache_dir / "teacher"
     path = folder / f"{_key(teacher, encoded, keep_hidden)}.safetensors"

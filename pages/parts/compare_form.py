@@ -39,10 +39,14 @@ def show() -> CompareSpec | None:
     try:
         spec = specs.parse(
             {
-                "kind": "compare", "models": models, "dataset": dataset, "batch_sizes": batch_sizes,
-                "seq_lens": seq_lens, "device": device,
+                "kind": "compare",
+                "models": models,
+                "dataset": dataset,
+                "batch_sizes": batch_sizes,
+                "seq_lens": seq_lens,
+                "device": device,
             }
-        )  # fmt: skip
+        )
     except DistillError as error:
         problem(error)
         return None

@@ -52,9 +52,14 @@ def show() -> Request:
     values: dict[str, Any] = {"kind": "distill", "teacher": teacher.ref, **_data(teacher)}
     most = teacher.layers or 12
     values["student_layers"] = st.slider(
-        "Layers of the student", 1, most, max(1, most // 2), key="d_layers", bind="query-params",
+        "Layers of the student",
+        1,
+        most,
+        max(1, most // 2),
+        key="d_layers",
+        bind="query-params",
         help=f"The teacher has {most}. {train_form.field(DistillSpec, 'student_layers')}",
-    )  # fmt: skip
+    )
     values |= _loss()
     with st.expander("Start, data, comparison", icon=":material/school:"):
         values |= _start(most, values["student_layers"])
@@ -74,9 +79,13 @@ def pick_teacher(key: str) -> Teacher:
         if linked in by_ref:
             st.session_state[key] = linked
     ref = st.selectbox(
-        "Teacher", list(by_ref), format_func=lambda ref: by_ref[ref].label, key=key, bind="query-params",
+        "Teacher",
+        list(by_ref),
+        format_func=lambda ref: by_ref[ref].label,
+        key=key,
+        bind="query-params",
         help=train_form.field(DistillSpec, "teacher"),
-    )  # fmt: skip
+    )
     return by_ref[ref]
 
 
@@ -91,17 +100,27 @@ def _teacher() -> Teacher:
 
 def _data(teacher: Teacher) -> dict[str, Any]:
     dataset = st.selectbox(
-        "Data set", teacher.datasets, format_func=train_form.dataset_label, key="d_dataset", bind="query-params",
+        "Data set",
+        teacher.datasets,
+        format_func=train_form.dataset_label,
+        key="d_dataset",
+        bind="query-params",
         help="The teacher's own, or another one with the same classes.",
-    )  # fmt: skip
+    )
     return {"dataset": dataset, "text_column": teacher.text_column, "label_column": teacher.label_column}
 
 
 def _loss() -> dict[str, Any]:
     temperature = st.slider(
-        "Temperature τ", 0.5, 10.0, 2.0, 0.5, key="d_tau", bind="query-params",
+        "Temperature τ",
+        0.5,
+        10.0,
+        2.0,
+        0.5,
+        key="d_tau",
+        bind="query-params",
         help=train_form.field(DistillSpec, "temperature"),
-    )  # fmt: skip
+    )
     soft = _weight("Weight of soft targets", "soft", 0.5)
     hard = _weight("Weight of labels", "hard", 0.5)
     cosine = _weight("Weight of cosine", "cosine", 0.0)
@@ -111,25 +130,42 @@ def _loss() -> dict[str, Any]:
 def _weight(label: str, name: str, default: float) -> float:
     return st.slider(
         label, 0.0, 1.0, default, 0.05, key=f"d_{name}", bind="query-params", help=train_form.field(DistillSpec, name)
-    )  # fmt: skip
+    )
 
 
 def _start(teacher_layers: int, student_layers: int) -> dict[str, Any]:
     start = st.segmented_control(
-        "The student starts from", list(STARTS), default="teacher-layers", required=True, format_func=STARTS.get,
-        key="d_init", bind="query-params", wrap=True,
-    )  # fmt: skip
+        "The student starts from",
+        list(STARTS),
+        default="teacher-layers",
+        required=True,
+        format_func=STARTS.get,
+        key="d_init",
+        bind="query-params",
+        wrap=True,
+    )
     if start == "random":
         return {"init": start}
     chosen = st.segmented_control(
-        "Which layers", list(MAPS), default="spread", required=True, format_func=MAPS.get, key="d_map",
-        bind="query-params", wrap=True, help=train_form.field(DistillSpec, "layer_map"),
-    )  # fmt: skip
+        "Which layers",
+        list(MAPS),
+        default="spread",
+        required=True,
+        format_func=MAPS.get,
+        key="d_map",
+        bind="query-params",
+        wrap=True,
+        help=train_form.field(DistillSpec, "layer_map"),
+    )
     if chosen == "own":
         layers = st.multiselect(
-            "Layers, in order", range(teacher_layers), key="d_own_layers", bind="query-params",
-            max_selections=student_layers, help=train_form.field(DistillSpec, "layers"),
-        )  # fmt: skip
+            "Layers, in order",
+            range(teacher_layers),
+            key="d_own_layers",
+            bind="query-params",
+            max_selections=student_layers,
+            help=train_form.field(DistillSpec, "layers"),
+        )
         return {"init": start, "layers": layers}
     copied = shapes.copied_layers(teacher_layers, student_layers, chosen)
     st.caption(f"Copies the teacher's layers {', '.join(map(str, copied))}, counted from 0.")
@@ -139,14 +175,23 @@ def _start(teacher_layers: int, student_layers: int) -> dict[str, Any]:
 def _training(dataset: str) -> dict[str, Any]:
     sizes = (0, *training_cost.offered_sizes(dataset))
     n = st.select_slider(
-        "Texts to learn from", sizes, DEFAULT_TEXTS if DEFAULT_TEXTS in sizes else 0, format_func=_count,
-        key="d_texts", bind="query-params",
+        "Texts to learn from",
+        sizes,
+        DEFAULT_TEXTS if DEFAULT_TEXTS in sizes else 0,
+        format_func=_count,
+        key="d_texts",
+        bind="query-params",
         help=train_form.field(DistillSpec, "train_examples"),
-    )  # fmt: skip
+    )
     labeled = st.select_slider(
-        "Texts that keep their label", sizes, 0, format_func=_count, key="d_labeled", bind="query-params",
+        "Texts that keep their label",
+        sizes,
+        0,
+        format_func=_count,
+        key="d_labeled",
+        bind="query-params",
         help=train_form.field(DistillSpec, "labeled_examples"),
-    )  # fmt: skip
+    )
     epochs = train_form.epochs("d", DistillSpec, 2)
     ablation = st.toggle(
         "Ablation", key="d_ablation", bind="query-params", help=train_form.field(DistillSpec, "ablation")
@@ -168,14 +213,17 @@ def _inner() -> dict[str, Any]:
     values: dict[str, Any] = {
         name: _weight(label, name, 0.0)
         for name, label in (
-            ("hidden", "Weight of hidden states"), ("attention", "Weight of attention"),
+            ("hidden", "Weight of hidden states"),
+            ("attention", "Weight of attention"),
             ("relations", "Weight of relations"),
         )
-    }  # fmt: skip
+    }
     values["standardize"] = st.toggle(
-        "Standardize logits", key="d_standardize", bind="query-params",
+        "Standardize logits",
+        key="d_standardize",
+        bind="query-params",
         help=train_form.field(DistillSpec, "standardize"),
-    )  # fmt: skip
+    )
     return values
 
 

@@ -88,9 +88,15 @@ def _pickers() -> tuple[str, str]:
     with st.container(horizontal=True):
         x = x_axis("d_x")
         quantity = st.segmented_control(
-            "Curve", list(QUANTITIES), default="accuracy", required=True, format_func=QUANTITIES.get, key="d_curve",
-            bind="query-params", label_visibility="collapsed",
-        )  # fmt: skip
+            "Curve",
+            list(QUANTITIES),
+            default="accuracy",
+            required=True,
+            format_func=QUANTITIES.get,
+            key="d_curve",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
     return x, quantity
 
 
@@ -129,19 +135,31 @@ def _choose(labels: list[str]) -> str:
     if len(labels) < 2:
         return labels[0] if labels else ""
     return st.segmented_control(
-        "Student", labels, default=labels[0], required=True, key="d_student", bind="query-params", wrap=True,
+        "Student",
+        labels,
+        default=labels[0],
+        required=True,
+        key="d_student",
+        bind="query-params",
+        wrap=True,
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
 
 
 def _metrics(student: pd.Series) -> None:
     cards = (
-        ("Agreement", units.percent(student["agreement"], 3),
-         "Share of the test texts on which student and teacher choose the same class, right or wrong."),
+        (
+            "Agreement",
+            units.percent(student["agreement"], 3),
+            "Share of the test texts on which student and teacher choose the same class, right or wrong.",
+        ),
         ("Parameters", units.millions(student["params"]), "Exact: counted in the student that was trained."),
-        ("Time a text", units.milliseconds(student["latency_ms_p50"]),
-         "Median (p50) of one text at a time, teacher and student measured in turns."),
-    )  # fmt: skip
+        (
+            "Time a text",
+            units.milliseconds(student["latency_ms_p50"]),
+            "Median (p50) of one text at a time, teacher and student measured in turns.",
+        ),
+    )
     with st.grid(3, min_column_width=150, gap="small"):
         for label, value, sentence in cards:
             st.metric(label, value, help=sentence, border=True)
@@ -150,13 +168,23 @@ def _metrics(student: pd.Series) -> None:
 def _table(run: Run, frame: pd.DataFrame) -> None:
     st.markdown("##### The numbers")
     st.dataframe(
-        frame, hide_index=True, column_order=list(COLUMNS), column_config=COLUMNS, placeholder="n/a", key="d_table",
+        frame,
+        hide_index=True,
+        column_order=list(COLUMNS),
+        column_config=COLUMNS,
+        placeholder="n/a",
+        key="d_table",
         alt="Size, speed, accuracy and agreement of the teacher and of each student",
-    )  # fmt: skip
+    )
     st.download_button(
-        "CSV", partial(csv_files.safe_csv, frame), f"distill-{run.id}.csv", "text/csv", icon=":material/download:",
-        on_click="ignore", key="d_csv",
-    )  # fmt: skip
+        "CSV",
+        partial(csv_files.safe_csv, frame),
+        f"distill-{run.id}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="d_csv",
+    )
 
 
 def compare_link(run: Run) -> None:

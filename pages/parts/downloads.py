@@ -41,6 +41,11 @@ def show(
     with st.container(horizontal=True):
         for label, make, ending, mime in files:
             st.download_button(
-                label, make, f"{name}-{run.id}.{ending}", mime, icon=":material/download:", on_click="ignore",
+                label,
+                make,
+                f"{name}-{run.id}.{ending}",
+                mime,
+                icon=":material/download:",
+                on_click="ignore",
                 key=f"{key}_{ending}",
-            )  # fmt: skip
+            )

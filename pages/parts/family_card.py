@@ -36,9 +36,14 @@ def card(family: Family, params: int, chosen: str) -> None:
         st.caption(family.facts["one_line_key_idea"])
         st.space("stretch")
         st.button(
-            f"Open {family.title}", key=f"zoo_open_{family.key}", on_click=_open, args=(chosen, family.title),
-            type="tertiary", icon=":material/arrow_forward:", icon_position="right",
-        )  # fmt: skip
+            f"Open {family.title}",
+            key=f"zoo_open_{family.key}",
+            on_click=_open,
+            args=(chosen, family.title),
+            type="tertiary",
+            icon=":material/arrow_forward:",
+            icon_position="right",
+        )
 
 
 def _open(chosen: str, title: str) -> None:

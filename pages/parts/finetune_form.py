@@ -25,9 +25,14 @@ MODEL_HELP = (
 def show() -> AnySpec | None:
     """The form. Returns what it asks for, or None where that cannot be run; the reason is on the page then."""
     model = st.selectbox(
-        "Model", _models(), format_func=model_picker.label, key="ft_model", bind="query-params",
-        accept_new_options=True, help=MODEL_HELP,
-    )  # fmt: skip
+        "Model",
+        _models(),
+        format_func=model_picker.label,
+        key="ft_model",
+        bind="query-params",
+        accept_new_options=True,
+        help=MODEL_HELP,
+    )
     data = _data()
     if data is None:
         st.caption("Upload a file to go on, or choose another data set.")
@@ -39,10 +44,15 @@ def show() -> AnySpec | None:
         more = train_form.advanced("ft", FinetuneSpec)
     return train_form.parsed(
         {
-            "kind": "finetune", "model": model or "", **data, "train_examples": sorted(train_examples),
-            "arms": arms, "epochs": epochs, **more,
+            "kind": "finetune",
+            "model": model or "",
+            **data,
+            "train_examples": sorted(train_examples),
+            "arms": arms,
+            "epochs": epochs,
+            **more,
         }
-    )  # fmt: skip
+    )
 
 
 def _sizes(offered: tuple[int, ...]) -> list[int]:
@@ -51,10 +61,15 @@ def _sizes(offered: tuple[int, ...]) -> list[int]:
     if not set(chosen or ()) <= set(offered) or (chosen is None and "ft_texts" not in st.query_params):
         st.session_state["ft_texts"] = [size for size in offered if size <= USUAL_TEXTS][-1:]
     return st.pills(
-        "Labeled texts", offered, selection_mode="multi", format_func=lambda size: f"{size:,}", key="ft_texts",
-        bind="query-params", wrap=True,
+        "Labeled texts",
+        offered,
+        selection_mode="multi",
+        format_func=lambda size: f"{size:,}",
+        key="ft_texts",
+        bind="query-params",
+        wrap=True,
         help="How many labeled texts to learn from. Several numbers give a learning curve.",
-    )  # fmt: skip
+    )
 
 
 def _models() -> list[str]:
@@ -67,9 +82,12 @@ def _models() -> list[str]:
 def _data() -> dict[str, Any] | None:
     """The data set and, for an own file, its columns and the number of texts to learn from."""
     name = st.selectbox(
-        "Data set", (*datasets.names(), OWN), format_func=lambda key: "Own file" if key == OWN else _title(key),
-        key="ft_dataset", bind="query-params",
-    )  # fmt: skip
+        "Data set",
+        (*datasets.names(), OWN),
+        format_func=lambda key: "Own file" if key == OWN else _title(key),
+        key="ft_dataset",
+        bind="query-params",
+    )
     if name != OWN:
         train_form.about_dataset(name)
         return {"dataset": name}

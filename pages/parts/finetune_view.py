@@ -66,9 +66,15 @@ def _curves(run: Run) -> None:
 def x_axis(key: str) -> str:
     """Texts learned from, or seconds."""
     return st.segmented_control(
-        "Along the axis", list(X_TITLES), default="examples", required=True, format_func=X_TITLES.get, key=key,
-        bind="query-params", label_visibility="collapsed",
-    )  # fmt: skip
+        "Along the axis",
+        list(X_TITLES),
+        default="examples",
+        required=True,
+        format_func=X_TITLES.get,
+        key=key,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
 
 
 def _failures(frame: pd.DataFrame) -> None:
@@ -81,10 +87,20 @@ def _table(run: Run, frame: pd.DataFrame) -> None:
         return
     st.markdown("##### The numbers")
     st.dataframe(
-        frame, hide_index=True, column_order=list(COLUMNS), column_config=COLUMNS, placeholder="n/a", key="ft_table",
+        frame,
+        hide_index=True,
+        column_order=list(COLUMNS),
+        column_config=COLUMNS,
+        placeholder="n/a",
+        key="ft_table",
         alt="Accuracy, trained parameters and seconds of each way to learn",
-    )  # fmt: skip
+    )
     st.download_button(
-        "CSV", csv_files.safe_csv(frame), f"finetune-{run.id}.csv", "text/csv", icon=":material/download:",
-        on_click="ignore", key="ft_csv",
-    )  # fmt: skip
+        "CSV",
+        csv_files.safe_csv(frame),
+        f"finetune-{run.id}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="ft_csv",
+    )

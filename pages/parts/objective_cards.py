@@ -39,9 +39,13 @@ def show(scenes: Sequence[Scene]) -> None:
     """The cards, two in a row: all ten, or those that the visitor wants to see side by side."""
     titles = {families.get(scene.family).title: scene for scene in scenes}
     chosen = st.pills(
-        "Side by side (none chosen: all ten)", list(titles), selection_mode="multi", key="obj_show",
-        bind="query-params", wrap=True,
-    )  # fmt: skip
+        "Side by side (none chosen: all ten)",
+        list(titles),
+        selection_mode="multi",
+        key="obj_show",
+        bind="query-params",
+        wrap=True,
+    )
     with st.grid(2, min_column_width=380, gap="small"):
         for title, scene in titles.items():
             if not chosen or title in chosen:

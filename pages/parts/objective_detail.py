@@ -20,9 +20,15 @@ def show() -> None:
     titles = {row.family.title: row for row in objective_facts.OBJECTIVES}
     st.markdown("##### One objective in depth")
     title = st.pills(
-        "Family", list(titles), default="ELECTRA", key=KEY, bind="query-params", label_visibility="collapsed",
-        required=True, wrap=True,
-    )  # fmt: skip
+        "Family",
+        list(titles),
+        default="ELECTRA",
+        key=KEY,
+        bind="query-params",
+        label_visibility="collapsed",
+        required=True,
+        wrap=True,
+    )
     row = titles.get(title or "ELECTRA", objective_facts.BY_KEY["electra"])
     _depth(row)
     page.next_step("pages/model_zoo.py", f"Open {row.family.title} in the model zoo", {"zoo_family": row.family.title})

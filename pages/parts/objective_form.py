@@ -17,14 +17,25 @@ EXAMPLE = (
 def text_and_draw() -> tuple[str, int]:
     """The text, and which draw of it."""
     text = st.text_area(
-        "Your sentences", EXAMPLE, height=130, max_chars=MAX_CHARS, key="obj_text", bind="query-params",
+        "Your sentences",
+        EXAMPLE,
+        height=130,
+        max_chars=MAX_CHARS,
+        key="obj_text",
+        bind="query-params",
         help="Two or three sentences show most. Names and repeated pairs of words become units for ERNIE.",
-    )  # fmt: skip
+    )
     row = st.container(horizontal=True, vertical_alignment="bottom")
     draw = row.number_input(
-        "Draw", 1, MOST_DRAWS, 1, key="obj_draw", bind="query-params", width=130,
+        "Draw",
+        1,
+        MOST_DRAWS,
+        1,
+        key="obj_draw",
+        bind="query-params",
+        width=130,
         help="The same number gives the same draw.",
-    )  # fmt: skip
+    )
     row.button("New draw", on_click=_next, icon=":material/casino:", type="primary", key="obj_new")
     return text, int(draw)
 

@@ -27,13 +27,25 @@ def show() -> tuple[str, AnySpec | None]:
     title = st.selectbox("Family", list(titles), key="pt_family", bind="query-params")
     family = titles[title]
     lesson = st.segmented_control(
-        "Lesson", list(LESSONS), default="objective", required=True, format_func=LESSONS.get, key="pt_lesson",
-        bind="query-params", help=train_form.field(PretrainSpec, "lesson"), wrap=True,
-    )  # fmt: skip
+        "Lesson",
+        list(LESSONS),
+        default="objective",
+        required=True,
+        format_func=LESSONS.get,
+        key="pt_lesson",
+        bind="query-params",
+        help=train_form.field(PretrainSpec, "lesson"),
+        wrap=True,
+    )
     tokens = st.select_slider(
-        "Tokens to read", BUDGETS, DEFAULT_BUDGET, format_func=lambda n: f"{units.significant(n / 1e6)} M",
-        key="pt_tokens", bind="query-params", help=train_form.field(PretrainSpec, "tokens"),
-    )  # fmt: skip
+        "Tokens to read",
+        BUDGETS,
+        DEFAULT_BUDGET,
+        format_func=lambda n: f"{units.significant(n / 1e6)} M",
+        key="pt_tokens",
+        bind="query-params",
+        help=train_form.field(PretrainSpec, "tokens"),
+    )
     st.caption(page.plain(pretrain_scale.beside_paper(families.get(family), tokens)))
     values: dict[str, Any] = {"kind": "pretrain", "family": family, "lesson": lesson, "tokens": tokens}
     if family == "distilbert" and lesson == "objective":
@@ -56,9 +68,13 @@ def _teacher() -> str | None:
         )
         return None
     return st.selectbox(
-        "Teacher", list(own), format_func=lambda ref: _named(own[ref]), key="pt_teacher", bind="query-params",
+        "Teacher",
+        list(own),
+        format_func=lambda ref: _named(own[ref]),
+        key="pt_teacher",
+        bind="query-params",
         help=train_form.field(PretrainSpec, "teacher"),
-    )  # fmt: skip
+    )
 
 
 def _can_teach(run: Run) -> bool:
@@ -76,21 +92,36 @@ def _named(run: Run) -> str:
 def _corpora() -> list[str]:
     sources = {row.name: row.title for row in corpus.status()}
     return st.multiselect(
-        "Texts", list(sources), format_func=lambda name: sources[name], key="pt_corpus", bind="query-params",
-        placeholder="All twelve", help=train_form.field(PretrainSpec, "corpus"), wrap=True,
-    )  # fmt: skip
+        "Texts",
+        list(sources),
+        format_func=lambda name: sources[name],
+        key="pt_corpus",
+        bind="query-params",
+        placeholder="All twelve",
+        help=train_form.field(PretrainSpec, "corpus"),
+        wrap=True,
+    )
 
 
 def _training() -> dict[str, Any]:
     defaults = PretrainSpec.model_fields
     rate = st.select_slider(
-        "Learning rate", RATES, defaults["learning_rate"].default, format_func=lambda value: f"{value:g}",
-        key="pt_lr", bind="query-params", help=train_form.field(PretrainSpec, "learning_rate"),
-    )  # fmt: skip
+        "Learning rate",
+        RATES,
+        defaults["learning_rate"].default,
+        format_func=lambda value: f"{value:g}",
+        key="pt_lr",
+        bind="query-params",
+        help=train_form.field(PretrainSpec, "learning_rate"),
+    )
     batch_size = st.select_slider(
-        "Texts a step", BATCH_SIZES, defaults["batch_size"].default, key="pt_batch", bind="query-params",
+        "Texts a step",
+        BATCH_SIZES,
+        defaults["batch_size"].default,
+        key="pt_batch",
+        bind="query-params",
         help=train_form.field(PretrainSpec, "batch_size"),
-    )  # fmt: skip
+    )
     seed = st.number_input(
         "Seed", 0, 2**31 - 1, 0, key="pt_seed", bind="query-params", help=train_form.field(PretrainSpec, "seed")
     )

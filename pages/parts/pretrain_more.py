@@ -27,10 +27,14 @@ def show(run: Run, runs: list[Run], there: Collection[str]) -> None:
     if not missing:
         return
     chosen = st.pills(
-        "Add families with the same budget", missing, selection_mode="multi", key="pt_more", wrap=True,
+        "Add families with the same budget",
+        missing,
+        selection_mode="multi",
+        key="pt_more",
+        wrap=True,
         format_func=lambda key: families.get(key).title,
         help="DistilBERT can be added when a BERT with the same budget is here: it learns from it.",
-    )  # fmt: skip
+    )
     if not chosen:
         return
     wanted = [_request(spec, key, teacher) for key in chosen]
@@ -46,9 +50,12 @@ def show(run: Run, runs: list[Run], there: Collection[str]) -> None:
 def _request(spec: PretrainSpec, family: str, teacher: str | None) -> dict[str, object]:
     """The run's own request for another family."""
     return {
-        **spec.model_dump(mode="json"), "family": family, "lesson": "objective", "title": "",
+        **spec.model_dump(mode="json"),
+        "family": family,
+        "lesson": "objective",
+        "title": "",
         "teacher": teacher if family == "distilbert" else None,
-    }  # fmt: skip
+    }
 
 
 def _can_teach(run: Run) -> bool:

@@ -92,9 +92,14 @@ def _cloze(result: PretrainResult) -> None:
     st.markdown("##### Which word does not belong?" if electra else "##### Which word belongs into the gap?")
     columns = REPLACED if electra else CLOZE
     st.dataframe(
-        frame, hide_index=True, column_order=list(columns), column_config=columns, placeholder=units.MISSING,
-        key="pt_cloze", alt="What the network says about each sentence",
-    )  # fmt: skip
+        frame,
+        hide_index=True,
+        column_order=list(columns),
+        column_config=columns,
+        placeholder=units.MISSING,
+        key="pt_cloze",
+        alt="What the network says about each sentence",
+    )
     read = result.cloze[-1].tokens
     st.caption(f"After {read:,} tokens. {'Suspected: probability of being a replaced token.' if electra else ''}")
 
@@ -132,9 +137,14 @@ def _side_by_side(run: Run) -> None:
     pretrain_more.show(run, runs, curves.keys())
     st.markdown("##### The numbers")
     st.dataframe(
-        frame, hide_index=True, column_order=list(RUNS), column_config=RUNS, placeholder=units.MISSING, key="pt_table",
+        frame,
+        hide_index=True,
+        column_order=list(RUNS),
+        column_config=RUNS,
+        placeholder=units.MISSING,
+        key="pt_table",
         alt="Tokens, signals, linear probe and loss of each family with the same budget",
-    )  # fmt: skip
+    )
     downloads.show(run, frame, [lambda: signal_worth.draw(curves)], name="pretrain", key="pt")
 
 

@@ -14,10 +14,22 @@ from distill_core.tables import export
 from pages.parts import page, provenance, run_panel, stored_runs
 from pages.parts.page import plain, problem
 
-PAGES = {"compare": ("pages/compare.py", "cmp_run"), "finetune": ("pages/finetune.py", "ft_run"),
-         "distill": ("pages/distil.py", "d_run"), "students": ("pages/students.py", "ts_run")}  # fmt: skip
-ICONS = {"queued": "hourglass_empty", "running": "play_circle", "paused": "pause_circle", "done": "check_circle",
-         "failed": "error", "stopped": "stop_circle", "lost": "help", "damaged": "broken_image"}  # fmt: skip
+PAGES = {
+    "compare": ("pages/compare.py", "cmp_run"),
+    "finetune": ("pages/finetune.py", "ft_run"),
+    "distill": ("pages/distil.py", "d_run"),
+    "students": ("pages/students.py", "ts_run"),
+}
+ICONS = {
+    "queued": "hourglass_empty",
+    "running": "play_circle",
+    "paused": "pause_circle",
+    "done": "check_circle",
+    "failed": "error",
+    "stopped": "stop_circle",
+    "lost": "help",
+    "damaged": "broken_image",
+}
 
 
 def show(run: Run) -> None:
@@ -58,9 +70,14 @@ def _actions(run: Run) -> None:
                 path, parameter = PAGES[kind]
                 page.next_step(path, "Open on its page", {parameter: run.id})
             st.download_button(
-                "Export as JSON", lambda: export.json_text(run).encode(), f"run-{run.id}.json", "application/json",
-                icon=":material/download:", on_click="ignore", key="r_export",
-            )  # fmt: skip
+                "Export as JSON",
+                lambda: export.json_text(run).encode(),
+                f"run-{run.id}.json",
+                "application/json",
+                icon=":material/download:",
+                on_click="ignore",
+                key="r_export",
+            )
         if not stored_runs.is_recorded(run) and run.state().state not in LIVE:
             with st.popover("Delete", icon=":material/delete:"):
                 st.markdown(f"Delete the run {plain(run.id)} with its model and results? This cannot be undone.")

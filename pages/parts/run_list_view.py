@@ -27,9 +27,13 @@ def show() -> None:
     """Filters, then the table. A click on a row opens its run."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kinds = st.pills(
-            "Kind", list(run_list.KINDS), selection_mode="multi", format_func=run_list.KINDS.get, key="r_kind",
+            "Kind",
+            list(run_list.KINDS),
+            selection_mode="multi",
+            format_func=run_list.KINDS.get,
+            key="r_kind",
             bind="query-params",
-        )  # fmt: skip
+        )
         states = st.pills("State", STATES, selection_mode="multi", key="r_state", bind="query-params")
         st.button("Refresh", icon=":material/refresh:", key="r_refresh")
     frame = _frame()
@@ -43,10 +47,17 @@ def show() -> None:
         return
     st.session_state[_SHOWN_IDS] = list(frame["id"])
     st.dataframe(
-        frame, hide_index=True, column_order=list(COLUMNS), column_config=COLUMNS, on_select=_open,
-        selection_mode="single-row", key="r_table", placeholder="", height=_height(len(frame)),
+        frame,
+        hide_index=True,
+        column_order=list(COLUMNS),
+        column_config=COLUMNS,
+        on_select=_open,
+        selection_mode="single-row",
+        key="r_table",
+        placeholder="",
+        height=_height(len(frame)),
         alt="The runs of this machine, the newest first",
-    )  # fmt: skip
+    )
 
 
 def _open() -> None:

@@ -53,8 +53,11 @@ def _submit_once(spec: AnySpec) -> str:
     token = last["token"] if last and last["asked"] == asked and _still_same(last) else secrets.token_hex(12)
     run = get_launcher().submit(spec, token=token)
     st.session_state[f"run_panel_last_{spec.kind}"] = {
-        "asked": asked, "token": token, "id": run.id, "at": time.monotonic(),
-    }  # fmt: skip
+        "asked": asked,
+        "token": token,
+        "id": run.id,
+        "at": time.monotonic(),
+    }
     return run.id
 
 
@@ -174,9 +177,13 @@ def _live_buttons(run: Run, state: State) -> None:
 
 def _button(run: Run, action: str, label: str, icon: str, disabled: bool = False) -> None:
     st.button(
-        label, key=f"{action}_{run.id}", icon=f":material/{icon}:", disabled=disabled,
-        on_click=_steer, args=(action, run.id),
-    )  # fmt: skip
+        label,
+        key=f"{action}_{run.id}",
+        icon=f":material/{icon}:",
+        disabled=disabled,
+        on_click=_steer,
+        args=(action, run.id),
+    )
 
 
 def _steer(action: str, run_id: str) -> None:

@@ -81,9 +81,14 @@ def _invitation() -> None:
 def temperature() -> float:
     """The slider that the page is about; its steps look even, since each is a constant factor or nearly so."""
     return st.select_slider(
-        "Temperature τ", TEMPERATURES, 4.0, format_func=lambda value: f"{value:g}", key="sl_tau", bind="query-params",
+        "Temperature τ",
+        TEMPERATURES,
+        4.0,
+        format_func=lambda value: f"{value:g}",
+        key="sl_tau",
+        bind="query-params",
         help="Logits are divided by τ before the softmax. Typical: 1–10.",
-    )  # fmt: skip
+    )
 
 
 def weight(label: str, key: str) -> float:
@@ -101,9 +106,7 @@ def _by_hand(row: DeltaGenerator) -> TaughtText:
     with st.grid(5, min_column_width=150, gap="medium"):
         for name, start in HAND_LOGITS.items():
             key = f"sl_logit_{name}"
-            logits.append(
-                st.slider(f"Logit of {name}", -6.0, 10.0, start, 0.5, "%.1f", key=key, bind="query-params")
-            )  # fmt: skip
+            logits.append(st.slider(f"Logit of {name}", -6.0, 10.0, start, 0.5, "%.1f", key=key, bind="query-params"))
     return TaughtText(names, names.index(label), np.array(logits), HAND_BADGE)
 
 
@@ -112,23 +115,36 @@ def _of_run(source: Source, row: DeltaGenerator) -> TaughtText | None:
     chosen = options[0]
     if len(options) > 1:
         chosen = row.segmented_control(
-            "Teacher's answer", options, default=chosen, required=True, key="sl_texts", bind="query-params", wrap=True,
+            "Teacher's answer",
+            options,
+            default=chosen,
+            required=True,
+            key="sl_texts",
+            bind="query-params",
+            wrap=True,
             help=GROUP_HELP,
-        )  # fmt: skip
+        )
     return _typed(source, row) if chosen == OWN else _example(source, GROUPS[chosen], row)
 
 
 def _typed(source: Source, row: DeltaGenerator) -> TaughtText:
     text = st.text_area(
-        "Your text", EXAMPLES.get(source.dataset, EXAMPLE), height=80, max_chars=inference.MAX_CHARS, key="sl_text",
+        "Your text",
+        EXAMPLES.get(source.dataset, EXAMPLE),
+        height=80,
+        max_chars=inference.MAX_CHARS,
+        key="sl_text",
         bind="query-params",
-    )  # fmt: skip
+    )
     logits = inference.logits(source.run, text)
     names = source.label_names
     label = row.selectbox(
-        "Hard label (set by hand)", [AS_TEACHER, *names], key="sl_label_typed", bind="query-params",
+        "Hard label (set by hand)",
+        [AS_TEACHER, *names],
+        key="sl_label_typed",
+        bind="query-params",
         help="Nobody has labeled this text: without your choice the teacher's own answer counts as the label.",
-    )  # fmt: skip
+    )
     place = names.index(label) if label in names else int(logits.argmax())
     origin = f":blue-badge[measured] just now, by the model of run {source.run.id} on one CPU thread"
     return TaughtText(names, place, logits, origin, source, text, typed=True)

@@ -62,13 +62,22 @@ def numbers(scene: Scene) -> None:
     with st.expander("The numbers", icon=":material/table:"):
         st.caption(soft_labels.entropy_sentence(tables_soft_labels.distributions(scene), scene.temperature))
         st.dataframe(
-            frame, hide_index=True, key="sl_table", placeholder="n/a", column_config=_columns(scene),
+            frame,
+            hide_index=True,
+            key="sl_table",
+            placeholder="n/a",
+            column_config=_columns(scene),
             alt="Shares, logits and gradients of each class",
-        )  # fmt: skip
+        )
         st.download_button(
-            "CSV", partial(csv_files.safe_csv, frame), "soft-labels.csv", "text/csv", icon=":material/download:",
-            on_click="ignore", key="sl_csv",
-        )  # fmt: skip
+            "CSV",
+            partial(csv_files.safe_csv, frame),
+            "soft-labels.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key="sl_csv",
+        )
 
 
 def _columns(scene: Scene) -> dict[str, object]:

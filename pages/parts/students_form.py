@@ -48,9 +48,13 @@ def _teacher() -> Teacher | None:
         return own[ref].label if ref in own else "MiniLM, fine-tuned here first"
 
     chosen = st.selectbox(
-        "Teacher", [NEW, *own], format_func=named, key="ts_teacher", bind="query-params",
+        "Teacher",
+        [NEW, *own],
+        format_func=named,
+        key="ts_teacher",
+        bind="query-params",
         help=train_form.field(StudentsSpec, "teacher"),
-    )  # fmt: skip
+    )
     return own.get(chosen)
 
 
@@ -67,31 +71,54 @@ def _data(teacher: Teacher | None) -> dict[str, Any]:
 def _labels(dataset: str) -> int:
     sizes = training_cost.offered_sizes(dataset)
     return st.select_slider(
-        "Texts that keep their label", sizes, DEFAULT_LABELS if DEFAULT_LABELS in sizes else sizes[-1],
-        format_func=lambda n: f"{n:,}", key="ts_labels", bind="query-params",
+        "Texts that keep their label",
+        sizes,
+        DEFAULT_LABELS if DEFAULT_LABELS in sizes else sizes[-1],
+        format_func=lambda n: f"{n:,}",
+        key="ts_labels",
+        bind="query-params",
         help=train_form.field(StudentsSpec, "labels"),
-    )  # fmt: skip
+    )
 
 
 def _students() -> list[str]:
     minis = model_picker.minis()
     return st.multiselect(
-        "Students", minis, default=minis, format_func=model_picker.label, key="ts_students", bind="query-params",
-        accept_new_options=True, placeholder="Choose students or type a reference",
-        help=f"{train_form.field(StudentsSpec, 'students')} For instance `bert@mini`, `run:ID`, `bert@hub`.", wrap=True,
-    )  # fmt: skip
+        "Students",
+        minis,
+        default=minis,
+        format_func=model_picker.label,
+        key="ts_students",
+        bind="query-params",
+        accept_new_options=True,
+        placeholder="Choose students or type a reference",
+        help=f"{train_form.field(StudentsSpec, 'students')} For instance `bert@mini`, `run:ID`, `bert@hub`.",
+        wrap=True,
+    )
 
 
 def _training() -> dict[str, Any]:
     defaults = StudentsSpec.model_fields
     epochs = train_form.epochs("ts", StudentsSpec, defaults["epochs"].default)
     temperature = st.slider(
-        "Temperature τ", 0.5, 10.0, defaults["temperature"].default, 0.5, key="ts_tau", bind="query-params",
+        "Temperature τ",
+        0.5,
+        10.0,
+        defaults["temperature"].default,
+        0.5,
+        key="ts_tau",
+        bind="query-params",
         help=train_form.field(StudentsSpec, "temperature"),
-    )  # fmt: skip
+    )
     soft = st.slider(
-        "Weight of soft targets", 0.05, 1.0, defaults["soft"].default, 0.05, key="ts_soft", bind="query-params",
+        "Weight of soft targets",
+        0.05,
+        1.0,
+        defaults["soft"].default,
+        0.05,
+        key="ts_soft",
+        bind="query-params",
         help="The labels get the rest: soft + hard = 1.",
-    )  # fmt: skip
+    )
     seeds = train_form.seeds("ts", StudentsSpec)
     return {"epochs": epochs, "temperature": temperature, "soft": soft, "hard": round(1 - soft, 6), "seeds": seeds}

@@ -87,9 +87,16 @@ def _arm(means: pd.DataFrame, key: str) -> str:
     if len(there) < 2:
         return first
     return st.segmented_control(
-        "Way to learn", there, default=first, required=True, format_func=arm_title, key=f"{key}_arm",
-        bind="query-params", label_visibility="collapsed", wrap=True,
-    )  # fmt: skip
+        "Way to learn",
+        there,
+        default=first,
+        required=True,
+        format_func=arm_title,
+        key=f"{key}_arm",
+        bind="query-params",
+        label_visibility="collapsed",
+        wrap=True,
+    )
 
 
 def _waiting(run: Run, frame: pd.DataFrame) -> None:
@@ -138,15 +145,25 @@ def _table(run: Run, frame: pd.DataFrame, means: pd.DataFrame, claim: Claim | No
         return
     st.markdown("##### The numbers")
     st.dataframe(
-        rows, hide_index=True, column_order=list(COLUMNS), column_config=COLUMNS, placeholder=units.MISSING,
-        key="ts_table", alt="Size, speed and accuracy of every student in every arm",
-    )  # fmt: skip
+        rows,
+        hide_index=True,
+        column_order=list(COLUMNS),
+        column_config=COLUMNS,
+        placeholder=units.MISSING,
+        key="ts_table",
+        alt="Size, speed and accuracy of every student in every arm",
+    )
     teacher, shown = tables_students.teacher_of(run), tables_students.arms(means)
     figures = [lambda arm=arm: ten_students.draw(means, teacher, arm) for arm in shown]
     downloads.show(run, rows, [*figures, lambda: student_gaps.draw(means, teacher, claim)], name="students", key="ts")
     if claim is not None:
         with st.expander("What the teacher adds, student by student", icon=":material/table:"):
             st.dataframe(
-                tables_students.gains_frame(run), hide_index=True, column_order=list(GAINS), column_config=GAINS,
-                placeholder=units.MISSING, key="ts_gains", alt="What the teacher adds to the accuracy of each student",
-            )  # fmt: skip
+                tables_students.gains_frame(run),
+                hide_index=True,
+                column_order=list(GAINS),
+                column_config=GAINS,
+                placeholder=units.MISSING,
+                key="ts_gains",
+                alt="What the teacher adds to the accuracy of each student",
+            )

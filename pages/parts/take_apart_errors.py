@@ -42,14 +42,27 @@ def show(run: Run) -> None:
     page.chart(errors.draw(own, dark=page.is_dark()), "ta_fig_errors")
     counts = tables_errors.counts(slices)
     group = st.segmented_control(
-        "Errors", list(_TITLES), default="new", required=True, key="ta_group", bind="query-params", wrap=True,
-        format_func=lambda name: f"{_TITLES[name]} · {counts[name]:,}", label_visibility="collapsed",
-    )  # fmt: skip
+        "Errors",
+        list(_TITLES),
+        default="new",
+        required=True,
+        key="ta_group",
+        bind="query-params",
+        wrap=True,
+        format_func=lambda name: f"{_TITLES[name]} · {counts[name]:,}",
+        label_visibility="collapsed",
+    )
     st.caption(f"{_TITLES[group]}: {tables_errors.GROUPS[group]}. The student's surest answers stand first.")
     st.dataframe(  # rows of more than 64 px wrap their text
-        slices[slices["group"] == group], hide_index=True, column_order=list(COLUMNS), column_config=COLUMNS,
-        height=460, row_height=84, placeholder="n/a", key="ta_texts_table",
+        slices[slices["group"] == group],
+        hide_index=True,
+        column_order=list(COLUMNS),
+        column_config=COLUMNS,
+        height=460,
+        row_height=84,
+        placeholder="n/a",
+        key="ta_texts_table",
         alt="Test texts with their label and both answers",
-    )  # fmt: skip
+    )
     if not tables_errors.texts_are_here(run):
         st.caption("The texts may not be passed on. Fetch them with `python -m distill_core assets`.")

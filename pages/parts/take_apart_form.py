@@ -44,9 +44,16 @@ def question(named: Run | None) -> Question:
     """What is asked. A link to a run brings its own question."""
     start = take_apart_runs.question_of(named) if named is not None else None
     return st.segmented_control(
-        "Question", list(NAMES), default=start or "ingredients", required=True, format_func=NAMES.get,
-        key="ta_question", bind="query-params", label_visibility="collapsed", wrap=True,
-    )  # fmt: skip
+        "Question",
+        list(NAMES),
+        default=start or "ingredients",
+        required=True,
+        format_func=NAMES.get,
+        key="ta_question",
+        bind="query-params",
+        label_visibility="collapsed",
+        wrap=True,
+    )
 
 
 def show(asked: Question) -> Request:
@@ -57,9 +64,14 @@ def show(asked: Question) -> Request:
     values |= {"ingredients": _ingredients, "weights": _grid, "layers": lambda: _depths(most)}[asked]()
     if asked != "layers":
         values["student_layers"] = st.slider(
-            "Layers of the student", 1, most, max(1, most // 2), key="ta_layers", bind="query-params",
+            "Layers of the student",
+            1,
+            most,
+            max(1, most // 2),
+            key="ta_layers",
+            bind="query-params",
             help=f"The teacher has {most}. {train_form.field(DistillSpec, 'student_layers')}",
-        )  # fmt: skip
+        )
     repeats = ("ta", 3) if asked == "ingredients" else ("ta_sweep", 1)  # a sweep has many students already
     values["seeds"] = train_form.seeds(repeats[0], DistillSpec, repeats[1])
     place = st.container()
@@ -86,9 +98,13 @@ def _checked(values: dict[str, Any]) -> Request:
 
 def _data(teacher: Teacher) -> dict[str, Any]:
     dataset = st.selectbox(
-        "Data set", teacher.datasets, format_func=train_form.dataset_label, key="ta_dataset", bind="query-params",
+        "Data set",
+        teacher.datasets,
+        format_func=train_form.dataset_label,
+        key="ta_dataset",
+        bind="query-params",
         help="The teacher's own, or another one with the same classes.",
-    )  # fmt: skip
+    )
     return {"dataset": dataset, "text_column": teacher.text_column, "label_column": teacher.label_column}
 
 
@@ -98,56 +114,107 @@ def _data(teacher: Teacher) -> dict[str, Any]:
 def _ingredients() -> dict[str, Any]:
     """Which terms the full recipe has, and with what weight."""
     chosen = st.pills(
-        "Ingredients of the full recipe", list(INGREDIENTS), selection_mode="multi",
-        default=["soft", "hard", "cosine", START], format_func=INGREDIENTS.get, key="ta_ingredients",
-        bind="query-params", wrap=True,
+        "Ingredients of the full recipe",
+        list(INGREDIENTS),
+        selection_mode="multi",
+        default=["soft", "hard", "cosine", START],
+        format_func=INGREDIENTS.get,
+        key="ta_ingredients",
+        bind="query-params",
+        wrap=True,
         help="Each is left out once. Hidden states, attention and relations need the teacher at every step: slower.",
-    )  # fmt: skip
+    )
     values: dict[str, Any] = dict.fromkeys(WEIGHTS, 0.0)
     with st.grid(2, min_column_width=90, gap="small") as grid:
         for name in (name for name in chosen if name != START):
             with grid.cell():
                 values[name] = st.number_input(
-                    INGREDIENTS[name], 0.05, 100.0, WEIGHTS[name], 0.25, format="%g", key=f"ta_{name}",
-                    bind="query-params", help=train_form.field(DistillSpec, name),
-                )  # fmt: skip
-    return {**values, "ablation": True, "temperature": _temperature(),
-            "init": "teacher-layers" if START in chosen else "random"}  # fmt: skip
+                    INGREDIENTS[name],
+                    0.05,
+                    100.0,
+                    WEIGHTS[name],
+                    0.25,
+                    format="%g",
+                    key=f"ta_{name}",
+                    bind="query-params",
+                    help=train_form.field(DistillSpec, name),
+                )
+    return {
+        **values,
+        "ablation": True,
+        "temperature": _temperature(),
+        "init": "teacher-layers" if START in chosen else "random",
+    }
 
 
 def _temperature() -> float:
     return st.slider(
-        "Temperature τ", 0.5, 10.0, 2.0, 0.5, key="ta_tau", bind="query-params",
+        "Temperature τ",
+        0.5,
+        10.0,
+        2.0,
+        0.5,
+        key="ta_tau",
+        bind="query-params",
         help=train_form.field(DistillSpec, "temperature"),
-    )  # fmt: skip
+    )
 
 
 def _grid() -> dict[str, Any]:
     temperatures = st.pills(
-        "Temperatures τ", TEMPERATURES, selection_mode="multi", default=[1.0, 2.0, 4.0, 8.0], key="ta_taus",
-        bind="query-params", format_func=lambda value: f"{value:g}", wrap=True,
+        "Temperatures τ",
+        TEMPERATURES,
+        selection_mode="multi",
+        default=[1.0, 2.0, 4.0, 8.0],
+        key="ta_taus",
+        bind="query-params",
+        format_func=lambda value: f"{value:g}",
+        wrap=True,
         help=train_form.field(DistillSpec, "sweep_temperatures"),
-    )  # fmt: skip
+    )
     soft = st.pills(
-        "Weights of soft targets", SOFT, selection_mode="multi", default=[0.25, 0.5, 0.75, 1.0], key="ta_softs",
-        bind="query-params", format_func=lambda value: f"{value:g}", wrap=True,
+        "Weights of soft targets",
+        SOFT,
+        selection_mode="multi",
+        default=[0.25, 0.5, 0.75, 1.0],
+        key="ta_softs",
+        bind="query-params",
+        format_func=lambda value: f"{value:g}",
+        wrap=True,
         help=train_form.field(DistillSpec, "sweep_soft"),
-    )  # fmt: skip
+    )
     return {"sweep_temperatures": sorted(temperatures), "sweep_soft": sorted(soft)}
 
 
 def _depths(most: int) -> dict[str, Any]:
     offered = list(range(1, most + 1))
     layers = st.pills(
-        "Layers of the students", offered, selection_mode="multi", default=list(experiment_plan.depths(most)),
-        key="ta_depths", bind="query-params", wrap=True, help=f"The teacher has {most} layers.",
-    )  # fmt: skip
+        "Layers of the students",
+        offered,
+        selection_mode="multi",
+        default=list(experiment_plan.depths(most)),
+        key="ta_depths",
+        bind="query-params",
+        wrap=True,
+        help=f"The teacher has {most} layers.",
+    )
     soft = st.slider(
-        "Weight of soft targets", 0.0, 1.0, 0.5, 0.05, key="ta_depth_soft", bind="query-params",
+        "Weight of soft targets",
+        0.0,
+        1.0,
+        0.5,
+        0.05,
+        key="ta_depth_soft",
+        bind="query-params",
         help="The labels get the rest.",
-    )  # fmt: skip
-    return {"sweep_layers": sorted(layers), "sweep_soft": [], "soft": soft, "hard": 1 - soft,
-            "temperature": _temperature()}  # fmt: skip
+    )
+    return {
+        "sweep_layers": sorted(layers),
+        "sweep_soft": [],
+        "soft": soft,
+        "hard": 1 - soft,
+        "temperature": _temperature(),
+    }
 
 
 # ── texts ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -157,14 +224,24 @@ def _training(dataset: str) -> dict[str, Any]:
     sizes = training_cost.offered_sizes(dataset)
     start = TEXTS if TEXTS in sizes else 0
     n = st.select_slider(
-        "Texts to learn from", (*sizes, 0), start, format_func=count, key="ta_texts", bind="query-params",
+        "Texts to learn from",
+        (*sizes, 0),
+        start,
+        format_func=count,
+        key="ta_texts",
+        bind="query-params",
         help=train_form.field(DistillSpec, "train_examples"),
-    )  # fmt: skip
+    )
     fewer = [size for size in sizes if not n or size < n]
     labeled = st.select_slider(
-        "Texts that keep their label", (*fewer, 0), 0, format_func=count, key="ta_labeled", bind="query-params",
+        "Texts that keep their label",
+        (*fewer, 0),
+        0,
+        format_func=count,
+        key="ta_labeled",
+        bind="query-params",
         help=train_form.field(DistillSpec, "labeled_examples"),
-    )  # fmt: skip
+    )
     return {"train_examples": n, "labeled_examples": labeled, "epochs": train_form.epochs("ta", DistillSpec, 2)}
 
 

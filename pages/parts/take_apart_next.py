@@ -10,9 +10,12 @@ from pages.parts import page, stored_runs
 
 # field of a spec → the control of Distill, and the largest value that it takes
 _CONTROLS = {
-    "temperature": ("d_tau", 10.0), "soft": ("d_soft", 1.0), "hard": ("d_hard", 1.0), "cosine": ("d_cosine", 1.0),
+    "temperature": ("d_tau", 10.0),
+    "soft": ("d_soft", 1.0),
+    "hard": ("d_hard", 1.0),
+    "cosine": ("d_cosine", 1.0),
     "student_layers": ("d_layers", 100),
-}  # fmt: skip
+}
 
 
 def link(run: Run, question: Question) -> None:

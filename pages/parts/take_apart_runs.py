@@ -53,9 +53,13 @@ def pick(question: Question, named: Run | None) -> Run | None:
     if len(found) > 1:
         st.session_state[_PICKER] = current
         st.selectbox(
-            "Result", list(found), format_func=lambda key: _label(found[key]), key=_PICKER, on_change=_picked,
+            "Result",
+            list(found),
+            format_func=lambda key: _label(found[key]),
+            key=_PICKER,
+            on_change=_picked,
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
     return found.get(current)
 
 

@@ -59,6 +59,11 @@ def show(question: Question, frame: pd.DataFrame) -> None:
     columns = _FORMS[question]
     st.markdown("##### The numbers")
     st.dataframe(
-        frame, hide_index=True, column_order=list(columns), column_config=columns, placeholder="n/a", key="ta_table",
+        frame,
+        hide_index=True,
+        column_order=list(columns),
+        column_config=columns,
+        placeholder="n/a",
+        key="ta_table",
         alt="Every number of this ablation or sweep, with its source",
-    )  # fmt: skip
+    )

@@ -85,9 +85,16 @@ def _weights(run: Run) -> Drawn:
     frame = tables_sweep.sweep_frame(run)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
-            "Quantity", list(sweep_map.TITLES), default="accuracy", required=True, format_func=sweep_map.TITLES.get,
-            key="ta_quantity", bind="query-params", label_visibility="collapsed", wrap=True,
-        )  # fmt: skip
+            "Quantity",
+            list(sweep_map.TITLES),
+            default="accuracy",
+            required=True,
+            format_func=sweep_map.TITLES.get,
+            key="ta_quantity",
+            bind="query-params",
+            label_visibility="collapsed",
+            wrap=True,
+        )
         frame = _part(frame, "layers", "Layers of the student")
     return frame, lambda dark: sweep_map.draw(frame, quantity, dark=dark)
 
@@ -95,10 +102,15 @@ def _weights(run: Run) -> Drawn:
 def _depths(run: Run) -> Drawn:
     frame = tables_sweep.depth_frame(run)
     x = st.segmented_control(
-        "Against", ["params_share", "time_share"], default="params_share", required=True, key="ta_x",
-        format_func={"params_share": "Size", "time_share": "Time a text"}.get, bind="query-params",
+        "Against",
+        ["params_share", "time_share"],
+        default="params_share",
+        required=True,
+        key="ta_x",
+        format_func={"params_share": "Size", "time_share": "Time a text"}.get,
+        bind="query-params",
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     return frame, lambda dark: depth_curve.draw(frame, tables_sweep.distilbert(), x, dark=dark)
 
 

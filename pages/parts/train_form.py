@@ -33,9 +33,16 @@ def arms(prefix: str, offered: tuple[str, ...], default: tuple[str, ...]) -> lis
     """Which arms to train, side by side."""
     sentences = [f"**{arm_title(arm)}**: {arm_sentence(arm)}" for arm in offered]
     return st.pills(
-        "Ways to learn", offered, selection_mode="multi", default=list(default), format_func=arm_title,
-        key=f"{prefix}_arms", bind="query-params", help="\n\n".join(sentences), wrap=True,
-    )  # fmt: skip
+        "Ways to learn",
+        offered,
+        selection_mode="multi",
+        default=list(default),
+        format_func=arm_title,
+        key=f"{prefix}_arms",
+        bind="query-params",
+        help="\n\n".join(sentences),
+        wrap=True,
+    )
 
 
 def dataset_label(name: str) -> str:
@@ -53,24 +60,33 @@ def about_dataset(name: str) -> None:
 
 
 def epochs(prefix: str, spec: type[TrainingSpec], default: int) -> int:
-    return st.slider(
-        "Epochs", 1, 10, default, key=f"{prefix}_epochs", bind="query-params", help=field(spec, "epochs")
-    )  # fmt: skip
+    return st.slider("Epochs", 1, 10, default, key=f"{prefix}_epochs", bind="query-params", help=field(spec, "epochs"))
 
 
 def advanced(prefix: str, spec: type[TrainingSpec], *, with_seeds: bool = True) -> dict[str, Any]:
     """Optimizer, lengths and seeds: rarely touched. A form that asks for the number of seeds itself leaves it out."""
     rate = st.select_slider(
-        "Learning rate", LEARNING_RATES, 1e-4, format_func=lambda value: f"{value:g}", key=f"{prefix}_lr",
-        bind="query-params", help=field(spec, "learning_rate"),
-    )  # fmt: skip
+        "Learning rate",
+        LEARNING_RATES,
+        1e-4,
+        format_func=lambda value: f"{value:g}",
+        key=f"{prefix}_lr",
+        bind="query-params",
+        help=field(spec, "learning_rate"),
+    )
     batch_size = st.select_slider(
         "Texts a step", BATCH_SIZES, 32, key=f"{prefix}_batch", bind="query-params", help=field(spec, "batch_size")
     )
     max_length = st.slider(
-        "Tokens a text, at most", 16, 512, 64, 16, key=f"{prefix}_length", bind="query-params",
+        "Tokens a text, at most",
+        16,
+        512,
+        64,
+        16,
+        key=f"{prefix}_length",
+        bind="query-params",
         help=field(spec, "max_length"),
-    )  # fmt: skip
+    )
     seed = st.number_input("Seed", 0, 2**31 - 1, 0, key=f"{prefix}_seed", bind="query-params", help=field(spec, "seed"))
     values = {"learning_rate": rate, "batch_size": batch_size, "max_length": max_length, "seed": seed}
     return {**values, "seeds": seeds(prefix, spec)} if with_seeds else values
@@ -79,9 +95,14 @@ def advanced(prefix: str, spec: type[TrainingSpec], *, with_seeds: bool = True) 
 def seeds(prefix: str, spec: type[TrainingSpec], default: int = 1) -> int:
     """How often everything is repeated."""
     return st.slider(
-        "Repeat with so many seeds", 1, 5, default, key=f"{prefix}_seeds", bind="query-params",
+        "Repeat with so many seeds",
+        1,
+        5,
+        default,
+        key=f"{prefix}_seeds",
+        bind="query-params",
         help=field(spec, "seeds"),
-    )  # fmt: skip
+    )
 
 
 def parsed(values: dict[str, Any]) -> AnySpec | None:

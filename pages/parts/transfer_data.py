@@ -88,9 +88,12 @@ def _report(dataset: Dataset) -> None:
     for one in warnings:
         _warning(one)
     st.dataframe(
-        data_checks.balance_frame(dataset.frame, dataset.label_names), hide_index=True, column_config=_TABLE,
-        key="tl_balance", alt="Texts of each class in each split",
-    )  # fmt: skip
+        data_checks.balance_frame(dataset.frame, dataset.label_names),
+        hide_index=True,
+        column_config=_TABLE,
+        key="tl_balance",
+        alt="Texts of each class in each split",
+    )
     with st.expander("What was checked", icon=":material/checklist:"):
         for one in found:
             icon = ":material/check_circle:" if one.level == "good" else ":material/warning:"
@@ -107,8 +110,12 @@ def _warning(check: Check) -> None:
 
 def _keep(own: OwnFile) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Keep it under a name", max_chars=upload_names.MAX_CHARS, key="tl_name",
-                             help="Everybody who opens this page here will find it under this name.")  # fmt: skip
+        name = st.text_input(
+            "Keep it under a name",
+            max_chars=upload_names.MAX_CHARS,
+            key="tl_name",
+            help="Everybody who opens this page here will find it under this name.",
+        )
         pressed = st.button("Keep", icon=":material/bookmark_add:", key="tl_keep", disabled=not name.strip())
     st.caption("Without a name only this address leads back to the file.")
     if pressed:

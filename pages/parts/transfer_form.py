@@ -28,9 +28,14 @@ _MODEL_HELP = (
 def show(experiment: str) -> AnySpec | None:
     """The form of one experiment. Returns what it asks for, or None with the reason on the page."""
     model = st.selectbox(
-        "Model", ["minilm", *(f"{family.key}@hub" for family in families.FAMILIES)], format_func=model_picker.label,
-        key="tl_model", bind="query-params", accept_new_options=True, help=_MODEL_HELP,
-    )  # fmt: skip
+        "Model",
+        ["minilm", *(f"{family.key}@hub" for family in families.FAMILIES)],
+        format_func=model_picker.label,
+        key="tl_model",
+        bind="query-params",
+        accept_new_options=True,
+        help=_MODEL_HELP,
+    )
     asked = _domains() if experiment == "domains" else _one_dataset(experiment, model or "")
     if asked is None:
         return None
@@ -52,10 +57,12 @@ def show(experiment: str) -> AnySpec | None:
 
 def _one_dataset(experiment: str, model: str) -> dict[str, Any] | None:
     name = st.selectbox(
-        "Data set", (*datasets.names(), OWN),
-        format_func=lambda key: OWN_TITLE if key == OWN else train_form.dataset_label(key), key="tl_data",
+        "Data set",
+        (*datasets.names(), OWN),
+        format_func=lambda key: OWN_TITLE if key == OWN else train_form.dataset_label(key),
+        key="tl_data",
         bind="query-params",
-    )  # fmt: skip
+    )
     data: dict[str, Any] = {"dataset": name}
     if name == OWN:
         own = transfer_data.choose()
@@ -79,9 +86,15 @@ def _sizes(offered: tuple[int, ...]) -> list[int]:
     if not set(chosen or ()) <= set(offered) or (chosen is None and "tl_texts" not in st.query_params):
         st.session_state["tl_texts"] = transfer_plan.usual_sizes(offered)
     return st.pills(
-        "Labeled texts", offered, selection_mode="multi", format_func=lambda size: _count(size, offered),
-        key="tl_texts", bind="query-params", wrap=True, help="Each number is one point of the curves.",
-    )  # fmt: skip
+        "Labeled texts",
+        offered,
+        selection_mode="multi",
+        format_func=lambda size: _count(size, offered),
+        key="tl_texts",
+        bind="query-params",
+        wrap=True,
+        help="Each number is one point of the curves.",
+    )
 
 
 def _size(offered: tuple[int, ...]) -> int:
@@ -90,9 +103,14 @@ def _size(offered: tuple[int, ...]) -> int:
         st.session_state["tl_size"] = transfer_plan.usual_size(offered)
     usual = offered.index(transfer_plan.usual_size(offered))
     return st.selectbox(
-        "Labeled texts", offered, usual, format_func=lambda size: _count(size, offered), key="tl_size",
-        bind="query-params", help="For every depth the same texts.",
-    )  # fmt: skip
+        "Labeled texts",
+        offered,
+        usual,
+        format_func=lambda size: _count(size, offered),
+        key="tl_size",
+        bind="query-params",
+        help="For every depth the same texts.",
+    )
 
 
 def _count(size: int, offered: tuple[int, ...]) -> str:
@@ -101,9 +119,14 @@ def _count(size: int, offered: tuple[int, ...]) -> str:
 
 def _decay() -> float:
     return st.select_slider(
-        "Layer-wise learning-rate decay", transfer_plan.DECAYS, 1.0, format_func=lambda value: f"{value:g}",
-        key="tl_decay", bind="query-params", help=train_form.field(FinetuneSpec, "layer_lr_decay"),
-    )  # fmt: skip
+        "Layer-wise learning-rate decay",
+        transfer_plan.DECAYS,
+        1.0,
+        format_func=lambda value: f"{value:g}",
+        key="tl_decay",
+        bind="query-params",
+        help=train_form.field(FinetuneSpec, "layer_lr_decay"),
+    )
 
 
 # ── domains ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -113,12 +136,17 @@ def _domains() -> dict[str, Any] | None:
     own = transfer_data.own_domain()
     offered = (*transfer_plan.domain_names(), *([OWN] if own else []))
     chosen = st.pills(
-        "Domains", offered, selection_mode="multi", default=transfer_plan.usual_domains(),
-        format_func=lambda name: OWN_TITLE if name == OWN else train_form.dataset_label(name), key="tl_domains",
-        bind="query-params", wrap=True,
+        "Domains",
+        offered,
+        selection_mode="multi",
+        default=transfer_plan.usual_domains(),
+        format_func=lambda name: OWN_TITLE if name == OWN else train_form.dataset_label(name),
+        key="tl_domains",
+        bind="query-params",
+        wrap=True,
         help="Each is trained on once and tested on all. An own file can join when its classes are negative and "
-             "positive: upload it on the last tab.",
-    )  # fmt: skip
+        "positive: upload it on the last tab.",
+    )
     if len(chosen) < 2:
         st.caption("Choose at least two domains.")
         return None
@@ -133,6 +161,13 @@ def _arms(label: str, offered: tuple[str, ...], key: str, default: tuple[str, ..
     name = depth_title if label == DEPTHS else arm_title
     sentences = [f"**{name(arm)}**: {arm_sentence(arm)}" for arm in offered]
     return st.pills(
-        label, offered, selection_mode="multi", default=list(default or offered), format_func=name, key=key,
-        bind="query-params", help="\n\n".join(sentences), wrap=True,
-    )  # fmt: skip
+        label,
+        offered,
+        selection_mode="multi",
+        default=list(default or offered),
+        format_func=name,
+        key=key,
+        bind="query-params",
+        help="\n\n".join(sentences),
+        wrap=True,
+    )

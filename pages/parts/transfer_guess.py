@@ -47,19 +47,31 @@ def gate(run: Run, experiment: str) -> Guess:
             said = {one.key: _slider(one, place, experiment) for one in asked}
         with top:
             st.markdown("**Guess first**", help="Move the sliders to where you expect the result, then uncover it.")
-            st.button("Show the result", type="primary", icon=":material/visibility:", key=f"tl_reveal_{place}",
-                      on_click=_uncover, args=(place, said))  # fmt: skip
-            st.button("Show without guessing", type="tertiary", key=f"tl_skip_{place}", on_click=_uncover,
-                      args=(place, {}))  # fmt: skip
+            st.button(
+                "Show the result",
+                type="primary",
+                icon=":material/visibility:",
+                key=f"tl_reveal_{place}",
+                on_click=_uncover,
+                args=(place, said),
+            )
+            st.button(
+                "Show without guessing", type="tertiary", key=f"tl_skip_{place}", on_click=_uncover, args=(place, {})
+            )
     return Guess(experiment, asked, said, is_open=False)
 
 
 def again(run: Run, guess: Guess) -> None:
     """Cover the result once more, for the next student at this screen."""
     if guess.asked:
-        st.button("Hide the result and guess", type="tertiary", icon=":material/visibility_off:",
-                  key=f"tl_hide_{guess.experiment}_{run.id}", on_click=_cover,
-                  args=(f"{guess.experiment}_{run.id}",))  # fmt: skip
+        st.button(
+            "Hide the result and guess",
+            type="tertiary",
+            icon=":material/visibility_off:",
+            key=f"tl_hide_{guess.experiment}_{run.id}",
+            on_click=_cover,
+            args=(f"{guess.experiment}_{run.id}",),
+        )
 
 
 def _slider(question: Question, place: str, experiment: str) -> float:

@@ -30,7 +30,7 @@ def show(run: Run, frame: pd.DataFrame, arm: str) -> None:
     """Folded below the matrix; `frame`: `tables.transfer.domain_frame`. Without predictions the reason stands here."""
     folded = st.expander(
         "Where the mismatch hurts", icon=":material/troubleshoot:", key="tl_mismatch", on_change="rerun"
-    )  # fmt: skip
+    )
     if not folded.open:
         return
     with folded:
@@ -76,9 +76,16 @@ def _texts(run: Run, arm: str, pair: Pair) -> None:
         f"{counts.only_foreign:,}. The columns tell how much each gives to the right label."
     )
     st.dataframe(  # rows of more than 64 px wrap their text
-        texts, hide_index=True, column_order=list(COLUMNS), column_config=COLUMNS, height=380, row_height=72,
-        placeholder="n/a", key="tl_mismatch_texts", alt="Test texts that only the model from home gets right",
-    )  # fmt: skip
+        texts,
+        hide_index=True,
+        column_order=list(COLUMNS),
+        column_config=COLUMNS,
+        height=380,
+        row_height=72,
+        placeholder="n/a",
+        key="tl_mismatch_texts",
+        alt="Test texts that only the model from home gets right",
+    )
 
 
 def headline(counts: Counts, foreign: str, home: str) -> str:
@@ -93,9 +100,13 @@ def _slices(run: Run, arm: str, pair: Pair) -> None:
     for place, name, title, frame in ((left, "length", "Length", lengths), (right, "word", "Word in the text", words)):
         with place:
             st.dataframe(
-                frame, hide_index=True, column_order=["slice", *_SLICES], key=f"tl_mismatch_{name}",
-                column_config={"slice": _TEXT(title, pinned=True), **_SLICES}, alt=f"Accuracy of both models by {name}",
-            )  # fmt: skip
+                frame,
+                hide_index=True,
+                column_order=["slice", *_SLICES],
+                key=f"tl_mismatch_{name}",
+                column_config={"slice": _TEXT(title, pinned=True), **_SLICES},
+                alt=f"Accuracy of both models by {name}",
+            )
     st.caption(
         f"Lost: how far the foreign model is behind the one from home. Words of {tables_mismatch.MIN_TEXTS} texts or "
         "more that cost more than the average; with so few texts they are hints."

@@ -73,6 +73,11 @@ def _figures(run: Run) -> None:
     guess.verdict(shown)
     with st.expander("The numbers", icon=":material/table:"):
         st.dataframe(layers, hide_index=True, key="tl_table_moved", alt="Similarity of each layer before and after")
-        downloads.show(run, layers, [lambda: moved_cka.draw(layers), lambda: moved_plane.draw(texts)],
-                       name="what-moved", key="tl_m")  # fmt: skip
+        downloads.show(
+            run,
+            layers,
+            [lambda: moved_cka.draw(layers), lambda: moved_plane.draw(texts)],
+            name="what-moved",
+            key="tl_m",
+        )
     transfer_guess.again(run, guess)

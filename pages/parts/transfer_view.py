@@ -40,15 +40,21 @@ COLUMNS = {
     "unfreeze": {
         "label": st.column_config.TextColumn("what learns", pinned=True),
         "params_trained": _NUMBER("trained parameters", format="localized"),
-        "share_trained": _NUMBER("of all", format="percent"), **_TEXTS, **_MEASURED,
+        "share_trained": _NUMBER("of all", format="percent"),
+        **_TEXTS,
+        **_MEASURED,
     },
     "domains": {
-        "title": st.column_config.TextColumn("way to learn", pinned=True), "train": "trained on", "test": "tested on",
+        "title": st.column_config.TextColumn("way to learn", pinned=True),
+        "train": "trained on",
+        "test": "tested on",
         "accuracy": _MEASURED["accuracy"],
         "against_home_points": _NUMBER("against a model from home (points)", format="%+.1f"),
-        "majority": _NUMBER("most frequent class", format="percent"), **_TEXTS, **_MEASURED,
+        "majority": _NUMBER("most frequent class", format="percent"),
+        **_TEXTS,
+        **_MEASURED,
     },
-}  # fmt: skip
+}
 
 
 def curves(run: Run, guess: Guess) -> None:
@@ -99,8 +105,10 @@ def domains(run: Run, guess: Guess) -> None:
         )
     if len(gain):
         page.chart(draw_gain(dark=page.is_dark()), "tl_fig_gain")
-        st.caption("Percentage points; **bold** where the 95 % interval does not reach 0. The adapted model has read "
-                   "unlabeled training texts of all other domains.")  # fmt: skip
+        st.caption(
+            "Percentage points; **bold** where the 95 % interval does not reach 0. The adapted model has read "
+            "unlabeled training texts of all other domains."
+        )
     if len(frame):
         transfer_mismatch.show(run, frame, arm)
     _behind(run, frame, guess, [draw, draw_gain] if len(gain) else [draw])
@@ -117,9 +125,15 @@ def _uncovered(frame: pd.DataFrame, guess: Guess) -> pd.DataFrame:
 def _axis() -> learning_curve.XAxis:
     short = {"train_examples": "labeled texts", "train_s": "seconds", "train_tflop": "compute"}
     return st.segmented_control(
-        "Along the axis", list(X_TITLES), default="train_examples", required=True, format_func=short.get, key="tl_x",
-        bind="query-params", label_visibility="collapsed",
-    )  # fmt: skip
+        "Along the axis",
+        list(X_TITLES),
+        default="train_examples",
+        required=True,
+        format_func=short.get,
+        key="tl_x",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
 
 
 def _arm(frame: pd.DataFrame, guess: Guess) -> str:
@@ -129,9 +143,16 @@ def _arm(frame: pd.DataFrame, guess: Guess) -> str:
         return arms[0] if arms else ""
     first = next((one.arm for one in guess.asked if one.arm in arms), arms[0])
     return st.segmented_control(
-        "Way to learn", arms, default=first, required=True, format_func=tables_training.arm_title, key="tl_arm",
-        bind="query-params", wrap=True, label_visibility="collapsed",
-    )  # fmt: skip
+        "Way to learn",
+        arms,
+        default=first,
+        required=True,
+        format_func=tables_training.arm_title,
+        key="tl_arm",
+        bind="query-params",
+        wrap=True,
+        label_visibility="collapsed",
+    )
 
 
 def _behind(run: Run, frame: pd.DataFrame, guess: Guess, figures: Sequence[Callable[[], Figure]]) -> None:
@@ -149,9 +170,14 @@ def _behind(run: Run, frame: pd.DataFrame, guess: Guess, figures: Sequence[Calla
     columns = COLUMNS[guess.experiment]
     with st.expander("The numbers", icon=":material/table:"):
         st.dataframe(
-            frame, hide_index=True, column_order=list(columns), column_config=columns, placeholder="n/a",
-            key="tl_table", alt=f"{TABS[guess.experiment]}: accuracy with its intervals, seeds and cost",
-        )  # fmt: skip
+            frame,
+            hide_index=True,
+            column_order=list(columns),
+            column_config=columns,
+            placeholder="n/a",
+            key="tl_table",
+            alt=f"{TABS[guess.experiment]}: accuracy with its intervals, seeds and cost",
+        )
         name = TABS[guess.experiment].lower().replace(" ", "-")
         downloads.show(run, frame, figures, name=name, key="tl")
     again(run, guess)

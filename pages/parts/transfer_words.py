@@ -96,8 +96,14 @@ WORDS = {
 
 def go_to(tab: str, label: str, *, with_own_file: bool = False) -> None:
     """The next step within this page: a button, since a link to the page one is on leaves its tabs as they are."""
-    st.button(label, type="tertiary", icon=":material/arrow_forward:", key=f"tl_go_{tab}", on_click=_open,
-              args=(tab, with_own_file))  # fmt: skip
+    st.button(
+        label,
+        type="tertiary",
+        icon=":material/arrow_forward:",
+        key=f"tl_go_{tab}",
+        on_click=_open,
+        args=(tab, with_own_file),
+    )
 
 
 def _open(tab: str, with_own_file: bool) -> None:

@@ -22,7 +22,13 @@ def store(tmp_path: Path) -> RunStore:
 def test_curves_ask_for_two_arms_at_three_sizes(store: RunStore) -> None:
     asked = guesses.questions(sample.curves_run(store), "curves")
     assert [one.key for one in asked] == [
-        "pretrained-25", "pretrained-1000", "pretrained-4000", "bow-25", "bow-1000", "bow-4000"]  # fmt: skip
+        "pretrained-25",
+        "pretrained-1000",
+        "pretrained-4000",
+        "bow-25",
+        "bow-1000",
+        "bow-4000",
+    ]
     assert asked[0].label == "Fine-tuned, 25 texts"
 
 
@@ -59,7 +65,9 @@ def test_similarities_are_graded_as_they_are(store: RunStore) -> None:
     run = sample.curves_run(store)
     asked = guesses.questions(run, "moved")
     assert [one.label for one in asked] == [
-        "Similarity of the embeddings, before and after", "Similarity of layer 6, before and after"]  # fmt: skip
+        "Similarity of the embeddings, before and after",
+        "Similarity of layer 6, before and after",
+    ]
     found = guesses.measured(tables_moved.cka_frame(run), "moved")
     frame = guesses.graded(asked[1:], {"layer-6": 0.8}, found)
     assert guesses.verdict(frame, similarity=True).startswith("Your guess was 0.39 off. Furthest: Similarity of layer")

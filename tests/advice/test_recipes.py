@@ -46,8 +46,9 @@ def test_depths_recommend_the_shallowest_that_is_enough(store: RunStore) -> None
 
 def test_a_plan_in_sentences() -> None:
     assert experiment_plan.sentences(spec(ablation=True, cosine=1.0, seeds=3)) == [
-        "15 students: 5 recipes × 3 seeds.", "All learn from one pass of the teacher.",
-    ]  # fmt: skip
+        "15 students: 5 recipes × 3 seeds.",
+        "All learn from one pass of the teacher.",
+    ]
     assert experiment_plan.sentences(spec(sweep_temperatures=(1, 2), sweep_soft=(0, 0.5, 1)))[0] == (
         "6 students: 6 settings."
     )
@@ -65,9 +66,11 @@ def test_texts_without_a_label_are_counted() -> None:
 
 @pytest.mark.parametrize(
     ("values", "hint"),
-    [({"ablation": True, "hard": 0.0, "init": "random"}, "at least two ingredients"),
-     ({"sweep_layers": (3,)}, "at least two values")],
-)  # fmt: skip
+    [
+        ({"ablation": True, "hard": 0.0, "init": "random"}, "at least two ingredients"),
+        ({"sweep_layers": (3,)}, "at least two values"),
+    ],
+)
 def test_one_student_compares_nothing(values: dict[str, object], hint: str) -> None:
     with pytest.raises(SpecError, match="nothing to compare") as caught:
         experiment_plan.sentences(spec(**values))

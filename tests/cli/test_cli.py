@@ -32,8 +32,12 @@ def installation(monkeypatch):
     """An installation that asks nobody, queues nothing, and leaves this process as it was."""
     before = dict(os.environ)
     threads = torch.get_num_threads()
-    for name, value in {"DISTILL_LAUNCHER": "inline", "DISTILL_MIN_FREE_DISK_MIB": "0", "DISTILL_THREADS": "1",
-                        "HF_ENDPOINT": "http://127.0.0.1:9"}.items():  # fmt: skip
+    for name, value in {
+        "DISTILL_LAUNCHER": "inline",
+        "DISTILL_MIN_FREE_DISK_MIB": "0",
+        "DISTILL_THREADS": "1",
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+    }.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
     yield
@@ -103,8 +107,21 @@ def test_families(cli):
 
 
 def test_compare(cli, model, own, store):
-    code, document, _ = cli("compare", "--models", model, "--dataset", own, "--batch-sizes", "1,2", "--seq-lens", "8",
-                            "--min-time-s", "0.01", "--threads", "1")  # fmt: skip
+    code, document, _ = cli(
+        "compare",
+        "--models",
+        model,
+        "--dataset",
+        own,
+        "--batch-sizes",
+        "1,2",
+        "--seq-lens",
+        "8",
+        "--min-time-s",
+        "0.01",
+        "--threads",
+        "1",
+    )
     assert code == 0
     assert document.keys() == {"run", "rows"}
     assert [(row["batch_size"], row["seq_len"]) for row in document["rows"]] == [(1, 8), (2, 8)]
@@ -132,16 +149,27 @@ def test_a_comparison_without_any_number_has_failed(cli, model, store):
 
 def test_finetune_distill_predict(cli, model, own, store):
     """The chain that the README shows: a teacher, its student, and what the student says of a text."""
-    code, document, errors = cli("finetune", "--model", model, "--dataset", own, *FAST_TRAINING, "--min-steps", "0",
-                                 "--arms", "pretrained,bow")  # fmt: skip
+    code, document, errors = cli(
+        "finetune", "--model", model, "--dataset", own, *FAST_TRAINING, "--min-steps", "0", "--arms", "pretrained,bow"
+    )
     assert code == 0
     assert document.keys() == {"run", "arms"}
     assert [arm["arm"] for arm in document["arms"]] == ["pretrained", "bow"]
     assert all(arm.keys() == FinetuneArmResult.model_fields.keys() for arm in document["arms"])
     assert any("%" in line for line in errors)  # a bar for people, not in the document
 
-    code, taught, _ = cli("distill", "--teacher", f"run:{document['run']}", "--dataset", own, *FAST_TRAINING,
-                          "--student-layers", "1", "--arms", "distilled,scratch")  # fmt: skip
+    code, taught, _ = cli(
+        "distill",
+        "--teacher",
+        f"run:{document['run']}",
+        "--dataset",
+        own,
+        *FAST_TRAINING,
+        "--student-layers",
+        "1",
+        "--arms",
+        "distilled,scratch",
+    )
     assert code == 0
     assert taught.keys() == {"run", "teacher", "students"}
     assert [student["arm"] for student in taught["students"]] == ["distilled", "scratch"]
@@ -161,8 +189,22 @@ def test_finetune_distill_predict(cli, model, own, store):
 def test_students(cli, model, own, tmp_path):
     student = tiny.save(tiny.classifier(families.get("gpt"), layers=1), tmp_path / "gpt")
     once = [word for name in ("epochs", "label-epochs", "teacher-epochs") for word in (f"--{name}", "1")]
-    arguments = ("students", "--base", model, "--dataset", own, "--labels", "24", *once, "--max-length", "16",
-                 "--threads", "1", "--arms", "labels,taught")  # fmt: skip
+    arguments = (
+        "students",
+        "--base",
+        model,
+        "--dataset",
+        own,
+        "--labels",
+        "24",
+        *once,
+        "--max-length",
+        "16",
+        "--threads",
+        "1",
+        "--arms",
+        "labels,taught",
+    )
     code, document, errors = cli(*arguments, "--students", f"path:{student},path:{tmp_path / 'gone'}")
     assert code == 0
     assert document.keys() == {"run", "teacher", "students"}
@@ -171,8 +213,11 @@ def test_students(cli, model, own, tmp_path):
     rows = document["students"]
     assert all(row.keys() == StudentRow.model_fields.keys() for row in rows)
     assert [(row["arm"], bool(row["error"]), row["accuracy"] is None) for row in rows] == [
-        ("labels", False, False), ("labels", True, True), ("taught", False, False), ("taught", True, True),
-    ]  # fmt: skip
+        ("labels", False, False),
+        ("labels", True, True),
+        ("taught", False, False),
+        ("taught", True, True),
+    ]
     assert any("%" in line for line in errors)
     broken = tmp_path / "broken"
     shutil.copytree(student, broken)
@@ -256,8 +301,19 @@ def test_for_people_there_are_tables(capsys, finished):
 
 
 def test_in_a_process_of_its_own_stdout_is_one_document(own, tmp_path):
-    command = [sys.executable, "-m", "distill_core", "finetune", "--arms", "bow", "--dataset", own, "--json",
-               "--train-examples", "24"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "distill_core",
+        "finetune",
+        "--arms",
+        "bow",
+        "--dataset",
+        own,
+        "--json",
+        "--train-examples",
+        "24",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=120)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["arms"][0]["accuracy"] > 0.5
@@ -380,16 +436,34 @@ def test_an_unusable_file_is_one_clear_line(cli, write, content, words, command)
 def test_a_file_of_another_encoding_is_read(cli, write):
     rows = "".join(f"ein schöner Film {n},gut\nein öder Film {n},schlecht\n" for n in range(20))
     for encoding in ("utf-16", "utf-8-sig", "latin-1"):
-        code, document, _ = cli("finetune", "--arms", "bow", "--train-examples", "20", "--dataset",
-                                write(f"text,label\n{rows}", encoding=encoding))  # fmt: skip
+        code, document, _ = cli(
+            "finetune",
+            "--arms",
+            "bow",
+            "--train-examples",
+            "20",
+            "--dataset",
+            write(f"text,label\n{rows}", encoding=encoding),
+        )
         assert code == 0
         assert document["arms"][0]["accuracy"] == 1.0
 
 
 def test_other_columns_can_be_named(cli, write):
     rows = "".join(f"{n % 2},{'warm' if n % 2 else 'dull'} film {n}\n" for n in range(40))
-    code, document, _ = cli("finetune", "--arms", "bow", "--train-examples", "20", "--text-column", "review",
-                            "--label-column", "stars", "--dataset", write(f"stars,review\n{rows}"))  # fmt: skip
+    code, document, _ = cli(
+        "finetune",
+        "--arms",
+        "bow",
+        "--train-examples",
+        "20",
+        "--text-column",
+        "review",
+        "--label-column",
+        "stars",
+        "--dataset",
+        write(f"stars,review\n{rows}"),
+    )
     assert code == 0
     assert document["arms"][0]["accuracy"] == 1.0
 
@@ -407,8 +481,9 @@ def test_tokens_of_another_vocabulary_with_the_cosine_loss(cli, model, own, tmp_
 
 def test_what_only_the_job_can_tell_is_wrong_usage_too(cli, model, write):
     rows = "".join(f"{'warm' if n % 2 else 'dull'} film {n},{'yes' if n % 2 else 'no'}\n" for n in range(40))
-    code, document, errors = cli("distill", "--teacher", model, "--dataset", write(f"text,label\n{rows}"),
-                                 *FAST_TRAINING)  # fmt: skip
+    code, document, errors = cli(
+        "distill", "--teacher", model, "--dataset", write(f"text,label\n{rows}"), *FAST_TRAINING
+    )
     assert code == 2
     assert document["error"]["kind"] == "spec"
     assert "negative, positive" in document["error"]["message"]

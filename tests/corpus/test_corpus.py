@@ -328,8 +328,11 @@ def test_the_real_rated_texts() -> None:
     for name in held_out.CHECKED:
         assert lines.isdisjoint(map(splits.normalize, held_out_texts(name)))
     assert {source.name: source.sentences for source in made.sources} == {
-        "movies": 8508, "amazon": 2728, "nyt": 4062, "tweets": 3339,
-    }  # fmt: skip
+        "movies": 8508,
+        "amazon": 2728,
+        "nyt": 4062,
+        "tweets": 3339,
+    }
     movies = {text for document in of(made, "movies") for text in document}
     train = datasets.load("movies").split(splits.TRAIN)["text"]
     assert sum(" ".join(text.split()) in movies for text in train) > 0.99 * len(train)

@@ -35,9 +35,16 @@ def test_list_asks_nobody(two_texts: Registry, cli) -> None:
     rows = {row["name"]: row for row in cli("corpus")["sources"]}
     assert list(rows) == [*RATED, "book", "gone"]
     assert rows["book"] == {
-        "name": "book", "title": "Book", "license": "CC0-1.0", "registry": "npm", "present": False, "mb": 0.0,
-        "documents": None, "sentences": None, "words": None,
-    }  # fmt: skip
+        "name": "book",
+        "title": "Book",
+        "license": "CC0-1.0",
+        "registry": "npm",
+        "present": False,
+        "mb": 0.0,
+        "documents": None,
+        "sentences": None,
+        "words": None,
+    }
 
 
 def test_fetch_names_what_is_missing(two_texts: Registry, cli) -> None:

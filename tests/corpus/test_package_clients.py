@@ -39,8 +39,10 @@ def fetch(tmp_path: Path, registry: str = "npm", seconds: float = 20) -> tuple[s
     return package_clients.fetch(registry, "toy", "1.0-2", tmp_path / "target", time.monotonic() + seconds)
 
 
-@pytest.mark.parametrize(("registry", "client", "asks"), [("npm", "npm", "pack toy@1.0-2 --ignore-scripts"),
-                                                          ("debian", "apt-get", "download toy=1.0-2")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("registry", "client", "asks"),
+    [("npm", "npm", "pack toy@1.0-2 --ignore-scripts"), ("debian", "apt-get", "download toy=1.0-2")],
+)
 def test_the_file_comes_and_nothing_else_stays(play, tmp_path: Path, registry: str, client: str, asks: str) -> None:
     asked = play(client, "echo content > toy-1.0-2.tgz")
     before = set(tmp_path.iterdir())
@@ -59,19 +61,31 @@ def test_missing_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("script", "kind", "message"),
     [
-        ("printf 'npm error code ETARGET\nnpm error notarget No version 1.\nnpm error A log\n' >&2; exit 1", "moved",
-         "npm ended with 1: code ETARGET notarget No version 1"),
-        ("echo \"E: Version '1.0-2' for 'toy' was not found\"; exit 100", "moved",
-         "npm ended with 100: Version '1.0-2' for 'toy' was not found"),
-        ("echo 'E: Failed to fetch http://127.0.0.1/pool/toy_1.0-2.deb  404  Not Found [IP: 127.0.0.1 80]'; exit 100",
-         "moved", "npm ended with 100: Failed to fetch 404 Not Found [IP: 127.0.0.1 80]"),
-        ("echo 'npm error network request to http://127.0.0.1:9/toy failed'; exit 1", "offline",
-         "npm ended with 1: network request to failed"),
+        (
+            "printf 'npm error code ETARGET\nnpm error notarget No version 1.\nnpm error A log\n' >&2; exit 1",
+            "moved",
+            "npm ended with 1: code ETARGET notarget No version 1",
+        ),
+        (
+            "echo \"E: Version '1.0-2' for 'toy' was not found\"; exit 100",
+            "moved",
+            "npm ended with 100: Version '1.0-2' for 'toy' was not found",
+        ),
+        (
+            "echo 'E: Failed to fetch http://127.0.0.1/pool/toy_1.0.deb  404  Not Found [IP: 127.0.0.1 80]'; exit 100",
+            "moved",
+            "npm ended with 100: Failed to fetch 404 Not Found [IP: 127.0.0.1 80]",
+        ),
+        (
+            "echo 'npm error network request to http://127.0.0.1:9/toy failed'; exit 1",
+            "offline",
+            "npm ended with 1: network request to failed",
+        ),
         ("exit 3", "offline", "npm ended with 3: it said nothing"),
         ("touch a b", "wrong", "npm left 2 files instead of one"),
         ("true", "wrong", "npm left 0 files instead of one"),
     ],
-)  # fmt: skip
+)
 def test_failures(play, tmp_path: Path, script: str, kind: str, message: str) -> None:
     play("npm", script)
     assert fetch(tmp_path) == (kind, message)
@@ -110,12 +124,19 @@ def test_wrong_sha256(registry: Registry, play) -> None:
     assert not source.archive.folder.exists()
 
 
-@pytest.mark.parametrize(("script", "message", "hint"), [
-    ("exit 1", "could not be fetched: apt-get ended with 1", "settings of that client"),
-    ("exit 1", "could not be fetched", "DISTILL_ASSET_MIRROR"),
-    ("echo 'E: Unable to locate package book'; exit 100", "is not to be had in the pinned version", "apt-get update"),
-    ("exec sleep 60", "did not arrive in time", "DISTILL_ASSET_TIMEOUT_S"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("script", "message", "hint"),
+    [
+        ("exit 1", "could not be fetched: apt-get ended with 1", "settings of that client"),
+        ("exit 1", "could not be fetched", "DISTILL_ASSET_MIRROR"),
+        (
+            "echo 'E: Unable to locate package book'; exit 100",
+            "is not to be had in the pinned version",
+            "apt-get update",
+        ),
+        ("exec sleep 60", "did not arrive in time", "DISTILL_ASSET_TIMEOUT_S"),
+    ],
+)
 def test_errors_say_what_to_do(
     registry: Registry, play, monkeypatch: pytest.MonkeyPatch, script: str, message: str, hint: str
 ) -> None:

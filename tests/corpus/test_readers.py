@@ -50,7 +50,7 @@ def test_wordnet(tmp_path: Path) -> None:
         '00002029 02 a 01 able 0 000 | (usually followed by `to\') having means; skilled; "able to swim; to run"; '
         '"a man"- John Doe ',
         "00003000 02 n 01 thing 0 000 | a definition alone",
-    ]  # fmt: skip
+    ]
     assert read("wordnet", written(tmp_path, "data.adv", "\n".join(lines) + "\n")) == [
         ["without musical accompaniment", "they sang it so"],
         ["(usually followed by `to') having means; skilled", "able to swim; to run", "a man"],
@@ -95,8 +95,11 @@ def test_novels_in_r(tmp_path: Path) -> None:
     path = written(tmp_path, "Rdata.rdb", r_entry([*emma]) + r_entry(["Chapter 1", None, "Élan."]))
     assert formats.r_texts(path) == [emma, ["Chapter 1", "", "Élan."]]
     assert [document for document in read("r_lines", path) if document] == [
-        ["EMMA"], ["Emma Woodhouse, handsome, and rich.", "She was it."], ["End."], ["Élan."],
-    ]  # fmt: skip
+        ["EMMA"],
+        ["Emma Woodhouse, handsome, and rich.", "She was it."],
+        ["End."],
+        ["Élan."],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -134,8 +137,9 @@ def test_bible(tmp_path: Path) -> None:
     path = written(tmp_path, "nt.bzs", index)
     assert formats.sword_books(path) == [BOOK, BOOK[:5]]
     assert [document for document in read("sword", path) if document] == [
-        ["In him, was life.", "Again it is written, “Make ready the way!”"], ["Weeds also & grass."],
-    ]  # fmt: skip
+        ["In him, was life.", "Again it is written, “Make ready the way!”"],
+        ["Weeds also & grass."],
+    ]
 
 
 @pytest.mark.parametrize(("index", "text"), [(struct.pack("<3I", 0, 9, 9), b"not zlib!"), (b"odd", b"")])

@@ -15,9 +15,11 @@ from distill_core.corpus.sources import Source
 
 RATED = ("movies", "amazon", "nyt", "tweets")
 FILES = {
-    "movies": "movieReviewSnippets_GroundTruth.txt", "amazon": "amazonReviewSnippets_GroundTruth.txt",
-    "nyt": "nytEditorialSnippets_GroundTruth.txt", "tweets": "tweets_GroundTruth.txt",
-}  # fmt: skip
+    "movies": "movieReviewSnippets_GroundTruth.txt",
+    "amazon": "amazonReviewSnippets_GroundTruth.txt",
+    "nyt": "nytEditorialSnippets_GroundTruth.txt",
+    "tweets": "tweets_GroundTruth.txt",
+}
 _LINES = {
     "movies": "{n}\t{mean}\tfilm {n} has a plot number {n} and a cast number {n}",
     "amazon": "{d}_{n}\t{mean}\tproduct {n} came on day {n} in a box of size {n}",
@@ -77,7 +79,19 @@ class Registry:
 def asset(name: str, file: str, content: bytes, prefix: str, texts: dict[str, str], registry: str = "pypi") -> Asset:
     members = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()}
     return Asset(
-        name=name, title=name.title(), purpose="Tests.", package=name, version="1.0", file=file,
-        sha256=hashlib.sha256(content).hexdigest(), archive_bytes=len(content), prefix=prefix, license="CC0-1.0",
-        source="here", members={}, files=len(members), digest=archives.digest(members), registry=registry,
-    )  # fmt: skip
+        name=name,
+        title=name.title(),
+        purpose="Tests.",
+        package=name,
+        version="1.0",
+        file=file,
+        sha256=hashlib.sha256(content).hexdigest(),
+        archive_bytes=len(content),
+        prefix=prefix,
+        license="CC0-1.0",
+        source="here",
+        members={},
+        files=len(members),
+        digest=archives.digest(members),
+        registry=registry,
+    )

@@ -59,8 +59,15 @@ def test_imbalance_begins_above_four_to_one(large: int, level: str) -> None:
 
 
 def test_conflicts_short_texts_and_long_ones() -> None:
-    frame = frame_of([("Same text", 0, "train"), ("same  TEXT", 1, "train"), ("ok", 1, "train"), ("…", 0, "train"),
-                      ("one, two; three", 1, "test")])  # fmt: skip
+    frame = frame_of(
+        [
+            ("Same text", 0, "train"),
+            ("same  TEXT", 1, "train"),
+            ("ok", 1, "train"),
+            ("…", 0, "train"),
+            ("one, two; three", 1, "test"),
+        ]
+    )
     assert data_checks.conflicts(frame).title == "1 text with two labels"
     assert data_checks.near_empty(frame).title == "2 texts of fewer than 2 words"
     # three words, two signs and a token at each end

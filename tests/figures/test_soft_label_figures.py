@@ -159,10 +159,12 @@ def test_pulls_are_negative_gradients_on_one_scale() -> None:
         ({"soft": 0.0}, "The label alone raises business and lowers every other class"),
         ({"hard": 0.0}, "The soft targets alone raise business and tech"),
         ({"student": np.array([20.0, 0, 0, 0, 0]), "hard": 0.0}, "entertainment, politics, sports and 1 more"),
-        ({"label_names": ("no", "yes"), "teacher": np.array([2.0, 0.0]), "student": np.zeros(2)},
-         "Soft targets and label agree: both raise no"),
+        (
+            {"label_names": ("no", "yes"), "teacher": np.array([2.0, 0.0]), "student": np.zeros(2)},
+            "Soft targets and label agree: both raise no",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_title_tells_where_the_terms_disagree(changes: dict[str, object], wanted: str) -> None:
     assert wanted in logit_pulls.title(tables_soft_labels.gradients(scene(**changes)))
 

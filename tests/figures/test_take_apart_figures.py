@@ -27,15 +27,27 @@ def rows(*values: tuple[Any, ...], seeds: int = 3) -> pd.DataFrame:
     """An ablation's frame from (arm, title, difference, over seeds, over texts, published)."""
     records = [
         {
-            "arm": arm, "title": title, "seeds": seeds, "seeds_planned": seeds, "n_eval": 1000, "accuracy": 0.8,
-            "full_accuracy": 0.82, "difference_points": difference, "seeds_low_points": over_seeds[0],
-            "seeds_high_points": over_seeds[1], "texts_low_points": over_texts[0], "texts_high_points": over_texts[1],
-            "published_points": published, "published_source": "a paper", "source": "measured here",
+            "arm": arm,
+            "title": title,
+            "seeds": seeds,
+            "seeds_planned": seeds,
+            "n_eval": 1000,
+            "accuracy": 0.8,
+            "full_accuracy": 0.82,
+            "difference_points": difference,
+            "seeds_low_points": over_seeds[0],
+            "seeds_high_points": over_seeds[1],
+            "texts_low_points": over_texts[0],
+            "texts_high_points": over_texts[1],
+            "published_points": published,
+            "published_source": "a paper",
+            "source": "measured here",
         }
         for arm, title, difference, over_seeds, over_texts, published in values
-    ]  # fmt: skip
-    return tables.typed(records, tables_ablation.ABLATION_COLUMNS, tables_ablation._ABLATION_COUNTS,
-                        tables_ablation._ABLATION_MEASURES)  # fmt: skip
+    ]
+    return tables.typed(
+        records, tables_ablation.ABLATION_COLUMNS, tables_ablation._ABLATION_COUNTS, tables_ablation._ABLATION_MEASURES
+    )
 
 
 SOFT = ("no soft", "Without soft targets", -1.2, (-2.0, -0.4), (-2.2, -0.2), -2.96)
@@ -105,9 +117,7 @@ def test_axis_and_hover_have_their_units_and_sources() -> None:
     assert "−1.2 points on 1,000 test texts, mean of three seeds" in hover
     assert "95 % interval for other test texts: −2.2 to −0.2" in hover
     assert hover.endswith("measured here")
-    assert figure.data[4].hovertext[0] == (
-        "DistilBERT's paper: −2.96 points of the GLUE score<br>published, a paper"
-    )  # fmt: skip
+    assert figure.data[4].hovertext[0] == ("DistilBERT's paper: −2.96 points of the GLUE score<br>published, a paper")
 
 
 def test_the_zero_line_and_all_ink_are_in_view() -> None:

@@ -61,9 +61,7 @@ def test_accuracy_against_the_teacher() -> None:
     assert figure.layout.yaxis.title.text == "accuracy (%), validation texts"
     line = figure.layout.shapes[0]
     assert (line.y0, line.y1, line.line.dash) == (84.2, 84.2, "dash")
-    assert set(notes(figure)) == {
-        "Distilled<br><b>80 %</b>", "From scratch<br><b>70 %</b>", "Teacher<br><b>84.2 %</b>"
-    }  # fmt: skip
+    assert set(notes(figure)) == {"Distilled<br><b>80 %</b>", "From scratch<br><b>70 %</b>", "Teacher<br><b>84.2 %</b>"}
     assert not figure.layout.showlegend
 
 
@@ -76,9 +74,7 @@ def test_seconds_along_the_axis() -> None:
 
 def test_without_a_teacher_the_best_arm_meets_the_worst() -> None:
     figure = curves.draw(frame_of({"scratch": [0.5, 0.7], "pretrained": [0.7, 0.81]}), View())
-    assert figure.layout.title.text == (
-        "Fine-tuned is right on 81 % of the validation texts, from scratch on 70 %"
-    )  # fmt: skip
+    assert figure.layout.title.text == ("Fine-tuned is right on 81 % of the validation texts, from scratch on 70 %")
     assert not figure.layout.shapes
 
 
@@ -134,14 +130,19 @@ def test_dark_ink() -> None:
 @pytest.mark.parametrize(
     ("name", "arm"),
     [
-        ("pretrained", Arm("pretrained")), ("pretrained-2000-1", Arm("pretrained", 2000, 1)),
-        ("init-only", Arm("init-only")), ("scratch-distilled-2", Arm("scratch-distilled", None, 2)),
-        ("temperature 2, soft 0.5", Arm("temperature 2, soft 0.5")), ("no soft-1", Arm("no soft", None, 1)),
-        ("top2-1000-0", Arm("top2", 1000, 0)), ("zero-shot-50-2", Arm("zero-shot", 50, 2)),
-        ("pretrained-movies-1000-0", Arm("pretrained", 1000, 0, "movies")), ("bow-nyt", Arm("bow", dataset="nyt")),
+        ("pretrained", Arm("pretrained")),
+        ("pretrained-2000-1", Arm("pretrained", 2000, 1)),
+        ("init-only", Arm("init-only")),
+        ("scratch-distilled-2", Arm("scratch-distilled", None, 2)),
+        ("temperature 2, soft 0.5", Arm("temperature 2, soft 0.5")),
+        ("no soft-1", Arm("no soft", None, 1)),
+        ("top2-1000-0", Arm("top2", 1000, 0)),
+        ("zero-shot-50-2", Arm("zero-shot", 50, 2)),
+        ("pretrained-movies-1000-0", Arm("pretrained", 1000, 0, "movies")),
+        ("bow-nyt", Arm("bow", dataset="nyt")),
         ("top2-nyt-1000-0", Arm("top2", 1000, 0, "nyt")),
     ],
-)  # fmt: skip
+)
 def test_names_of_curves(name: str, arm: Arm) -> None:
     assert arm_of(name) == arm
 

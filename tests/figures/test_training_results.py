@@ -134,8 +134,10 @@ def test_several_sizes_are_learning_curves_of_means(store: RunStore) -> None:
     run = store.create(FinetuneSpec(train_examples="200,2000", seeds=2))
     results = [
         sample.arm_result(arm, n, seed, accuracy=base + (0.1 if n == 2000 else 0) + 0.02 * seed)
-        for arm, base in (("pretrained", 0.7), ("scratch", 0.55)) for n in (200, 2000) for seed in (0, 1)
-    ]  # fmt: skip
+        for arm, base in (("pretrained", 0.7), ("scratch", 0.55))
+        for n in (200, 2000)
+        for seed in (0, 1)
+    ]
     run.set_result(FinetuneResult(model="minilm", dataset="movies", arms=tuple(results)))
     figure = arms.draw(tables.finetune_frame(run))
     assert figure.layout.title.text == (

@@ -87,8 +87,10 @@ def test_over_seconds_and_computation(store: RunStore) -> None:
     assert not [trace for trace in figure.data if trace.name == "bow"]  # 0 has no place on a logarithmic axis
 
 
-@pytest.mark.parametrize(("gap", "words"), [(0.01, "1 point ahead of bag of words, which may be chance"),
-                                            (-0.1, "10 points behind bag of words")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("gap", "words"),
+    [(0.01, "1 point ahead of bag of words, which may be chance"), (-0.1, "10 points behind bag of words")],
+)
 def test_the_title_says_where_it_may_be_chance(store: RunStore, gap: float, words: str) -> None:
     rows = [sample.cell("pretrained", 200, accuracy=0.7 + gap), sample.cell("bow", 200, accuracy=0.7)]
     frame = tables.curve_frame(sample.run_with(store, rows, train_examples="200,400"))
@@ -223,7 +225,12 @@ def test_text_stands_out_on_every_ground() -> None:
     assert heat.ink_on((34, 84, 132)) == "#FFFFFF"
     ramp = heat.Ramp((0, 0, 0), (100, 100, 100), (200, 200, 200), (50, 90))
     assert [ramp.at(value) for value in (10, 50, 70, 80, 99)] == [
-        (0, 0, 0), (0, 0, 0), (100, 100, 100), (150, 150, 150), (200, 200, 200)]  # fmt: skip
+        (0, 0, 0),
+        (0, 0, 0),
+        (100, 100, 100),
+        (150, 150, 150),
+        (200, 200, 200),
+    ]
 
 
 # ── what moved ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -279,13 +286,17 @@ def test_words_of_a_text_are_cut_and_safe(store: RunStore) -> None:
 
 
 def test_empty_figures_say_what_is_missing(nothing: Run) -> None:
-    curves, depths, domains = (build(nothing) for build in (
-        tables.curve_frame, tables.unfreeze_frame, tables.domain_frame))  # fmt: skip
+    curves, depths, domains = (
+        build(nothing) for build in (tables.curve_frame, tables.unfreeze_frame, tables.domain_frame)
+    )
     figures = (
-        learning_curve.draw(curves), unfreeze.draw(depths), domain_matrix.draw(domains, "bow"),
-        domain_gain.draw(tables.gain_frame(domains)), moved_cka.draw(tables_moved.cka_frame(nothing)),
+        learning_curve.draw(curves),
+        unfreeze.draw(depths),
+        domain_matrix.draw(domains, "bow"),
+        domain_gain.draw(tables.gain_frame(domains)),
+        moved_cka.draw(tables_moved.cka_frame(nothing)),
         moved_plane.draw(tables_moved.plane_frame(nothing)),
-    )  # fmt: skip
+    )
     for figure in figures:
         assert not figure.data
         assert figure.layout.title.text

@@ -20,9 +20,25 @@ from urllib.parse import unquote, urlsplit
 
 LARGE = (".safetensors", ".bin", ".model", ".parquet")
 MODES = (
-    "500", "503", "429", "429-wait", "401", "407", "html", "login", "slow", "cut", "cut-once", "stall", "drip",
-    "corrupt", "short", "junk", "no-commit", "entry-404",
-)  # fmt: skip
+    "500",
+    "503",
+    "429",
+    "429-wait",
+    "401",
+    "407",
+    "html",
+    "login",
+    "slow",
+    "cut",
+    "cut-once",
+    "stall",
+    "drip",
+    "corrupt",
+    "short",
+    "junk",
+    "no-commit",
+    "entry-404",
+)
 
 
 @dataclass
@@ -157,8 +173,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _fails_before(self, mode: str) -> bool:
         """Faults that need to know nothing of what was asked."""
         if mode in ("500", "503", "429", "401", "407"):
-            self._send(int(mode), b"", **({"X-Error-Message": "Invalid credentials in Authorization header"}
-                                          if mode == "401" else {}))  # fmt: skip
+            self._send(
+                int(mode),
+                b"",
+                **({"X-Error-Message": "Invalid credentials in Authorization header"} if mode == "401" else {}),
+            )
         elif mode == "429-wait":
             self._send(429, b"", **{"Retry-After": "120"})
         elif mode == "html":
@@ -222,8 +241,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not file.endswith(LARGE):
             return self._body(data, mode, {**facts, "ETag": f'"{git_hash(data)}"'})
         sha256 = hashlib.sha256(data).hexdigest()
-        linked = {"X-Linked-Etag": f'"{sha256}"', "X-Linked-Size": str(len(data)),
-                  "X-Xet-Hash": sha256, "X-Xet-Refresh-Route": f"{self.hub.url}/api/xet"}  # fmt: skip
+        linked = {
+            "X-Linked-Etag": f'"{sha256}"',
+            "X-Linked-Size": str(len(data)),
+            "X-Xet-Hash": sha256,
+            "X-Xet-Refresh-Route": f"{self.hub.url}/api/xet",
+        }
         return self._send(302, b"", **facts, **linked, Location=f"http://localhost:{self.hub.port}/cdn/{sha256}")
 
     def _large(self, sha256: str, mode: str) -> None:
@@ -288,9 +311,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def _discussions(repo: Repo) -> dict[str, Any]:
     rows = [
-        {"num": number, "author": {"name": repo.pull_author}, "title": "Adding `safetensors` variant of this model",
-         "status": "open", "isPullRequest": True, "createdAt": "2023-01-01T00:00:00.000Z",
-         "repo": {"name": "x/y", "type": "model"}}
+        {
+            "num": number,
+            "author": {"name": repo.pull_author},
+            "title": "Adding `safetensors` variant of this model",
+            "status": "open",
+            "isPullRequest": True,
+            "createdAt": "2023-01-01T00:00:00.000Z",
+            "repo": {"name": "x/y", "type": "model"},
+        }
         for number in repo.pulls
-    ]  # fmt: skip
+    ]
     return {"count": len(rows), "start": 0, "discussions": rows, "numClosedDiscussions": 0}

@@ -21,15 +21,27 @@ from tokenizers.implementations import BertWordPieceTokenizer
 from distill_core.families import FAMILIES, Family
 
 TEXTS = (
-    "A fine film with a warm heart.", "The plot is dull and the jokes are flat.", "It moves, it sings, it stays.",
-    "An empty, noisy and endless evening.", "Great actors make a small story shine!", "I wanted my two hours back.",
-    "Not bad, but not good either: simply there.", "Charming, funny and wise from the first scene to the last.",
-)  # fmt: skip
+    "A fine film with a warm heart.",
+    "The plot is dull and the jokes are flat.",
+    "It moves, it sings, it stays.",
+    "An empty, noisy and endless evening.",
+    "Great actors make a small story shine!",
+    "I wanted my two hours back.",
+    "Not bad, but not good either: simply there.",
+    "Charming, funny and wise from the first scene to the last.",
+)
 TOKENIZER_CLASSES = {
-    "bert": "BertTokenizer", "gpt": "OpenAIGPTTokenizer", "roberta": "RobertaTokenizer", "t5": "T5Tokenizer",
-    "xlnet": "XLNetTokenizer", "albert": "AlbertTokenizer", "distilbert": "DistilBertTokenizer",
-    "ernie": "BertTokenizer", "electra": "ElectraTokenizer", "bart": "BartTokenizer",
-}  # fmt: skip
+    "bert": "BertTokenizer",
+    "gpt": "OpenAIGPTTokenizer",
+    "roberta": "RobertaTokenizer",
+    "t5": "T5Tokenizer",
+    "xlnet": "XLNetTokenizer",
+    "albert": "AlbertTokenizer",
+    "distilbert": "DistilBertTokenizer",
+    "ernie": "BertTokenizer",
+    "electra": "ElectraTokenizer",
+    "bart": "BartTokenizer",
+}
 _SMALL = {128: 32, 512: 64, 64: 16}
 Files = dict[str, bytes]
 
@@ -116,26 +128,46 @@ def _byte_bpe(family: Family, folder: Path) -> None:
 
 _UNIGRAM: dict[str, dict[str, Any]] = {
     "t5": {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},
-    "xlnet": {"unk_id": 0, "bos_id": 1, "eos_id": 2, "pad_id": -1,
-              "control_symbols": ["<cls>", "<sep>", "<pad>", "<mask>", "<eod>"], "user_defined_symbols": ["<eop>"]},
-    "albert": {"pad_id": 0, "unk_id": 1, "bos_id": -1, "eos_id": -1, "pad_piece": "<pad>",
-               "control_symbols": ["[CLS]", "[SEP]", "[MASK]"]},
-}  # fmt: skip
+    "xlnet": {
+        "unk_id": 0,
+        "bos_id": 1,
+        "eos_id": 2,
+        "pad_id": -1,
+        "control_symbols": ["<cls>", "<sep>", "<pad>", "<mask>", "<eod>"],
+        "user_defined_symbols": ["<eop>"],
+    },
+    "albert": {
+        "pad_id": 0,
+        "unk_id": 1,
+        "bos_id": -1,
+        "eos_id": -1,
+        "pad_piece": "<pad>",
+        "control_symbols": ["[CLS]", "[SEP]", "[MASK]"],
+    },
+}
 
 
 def _unigram(family: Family, folder: Path) -> None:
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXTS * 4), model_writer=model, vocab_size=120, hard_vocab_limit=False,
-        minloglevel=2, num_threads=1, **_UNIGRAM[family.key],
-    )  # fmt: skip
+        sentence_iterator=iter(TEXTS * 4),
+        model_writer=model,
+        vocab_size=120,
+        hard_vocab_limit=False,
+        minloglevel=2,
+        num_threads=1,
+        **_UNIGRAM[family.key],
+    )
     (folder / "spiece.model").write_bytes(model.getvalue())
     _config(folder, model_max_length=512)
 
 
 VOCABULARIES: dict[str, Callable[[Family, Path], None]] = {
-    "wordpiece": _wordpiece, "bpe": _bpe, "byte-bpe": _byte_bpe, "unigram": _unigram,
-}  # fmt: skip
+    "wordpiece": _wordpiece,
+    "bpe": _bpe,
+    "byte-bpe": _byte_bpe,
+    "unigram": _unigram,
+}
 
 
 def _config(folder: Path, **fields: Any) -> None:

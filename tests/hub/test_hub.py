@@ -152,9 +152,27 @@ def test_a_repository_with_code_of_its_own_comes_without_it(hub: FakeHub) -> Non
 
 @pytest.mark.parametrize(
     "name",
-    ["../../etc", "a/../b", "a//b", "/etc/passwd", "a/b/c", "https://x/y", "a/b\0", "", "a b/c", "..", "a/.b", "a--b/c",
-     "~/x", "a\\b", "-a/b", "a/b\n", "é/b", "x" * 300],
-)  # fmt: skip
+    [
+        "../../etc",
+        "a/../b",
+        "a//b",
+        "/etc/passwd",
+        "a/b/c",
+        "https://x/y",
+        "a/b\0",
+        "",
+        "a b/c",
+        "..",
+        "a/.b",
+        "a--b/c",
+        "~/x",
+        "a\\b",
+        "-a/b",
+        "a/b\n",
+        "é/b",
+        "x" * 300,
+    ],
+)
 def test_tricks_in_names_are_refused_at_once(hub: FakeHub, name: str) -> None:
     with pytest.raises(ModelError, match="is not a name on the Hub"):
         the_hub.fetch(name)
@@ -217,9 +235,16 @@ _ENTRY = '{"snapshots": {"model org/tiny main": {"commit": "%s", "revision": "ma
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", '{"snapshots": []}', '{"snapshots": {"model org/tiny main": 3}}', _ENTRY % ("../..", "x"),
-     _ENTRY % ("a" * 40, "../x")],
-)  # fmt: skip
+    [
+        "",
+        "{",
+        "[]",
+        '{"snapshots": []}',
+        '{"snapshots": {"model org/tiny main": 3}}',
+        _ENTRY % ("../..", "x"),
+        _ENTRY % ("a" * 40, "../x"),
+    ],
+)
 def test_a_damaged_record_costs_a_download(hub: FakeHub, content: str) -> None:
     names.records_file().parent.mkdir(parents=True)
     names.records_file().write_text(content, encoding="utf-8")

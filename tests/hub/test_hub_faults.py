@@ -48,16 +48,25 @@ _BROKEN = "is out of order: 127.0.0.1 answers with error 50"
 @pytest.mark.parametrize(
     ("mode", "where", "words"),
     [
-        ("500", "api", _BROKEN), ("503", "api", _BROKEN), ("429", "api", _BUSY), ("429-wait", "api", "Wait 120 s"),
-        ("401", "api", "refuses the access token"), ("407", "api", "wants a log-in"), ("html", "api", _LOG_IN),
-        ("login", "api", _LOG_IN), ("junk", "api", _LOG_IN), ("no-commit", "api", "names no commit"),
-        ("html", "file", _LOG_IN), ("login", "cdn", _LOG_IN), ("500", "cdn", _BROKEN),
+        ("500", "api", _BROKEN),
+        ("503", "api", _BROKEN),
+        ("429", "api", _BUSY),
+        ("429-wait", "api", "Wait 120 s"),
+        ("401", "api", "refuses the access token"),
+        ("407", "api", "wants a log-in"),
+        ("html", "api", _LOG_IN),
+        ("login", "api", _LOG_IN),
+        ("junk", "api", _LOG_IN),
+        ("no-commit", "api", "names no commit"),
+        ("html", "file", _LOG_IN),
+        ("login", "cdn", _LOG_IN),
+        ("500", "cdn", _BROKEN),
         ("entry-404", "file", "A file of org/large is missing on the Hub"),
         ("corrupt", "file", "config.json of org/large came with wrong bytes"),
         ("corrupt", "cdn", "model.safetensors of org/large came with wrong bytes"),
         ("short", "cdn", "did not come whole"),
     ],
-)  # fmt: skip
+)
 def test_a_failure_has_its_sentence_at_once(hub: FakeHub, mode: str, where: str, words: str) -> None:
     start = time.monotonic()
     with hub.fail(mode, where), pytest.raises(DistillError, match=words) as caught:
@@ -71,12 +80,14 @@ def test_a_failure_has_its_sentence_at_once(hub: FakeHub, mode: str, where: str,
 @pytest.mark.parametrize(
     ("mode", "where", "words"),
     [
-        ("slow", "api", r"did not answer within 1 s"), ("drip", "api", "did not answer within 1 s"),
+        ("slow", "api", r"did not answer within 1 s"),
+        ("drip", "api", "did not answer within 1 s"),
         ("slow", "file", r"stands still: 0.0 of 2.0 MB came"),
         ("stall", "cdn", r"stands still: [01].\d of 2.0 MB came"),
-        ("500", "file", _BROKEN), ("429-wait", "file", "Wait 120 s"),
+        ("500", "file", _BROKEN),
+        ("429-wait", "file", "Wait 120 s"),
     ],
-)  # fmt: skip
+)
 def test_a_hub_that_holds_the_line_is_left(hasty: FakeHub, mode: str, where: str, words: str) -> None:
     start = time.monotonic()
     with hasty.fail(mode, where), pytest.raises(AssetError, match=words):

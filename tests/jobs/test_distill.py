@@ -23,8 +23,15 @@ from distill_core.training import distillation
 from distill_core.training.teacher_cache import TeacherOutputs
 
 CPU = device.Device(torch.device("cpu"), "float32", 1)
-FAST = {"kind": "distill", "student_layers": 1, "epochs": 1, "batch_size": 16, "max_length": 24, "threads": 1,
-        "learning_rate": 1e-3}  # fmt: skip
+FAST = {
+    "kind": "distill",
+    "student_layers": 1,
+    "epochs": 1,
+    "batch_size": 16,
+    "max_length": 24,
+    "threads": 1,
+    "learning_rate": 1e-3,
+}
 
 
 @pytest.fixture
@@ -67,9 +74,11 @@ def test_all_arms_are_reported_beside_their_teacher(do, teacher, dataset, store)
     for student in result.students:
         predicted, right = logits_of(run, student.arm).argmax(-1), expected.argmax(-1)
         assert student.layers == 1
-        assert student.params == parameters.count(
-            students.shallow_student(original.model, (0,), copy_weights=False)
-        ) == sum(student.params_by_part.values())  # fmt: skip
+        assert (
+            student.params
+            == parameters.count(students.shallow_student(original.model, (0,), copy_weights=False))
+            == sum(student.params_by_part.values())
+        )
         assert student.params_saved == pytest.approx(1 - student.params / result.teacher.params)
         assert student.n_eval == len(labels)
         assert student.accuracy == (predicted == labels).double().mean()
@@ -86,8 +95,12 @@ def test_all_arms_are_reported_beside_their_teacher(do, teacher, dataset, store)
 
 def test_arms_start_where_they_say(do, teacher, dataset, store):
     """At a rate of nearly 0 a student is what it started as."""
-    run = do(**{**FAST, "learning_rate": 1e-12, "student_layers": 3}, teacher=teacher, dataset=dataset,
-             arms="distilled,init-only,scratch,scratch-distilled")  # fmt: skip
+    run = do(
+        **{**FAST, "learning_rate": 1e-12, "student_layers": 3},
+        teacher=teacher,
+        dataset=dataset,
+        arms="distilled,init-only,scratch,scratch-distilled",
+    )
     full = logits_of(run, "teacher")
     for arm in ("distilled", "init-only"):
         torch.testing.assert_close(logits_of(run, arm), full, rtol=0, atol=1e-5)
@@ -99,8 +112,13 @@ def test_arms_start_where_they_say(do, teacher, dataset, store):
 def test_a_student_of_another_family_starts_where_it_says(do, teacher, make_model, dataset, store):
     """From its own weights, or from none for the arms that are called scratch."""
     other = make_model("gpt")
-    run = do(**{**FAST, "learning_rate": 1e-12}, teacher=teacher, student=other, dataset=dataset,
-             arms="distilled,init-only,scratch,scratch-distilled")  # fmt: skip
+    run = do(
+        **{**FAST, "learning_rate": 1e-12},
+        teacher=teacher,
+        student=other,
+        dataset=dataset,
+        arms="distilled,init-only,scratch,scratch-distilled",
+    )
     assert run.state().state == "done", run.state()
     texts = datasets.load(dataset).split("test")["text"].tolist()
     own = says(models.load(parse(other), store), texts)
@@ -113,8 +131,9 @@ def test_a_student_of_another_family_starts_where_it_says(do, teacher, make_mode
 
 
 def test_soft_targets_bring_the_student_nearer_to_its_teacher(do, teacher, dataset):
-    run = do(**{**FAST, "epochs": 12, "learning_rate": 5e-3}, teacher=teacher, dataset=dataset, soft=1, hard=0,
-             init="random")  # fmt: skip
+    run = do(
+        **{**FAST, "epochs": 12, "learning_rate": 5e-3}, teacher=teacher, dataset=dataset, soft=1, hard=0, init="random"
+    )
     untrained = do(**{**FAST, "learning_rate": 1e-12}, teacher=teacher, dataset=dataset, soft=1, hard=0, init="random")
     assert run.result().students[0].kl_to_teacher < 0.7 * untrained.result().students[0].kl_to_teacher
     curve = [m.value for m in run.read_metrics()[0] if m.name == "soft"]
@@ -128,8 +147,14 @@ def test_the_teacher_reads_once_for_all_runs(do, teacher, dataset):
     assert first.teacher.accuracy == second.teacher.accuracy
 
 
-QUICK = {("bert", "cosine"), ("bert", "hidden"), ("bert", "attention"), ("bert", "relations"),
-         ("gpt", "relations"), ("albert", "hidden")}  # fmt: skip
+QUICK = {
+    ("bert", "cosine"),
+    ("bert", "hidden"),
+    ("bert", "attention"),
+    ("bert", "relations"),
+    ("gpt", "relations"),
+    ("albert", "hidden"),
+}
 INNER = [
     pytest.param(key, loss, marks=() if (key, loss) in QUICK else pytest.mark.slow)
     for key in ("bert", "gpt", "t5", "albert", "roberta", "distilbert", "ernie", "electra", "bart")
@@ -148,8 +173,14 @@ def test_every_inner_loss_teaches(do, make_model, dataset, key, loss):
 
 def test_texts_without_a_label_teach_through_the_teacher_alone(do, teacher, dataset):
     """The arm that reads labeled texts alone takes as many steps as they fill; the other reads all of them."""
-    run = do(**{**FAST, "batch_size": 4}, teacher=teacher, dataset=dataset, labeled_examples=8, train_examples=24,
-             arms="distilled,labeled-only,init-only")  # fmt: skip
+    run = do(
+        **{**FAST, "batch_size": 4},
+        teacher=teacher,
+        dataset=dataset,
+        labeled_examples=8,
+        train_examples=24,
+        arms="distilled,labeled-only,init-only",
+    )
     assert run.state().state == "done", run.state()
     steps = {}
     for metric in run.read_metrics()[0]:
@@ -334,10 +365,12 @@ def test_the_total_is_the_weighted_sum_of_the_parts():
 
 
 _DROPOUT = {
-    "gpt": {"attn_pdrop": 0.5, "resid_pdrop": 0.0, "embd_pdrop": 0.0}, "t5": {"dropout_rate": 0.5},
-    "xlnet": {"dropout": 0.5}, "distilbert": {"attention_dropout": 0.5, "dropout": 0.0},
+    "gpt": {"attn_pdrop": 0.5, "resid_pdrop": 0.0, "embd_pdrop": 0.0},
+    "t5": {"dropout_rate": 0.5},
+    "xlnet": {"dropout": 0.5},
+    "distilbert": {"attention_dropout": 0.5, "dropout": 0.0},
     "bart": {"attention_dropout": 0.5, "dropout": 0.0},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
@@ -384,9 +417,11 @@ def test_closing_leaves_teacher_and_student_as_they_were(key):
     fresh = tiny.classifier(families.get(key)).model.config._attn_implementation
     assert found == dict.fromkeys(found, fresh)
     hooks = [
-        hook for loaded in (teacher, student) for module in loaded.model.modules()
+        hook
+        for loaded in (teacher, student)
+        for module in loaded.model.modules()
         for hook in module._forward_hooks.values()
-    ]  # fmt: skip
+    ]
     assert not [hook for hook in hooks if "LastVectors" in hook.__qualname__]  # transformers leaves some of its own
 
 

@@ -13,9 +13,19 @@ from distill_core.launch.local import LocalLauncher
 from distill_core.specs import parse
 
 DEADLINE_S = 120
-SPEC = {"kind": "distill", "student_layers": 2, "epochs": 6, "batch_size": 4, "max_length": 24, "threads": 1,
-        "learning_rate": 1e-3, "cosine": 1.0, "arms": "distilled", "checkpoint_every_s": 0,
-        "eval_examples": 8}  # fmt: skip
+SPEC = {
+    "kind": "distill",
+    "student_layers": 2,
+    "epochs": 6,
+    "batch_size": 4,
+    "max_length": 24,
+    "threads": 1,
+    "learning_rate": 1e-3,
+    "cosine": 1.0,
+    "arms": "distilled",
+    "checkpoint_every_s": 0,
+    "eval_examples": 8,
+}
 
 
 def until(condition, launcher):

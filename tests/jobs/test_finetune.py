@@ -24,8 +24,16 @@ from distill_core.model_ref import parse
 from distill_core.models import parameters
 from distill_core.runs.control import Stopped
 
-FAST = {"kind": "finetune", "epochs": 1, "batch_size": 8, "max_length": 24, "threads": 1, "learning_rate": 1e-3,
-        "train_examples": 24, "min_steps": 0}  # fmt: skip
+FAST = {
+    "kind": "finetune",
+    "epochs": 1,
+    "batch_size": 8,
+    "max_length": 24,
+    "threads": 1,
+    "learning_rate": 1e-3,
+    "train_examples": 24,
+    "min_steps": 0,
+}
 # peft reads a name that transformers is about to drop
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 
@@ -125,8 +133,12 @@ def test_the_saved_model_is_the_one_that_was_tested(do, model, dataset, store):
 
 
 def test_learning_beats_guessing(do, make_model, make_csv):
-    run = do(**{**FAST, "epochs": 12, "train_examples": 160, "learning_rate": 5e-3}, model=make_model("gpt"),
-             dataset=make_csv(200), arms="pretrained,bow")  # fmt: skip
+    run = do(
+        **{**FAST, "epochs": 12, "train_examples": 160, "learning_rate": 5e-3},
+        model=make_model("gpt"),
+        dataset=make_csv(200),
+        arms="pretrained,bow",
+    )
     assert [row.accuracy > 0.8 for row in run.result().arms] == [True, True]
 
 
@@ -152,8 +164,14 @@ def test_frozen_features_are_computed_once_a_text_whatever_the_size_the_seed_and
     compute = FrozenFeatures._compute
     monkeypatch.setattr(FrozenFeatures, "_compute", lambda self, texts: (computed.extend(texts), compute(self, texts)))
     first, second = make_csv(60, name="first.csv"), make_csv(90, name="second.csv")
-    do(**{**FAST, "train_examples": "8,24"}, model=model, dataset=first, domains=f"{first},{second}", arms="frozen",
-       seeds=3)  # fmt: skip
+    do(
+        **{**FAST, "train_examples": "8,24"},
+        model=model,
+        dataset=first,
+        domains=f"{first},{second}",
+        arms="frozen",
+        seeds=3,
+    )
     assert len(computed) == len(set(computed)) > 60
 
 
@@ -267,8 +285,17 @@ def test_more_pre_training_is_done_once_for_all_seeds(do, launcher, model, make_
     calls = []
     real = adapt_module.adapt
     monkeypatch.setattr(adapt_module, "adapt", lambda *given: (calls.append(len(given[1])), real(*given)))
-    values = {**FAST, "domains": f"{first},{second}", "arms": "adapted", "dataset": first, "model": model,
-              "train_examples": "8", "seeds": 2, "learning_rate": 1e-2, "adapt_examples": 30}  # fmt: skip
+    values = {
+        **FAST,
+        "domains": f"{first},{second}",
+        "arms": "adapted",
+        "dataset": first,
+        "model": model,
+        "train_examples": "8",
+        "seeds": 2,
+        "learning_rate": 1e-2,
+        "adapt_examples": 30,
+    }
     whole = do(**values)
     assert whole.state().state == "done", whole.state()
     assert calls == [30, 30]

@@ -11,8 +11,16 @@ from distill_core.jobs import general
 from distill_core.model_ref import parse
 from distill_core.specs import DistillSpec
 
-FAST = {"kind": "distill", "mode": "general", "student_layers": 1, "epochs": 1, "batch_size": 16, "max_length": 24,
-        "threads": 1, "learning_rate": 1e-3}  # fmt: skip
+FAST = {
+    "kind": "distill",
+    "mode": "general",
+    "student_layers": 1,
+    "epochs": 1,
+    "batch_size": 16,
+    "max_length": 24,
+    "threads": 1,
+    "learning_rate": 1e-3,
+}
 
 
 @pytest.fixture
@@ -60,8 +68,9 @@ def test_the_student_comes_nearer_to_its_teacher(do, tmp_path, make_csv):
 
 
 def test_a_student_with_all_layers_starts_as_its_teacher(do, tmp_path, make_csv):
-    run = do(**{**FAST, "learning_rate": 1e-12, "student_layers": 3}, teacher=sure_teacher(tmp_path),
-             dataset=make_csv(200))  # fmt: skip
+    run = do(
+        **{**FAST, "learning_rate": 1e-12, "student_layers": 3}, teacher=sure_teacher(tmp_path), dataset=make_csv(200)
+    )
     (student,) = run.result().students
     assert student.agreement == 1
     assert student.kl_to_teacher == pytest.approx(0, abs=1e-6)
@@ -69,8 +78,12 @@ def test_a_student_with_all_layers_starts_as_its_teacher(do, tmp_path, make_csv)
 
 
 def test_a_second_try_keeps_what_was_measured_and_no_checkpoints(do, launcher, tmp_path, make_csv):
-    run = do(**{**FAST, "checkpoint_every_s": 0}, teacher=sure_teacher(tmp_path), dataset=make_csv(200),
-             arms="distilled,scratch")  # fmt: skip
+    run = do(
+        **{**FAST, "checkpoint_every_s": 0},
+        teacher=sure_teacher(tmp_path),
+        dataset=make_csv(200),
+        arms="distilled,scratch",
+    )
     result = run.result()
     assert not list(run.checkpoint_dir.rglob("*.safetensors"))
     run.set_state(state="lost")

@@ -23,8 +23,17 @@ from distill_core.model_ref import parse
 from distill_core.objectives import Vocabulary
 from distill_core.runs import RunStore
 
-FAST = {"kind": "pretrain", "lesson": "objective", "tokens": 1200, "vocab_size": 400, "batch_size": 8,
-        "max_length": 32, "threads": 1, "checkpoint_every_s": 60.0, "probe_dataset": "none"}  # fmt: skip
+FAST = {
+    "kind": "pretrain",
+    "lesson": "objective",
+    "tokens": 1200,
+    "vocab_size": 400,
+    "batch_size": 8,
+    "max_length": 32,
+    "threads": 1,
+    "checkpoint_every_s": 60.0,
+    "probe_dataset": "none",
+}
 OWN = [key for key in families.BY_KEY if key != "distilbert"]
 
 
@@ -118,9 +127,16 @@ def test_a_pretrained_bert_teaches_general_distillation(do, dataset):
     """Without the Hub: the teacher on raw text is an own run."""
     teacher = do(**{**FAST, "tokens": 20_000}, family="bert")
     run = do(
-        kind="distill", mode="general", teacher=f"run:{teacher.id}", dataset=dataset, student_layers=1, epochs=1,
-        max_length=32, batch_size=8, threads=1,
-    )  # fmt: skip
+        kind="distill",
+        mode="general",
+        teacher=f"run:{teacher.id}",
+        dataset=dataset,
+        student_layers=1,
+        epochs=1,
+        max_length=32,
+        batch_size=8,
+        threads=1,
+    )
     assert run.state().state == "done", run.state()
     (student,) = run.result().students
     assert student.layers == 1
@@ -200,8 +216,9 @@ def test_a_kill_costs_at_most_one_checkpoint_interval(do, launcher, store):
     assert same(weights(resumed), weights(undisturbed))
     assert resumed.result().cloze == undisturbed.result().cloze
     assert (resumed.result().tokens, resumed.result().signals) == (
-        undisturbed.result().tokens, undisturbed.result().signals,
-    )  # fmt: skip
+        undisturbed.result().tokens,
+        undisturbed.result().signals,
+    )
 
 
 # ── what it reads, and what it is measured with ──────────────────────────────────────────────────────────────────

@@ -20,8 +20,17 @@ from distill_core.model_ref import Ref, parse
 from distill_core.models import LoadedModel, tokens
 from distill_core.specs import PretrainSpec
 
-FAST = {"kind": "pretrain", "lesson": "embeddings", "tokens": 1000, "vocab_size": 400, "batch_size": 16,
-        "max_length": 16, "threads": 1, "checkpoint_every_s": 0.0, "probe_dataset": "none"}  # fmt: skip
+FAST = {
+    "kind": "pretrain",
+    "lesson": "embeddings",
+    "tokens": 1000,
+    "vocab_size": 400,
+    "batch_size": 16,
+    "max_length": 16,
+    "threads": 1,
+    "checkpoint_every_s": 0.0,
+    "probe_dataset": "none",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -118,18 +127,26 @@ def test_dropout_is_usual_in_what_is_saved(do):
 
 @pytest.mark.parametrize(
     ("lengths", "tokens", "wanted"),
-    [([10, 10, 10], 30, (3, 1)), ([10, 10, 10], 20, (2, 1)), ([10, 10, 10], 15, (2, 1)), ([10, 10], 60, (2, 3)),
-     ([5], 1000, (1, 200))],
-)  # fmt: skip
+    [
+        ([10, 10, 10], 30, (3, 1)),
+        ([10, 10, 10], 20, (2, 1)),
+        ([10, 10, 10], 15, (2, 1)),
+        ([10, 10], 60, (2, 3)),
+        ([5], 1000, (1, 200)),
+    ],
+)
 def test_a_budget_of_tokens_becomes_texts_and_passes(lengths, tokens, wanted):
     assert within_budget(lengths, tokens) == wanted
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"family": "bort"}, "Unknown family 'bort'"), ({"family": "bert", "tokens": 0}, "tokens must be ≥ 1,000"),
-     ({"family": "bert", "lesson": "nothing"}, "lesson must be one of")],
-)  # fmt: skip
+    [
+        ({"family": "bort"}, "Unknown family 'bort'"),
+        ({"family": "bert", "tokens": 0}, "tokens must be ≥ 1,000"),
+        ({"family": "bert", "lesson": "nothing"}, "lesson must be one of"),
+    ],
+)
 def test_what_cannot_be_asked_is_said_in_one_line(do, changes, message):
     with pytest.raises(SpecError, match=message):
         do(**{**FAST, **changes})

@@ -28,8 +28,16 @@ from distill_core.results import ErrorInfo, StudentsResult
 
 LABELS = 24
 SHARED = {"epochs": 2, "batch_size": 16, "max_length": 24, "threads": 1, "learning_rate": 2e-3}
-FAST = {"kind": "students", **SHARED, "labels": LABELS, "label_epochs": 3, "teacher_epochs": 2,
-        "teacher_learning_rate": 2e-3, "soft": 0.7, "hard": 0.3}  # fmt: skip
+FAST = {
+    "kind": "students",
+    **SHARED,
+    "labels": LABELS,
+    "label_epochs": 3,
+    "teacher_epochs": 2,
+    "teacher_learning_rate": 2e-3,
+    "soft": 0.7,
+    "hard": 0.3,
+}
 ARMS = ("labels", "taught", "random", "all-labels", "random-taught")
 
 
@@ -99,8 +107,13 @@ def test_every_arm_of_every_student_stands_beside_the_teacher(do, teacher, two, 
         assert row.error is None
     read = {row.arm: (row.train_texts, row.labels, row.epochs) for row in result.rows}
     n = own.train_size
-    assert read == {"labels": (LABELS, LABELS, 3), "random": (LABELS, LABELS, 3), "taught": (n, LABELS, 2),
-                    "random-taught": (n, LABELS, 2), "all-labels": (n, n, 2)}  # fmt: skip
+    assert read == {
+        "labels": (LABELS, LABELS, 3),
+        "random": (LABELS, LABELS, 3),
+        "taught": (n, LABELS, 2),
+        "random-taught": (n, LABELS, 2),
+        "all-labels": (n, n, 2),
+    }
     assert not list(run.checkpoint_dir.rglob("*.safetensors"))
 
 
@@ -112,13 +125,25 @@ def test_every_arm_is_what_another_job_does_with_that_one_model(do, teacher, mak
     tune = {**SHARED, "kind": "finetune", "min_steps": 0, "model": ref, "dataset": dataset}
     few = do(**{**tune, "epochs": 3}, train_examples=LABELS, arms="pretrained,scratch")
     every = do(**tune, train_examples=datasets.load(dataset).train_size, arms="pretrained")
-    taught = do(**SHARED, kind="distill", teacher=teacher, student=ref, dataset=dataset, soft=0.7, hard=0.3,
-                labeled_examples=LABELS, train_examples=0, arms="distilled,scratch-distilled")  # fmt: skip
+    taught = do(
+        **SHARED,
+        kind="distill",
+        teacher=teacher,
+        student=ref,
+        dataset=dataset,
+        soft=0.7,
+        hard=0.3,
+        labeled_examples=LABELS,
+        train_examples=0,
+        arms="distilled,scratch-distilled",
+    )
     references = {
-        "labels": logits_of(few, "pretrained"), "random": logits_of(few, "scratch"),
-        "all-labels": logits_of(every, "pretrained"), "taught": logits_of(taught, "distilled"),
+        "labels": logits_of(few, "pretrained"),
+        "random": logits_of(few, "scratch"),
+        "all-labels": logits_of(every, "pretrained"),
+        "taught": logits_of(taught, "distilled"),
         "random-taught": logits_of(taught, "scratch-distilled"),
-    }  # fmt: skip
+    }
     for arm, expected in references.items():
         torch.testing.assert_close(logits_of(run, f"{ref} {arm}"), expected, rtol=0, atol=1e-4)
     found = torch.stack(list(references.values()))
@@ -144,8 +169,9 @@ def test_without_a_teacher_the_base_becomes_one_on_the_labeled_texts(do, make_mo
 
 def test_a_teacher_from_a_run_brings_its_name_and_its_number_of_labels(do, make_model, two, dataset):
     base = make_model("gpt", "base", seed=4)
-    tuned = do(**SHARED, kind="finetune", min_steps=0, train_examples=30, arms="pretrained", model=base,
-               dataset=dataset)  # fmt: skip
+    tuned = do(
+        **SHARED, kind="finetune", min_steps=0, train_examples=30, arms="pretrained", model=base, dataset=dataset
+    )
     report = do(**FAST, teacher=f"run:{tuned.id}", students=two, dataset=dataset, arms="labels").result().teacher
     assert (report.ref, report.title, report.labels) == (f"run:{tuned.id}", base, 30)
 
@@ -265,8 +291,14 @@ def told(result):
 @pytest.mark.parametrize("at", [15, *(pytest.param(at, marks=pytest.mark.slow) for at in (2, 5, 9, 21))])
 def test_a_stopped_run_ends_as_an_undisturbed_one(do, launcher, make_model, two, dataset, stop_at, at):
     """Stopped while the teacher learns, while it reads, and while the students learn."""
-    values = {**FAST, "base": make_model("gpt", "base", seed=4), "students": two, "dataset": dataset,
-              "arms": "taught,random", "checkpoint_every_s": 0}  # fmt: skip
+    values = {
+        **FAST,
+        "base": make_model("gpt", "base", seed=4),
+        "students": two,
+        "dataset": dataset,
+        "arms": "taught,random",
+        "checkpoint_every_s": 0,
+    }
     whole = do(**values)
     stop_at(at)
     run = do(**values)

@@ -99,8 +99,23 @@ def half_line(context: JobContext) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-BEHAVIOURS = {job.__name__: job for job in (quick, steps, deaf, blocked, once, grandchild, forked, out_of_memory,
-                                            disk_full, wrong_model, bug, half_line)}  # fmt: skip
+BEHAVIOURS = {
+    job.__name__: job
+    for job in (
+        quick,
+        steps,
+        deaf,
+        blocked,
+        once,
+        grandchild,
+        forked,
+        out_of_memory,
+        disk_full,
+        wrong_model,
+        bug,
+        half_line,
+    )
+}
 
 
 def job(spec: Any, context: JobContext) -> CompareResult:

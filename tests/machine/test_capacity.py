@@ -29,22 +29,36 @@ def test_without_a_container_it_is_what_the_system_says(cgroup):
 
 
 def test_a_containers_limit_counts_and_kept_files_are_free(cgroup):
-    cgroup(memory_dot_max=f"{GIB}\n", memory_dot_current=f"{GIB // 2}\n",
-           memory_dot_stat=f"anon 5\ninactive_file {GIB // 4}\nactive_file 7\n")  # fmt: skip
+    cgroup(
+        memory_dot_max=f"{GIB}\n",
+        memory_dot_current=f"{GIB // 2}\n",
+        memory_dot_stat=f"anon 5\ninactive_file {GIB // 4}\nactive_file 7\n",
+    )
     assert capacity.available_bytes() == GIB // 2 + GIB // 4
 
 
 def test_the_older_layout_counts_as_well(cgroup):
-    cgroup(memory__memory_dot_limit_in_bytes=f"{GIB}\n", memory__memory_dot_usage_in_bytes=f"{GIB // 2}\n",
-           memory__memory_dot_stat="total_inactive_file 0\n", cpu__cpu_dot_cfs_quota_us="150000\n",
-           cpu__cpu_dot_cfs_period_us="100000\n")  # fmt: skip
+    cgroup(
+        memory__memory_dot_limit_in_bytes=f"{GIB}\n",
+        memory__memory_dot_usage_in_bytes=f"{GIB // 2}\n",
+        memory__memory_dot_stat="total_inactive_file 0\n",
+        cpu__cpu_dot_cfs_quota_us="150000\n",
+        cpu__cpu_dot_cfs_period_us="100000\n",
+    )
     assert capacity.available_bytes() == GIB // 2
     assert capacity.container_cores() == 2
 
 
-@pytest.mark.parametrize(("text", "cores"), [
-    ("200000 100000\n", 2), ("50000 100000\n", 1), ("250000 100000\n", 3), ("max 100000\n", None), ("", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [
+        ("200000 100000\n", 2),
+        ("50000 100000\n", 1),
+        ("250000 100000\n", 3),
+        ("max 100000\n", None),
+        ("", None),
+    ],
+)
 def test_a_quota_of_processor_time_in_cores(cgroup, monkeypatch, text, cores):
     cgroup(cpu_dot_max=text)
     assert capacity.container_cores() == cores

@@ -77,8 +77,10 @@ def test_agreement_equals_counting_one_by_one():
     found = evaluate.compare_with_teacher(student, teacher, labels)
     assert found.agreement == counts["same"] / 200
     assert (found.inherited_errors, found.new_errors, found.repaired_errors) == (
-        counts["inherited"], counts["new"], counts["repaired"],
-    )  # fmt: skip
+        counts["inherited"],
+        counts["new"],
+        counts["repaired"],
+    )
     assert found.kl_to_teacher == pytest.approx(kl, rel=1e-5)
 
 

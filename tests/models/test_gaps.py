@@ -10,8 +10,11 @@ from distill_core import families
 from distill_core.models.gaps import gap_answers
 
 
-@pytest.mark.parametrize("family", [one for one in families.FAMILIES if one.architecture == "encoder" and
-                                    one.key != "xlnet"], ids=lambda one: one.key)  # fmt: skip
+@pytest.mark.parametrize(
+    "family",
+    [one for one in families.FAMILIES if one.architecture == "encoder" and one.key != "xlnet"],
+    ids=lambda one: one.key,
+)
 def test_logits_of_gaps_alone_are_those_of_the_whole_text(family):
     model = tiny.masked_lm(family).eval()
     ids = torch.randint(5, 20, (3, 7), generator=torch.Generator().manual_seed(0))

@@ -37,7 +37,7 @@ BY_HAND = {
     "electra": ((30522 + 512 + 2) * H, 12 * ATTENTION, 12 * FEED_FORWARD, NORM + 24 * NORM),
     # one shared table of words, two of 1026 positions; 6 + 6 layers
     "bart": ((50265 + 2 * 1026) * H, 18 * ATTENTION, 12 * FEED_FORWARD, (2 + 6 * 2 + 6 * 3) * NORM),
-}  # fmt: skip
+}
 
 
 @each_family
@@ -82,8 +82,10 @@ def test_a_classification_head_counts_as_other(family):
         sizes = parameters.count_by_part(models.build_classifier(config, ("no", "yes")))
     bare = parameters.official(family)
     assert {part: sizes[part] - bare[part] for part in families.PARTS if part != "other"} == {
-        "embeddings": 0, "attention": 0, "feed_forward": 0,
-    }  # fmt: skip
+        "embeddings": 0,
+        "attention": 0,
+        "feed_forward": 0,
+    }
     head = {"bert": 2 * H + 2, "roberta": H * H + H + 2 * H + 2 - POOLER, "gpt": 2 * H}
     if family.key in head:
         assert sizes["other"] - bare["other"] == head[family.key]

@@ -253,9 +253,12 @@ def test_the_counts_of_signals(key):
     asked = labels[labels != IGNORED]
     every, rows = corrupted.n_tokens, len(corrupted.rows)
     expected = {
-        "gpt": every - rows, "electra": every, "distilbert": every, "bart": len(asked) - 2 * rows,
+        "gpt": every - rows,
+        "electra": every,
+        "distilbert": every,
+        "bart": len(asked) - 2 * rows,
         "t5": int((~torch.isin(asked, torch.tensor(sample.vocabulary("t5").sentinels))).sum()),
-    }.get(key, len(asked))  # fmt: skip
+    }.get(key, len(asked))
     assert corrupted.n_signal == expected
     assert 0 < corrupted.n_signal <= every
 

@@ -65,8 +65,10 @@ class _Out(dict):
 def listen(tokenizers, key):
     """The look at PROBE through a Listener, the listener, and the ids of the parts."""
     tokenizer = tokenizers[key]
-    ids = {name: tokenizer(getattr(PROBE, name), add_special_tokens=False)["input_ids"]
-           for name in ("before", "word", "after", "wrong")}  # fmt: skip
+    ids = {
+        name: tokenizer(getattr(PROBE, name), add_special_tokens=False)["input_ids"]
+        for name in ("before", "word", "after", "wrong")
+    }
     n = len(ids["before"])
     place = {"gpt": n - 1, "t5": 1, "bart": n + 1, "xlnet": 0}.get(key, n + 1)
     vocabulary = Vocabulary.of(tokenizer, families.get(key))

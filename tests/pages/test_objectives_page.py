@@ -108,10 +108,17 @@ def test_a_megabyte_is_cut_to_what_an_address_can_hold() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["😀 🇩🇪 👩‍👩‍👧", "مرحبا بالعالم. هذا نص قصير.", "漢字かな交じり文。二つ目の文。", "…", "[MASK] </s> [CLS]",
-     "# *bold* `code` [link](http://x) :smile: $x$ <b>html</b>\n\n- one", "x" * 900],
+    [
+        "😀 🇩🇪 👩‍👩‍👧",
+        "مرحبا بالعالم. هذا نص قصير.",
+        "漢字かな交じり文。二つ目の文。",
+        "…",
+        "[MASK] </s> [CLS]",
+        "# *bold* `code` [link](http://x) :smile: $x$ <b>html</b>\n\n- one",
+        "x" * 900,
+    ],
     ids=["emoji", "right to left", "japanese", "dots", "special tokens", "markup", "one long word"],
-)  # fmt: skip
+)
 def test_odd_texts(text: str) -> None:
     app = open_page(PAGE)
     app.text_area(key="obj_text").set_value(text).run()

@@ -22,9 +22,12 @@ class Answered:
     """A probe that has its answer."""
 
     report: ClassVar = {
-        "device": "cpu", "threads": 2, "memory_gib": 23.5, "environment": {"cpu": "Test CPU"},
+        "device": "cpu",
+        "threads": 2,
+        "memory_gib": 23.5,
+        "environment": {"cpu": "Test CPU"},
         "advice": ["No accelerator: everything runs on the CPU."],
-    }  # fmt: skip
+    }
 
     def poll(self) -> bool:
         return True

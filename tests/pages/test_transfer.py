@@ -18,8 +18,13 @@ from distill_core.specs import FinetuneSpec
 
 __all__ = ["inline", "recorded"]
 PAGE = "pages/transfer.py"
-TABS = {"curves": "Learning curves", "unfreeze": "Unfreezing", "domains": "Domains", "moved": "What moved",
-        "own": "Own data"}  # fmt: skip
+TABS = {
+    "curves": "Learning curves",
+    "unfreeze": "Unfreezing",
+    "domains": "Domains",
+    "moved": "What moved",
+    "own": "Own data",
+}
 Jobs = Callable[[str, object], None]
 HALF_A_CHARACTER = "text,label\n\ud800,a".encode("utf-8", "surrogatepass")
 CSV = "text,label\n" + "".join(
@@ -37,8 +42,11 @@ def job(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
     places = [(a, b) for a in spec.domains for b in spec.domains] or [(spec.dataset, spec.dataset)]
     rows = [
         sample.cell(arm, n, seed, dataset=train, test_dataset=test)
-        for seed in range(spec.seeds) for n in spec.train_examples for arm in spec.arms for train, test in places
-    ]  # fmt: skip
+        for seed in range(spec.seeds)
+        for n in spec.train_examples
+        for arm in spec.arms
+        for train, test in places
+    ]
     return FinetuneResult(
         model=str(spec.model),
         dataset=spec.dataset,
@@ -57,10 +65,12 @@ def skip(app: AppTest, experiment: str, run: Run) -> AppTest:
 
 @pytest.mark.parametrize(
     ("tab", "title", "button"),
-    [("curves", "No learning curve yet", "Draw the curves here · about "),
-     ("unfreeze", "Nothing is unfrozen yet", "Unfreeze step by step here · about "),
-     ("domains", "No domain is tested yet", "Fill the matrix here · about ")],
-)  # fmt: skip
+    [
+        ("curves", "No learning curve yet", "Draw the curves here · about "),
+        ("unfreeze", "Nothing is unfrozen yet", "Unfreeze step by step here · about "),
+        ("domains", "No domain is tested yet", "Fill the matrix here · about "),
+    ],
+)
 def test_an_experiment_before_its_first_run(tab: str, title: str, button: str) -> None:
     app = open_tab(tab)
     assert not app.exception
@@ -109,8 +119,13 @@ def test_a_guess_is_graded_and_can_be_covered_again(inline: Jobs) -> None:
     run = sample.curves_run(own(), sizes=(25, 200, 4000))
     app = open_tab("curves")
     assert [slider.label for slider in app.slider if slider.key.startswith("tl_guess")] == [
-        "Fine-tuned, 25 texts", "Fine-tuned, 200 texts", "Fine-tuned, 4,000 texts",
-        "Bag of words, 25 texts", "Bag of words, 200 texts", "Bag of words, 4,000 texts"]  # fmt: skip
+        "Fine-tuned, 25 texts",
+        "Fine-tuned, 200 texts",
+        "Fine-tuned, 4,000 texts",
+        "Bag of words, 25 texts",
+        "Bag of words, 200 texts",
+        "Bag of words, 4,000 texts",
+    ]
     app.slider(key=f"tl_guess_curves_{run.id}_pretrained-200").set_value(90).run()
     app.button(key=f"tl_reveal_curves_{run.id}").click().run()
     assert not app.exception
@@ -321,9 +336,13 @@ def test_an_own_file_with_other_classes_cannot_join_the_matrix() -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"PK\x03\x04 an archive", "This is an Excel workbook or a zip archive"), ("", "The file is empty"),
-     ("text,label\none,a\ntwo,b\n", "too few for training"), (HALF_A_CHARACTER, "")],
-)  # fmt: skip
+    [
+        (b"PK\x03\x04 an archive", "This is an Excel workbook or a zip archive"),
+        ("", "The file is empty"),
+        ("text,label\none,a\ntwo,b\n", "too few for training"),
+        (HALF_A_CHARACTER, ""),
+    ],
+)
 def test_a_broken_upload_never_takes_the_page_down(content: str | bytes, reason: str) -> None:
     app = upload(open_tab("own"), content)
     assert not app.exception

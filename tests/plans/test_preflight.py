@@ -143,8 +143,11 @@ def test_arms_that_a_model_cannot_take_are_refused_before_the_others_run(check, 
     for ref in ("gpt@hub", "t5@sst2", "xlnet@hub", make_folder("bart")):
         with pytest.raises(ModelError, match="does not learn from masked words"):
             check(kind="finetune", dataset=own, model=ref, arms="pretrained,adapted")
-    for ref, arm, words in (("minilm", "top7", "this model has 6"), ("albert@hub", "top1", "layers of their own"),
-                            (make_folder(), "top4", "this model has 3")):  # fmt: skip
+    for ref, arm, words in (
+        ("minilm", "top7", "this model has 6"),
+        ("albert@hub", "top1", "layers of their own"),
+        (make_folder(), "top4", "this model has 3"),
+    ):
         with pytest.raises(SpecError, match=words):
             check(kind="finetune", dataset=own, model=ref, arms=f"pretrained,{arm}")
 

@@ -21,9 +21,15 @@ def test_all_students_of_an_arm_come_before_the_next_arm_and_seed() -> None:
     spec = StudentsSpec(students="bert@mini,gpt@mini", arms="taught,labels", seeds=2, seed=5)
     planned = [(str(one.student), one.arm, one.seed) for one in student_plan.plan(spec)]
     assert planned == [
-        ("bert@mini", "taught", 5), ("gpt@mini", "taught", 5), ("bert@mini", "labels", 5), ("gpt@mini", "labels", 5),
-        ("bert@mini", "taught", 6), ("gpt@mini", "taught", 6), ("bert@mini", "labels", 6), ("gpt@mini", "labels", 6),
-    ]  # fmt: skip
+        ("bert@mini", "taught", 5),
+        ("gpt@mini", "taught", 5),
+        ("bert@mini", "labels", 5),
+        ("gpt@mini", "labels", 5),
+        ("bert@mini", "taught", 6),
+        ("gpt@mini", "taught", 6),
+        ("bert@mini", "labels", 6),
+        ("gpt@mini", "labels", 6),
+    ]
     assert [one.place for one in student_plan.plan(spec)] == [0, 1] * 4
 
 

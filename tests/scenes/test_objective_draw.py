@@ -67,8 +67,10 @@ def test_every_gap_has_its_answer(tokenizers: str, key: str, draw: int) -> None:
         rows = [one.chips for one in scene.passages if any(chip.kind == "special" for chip in one.chips)]
         filled = [
             answers[chip.number] if chip.kind in GAPS else chip.text
-            for row in rows for chip in row if chip.kind != "special"
-        ]  # fmt: skip
+            for row in rows
+            for chip in row
+            if chip.kind != "special"
+        ]
         if key == "albert":  # swapped parts: the same tokens in another order
             assert sorted(filled) == sorted(own)
         elif key != "bert":
@@ -109,10 +111,18 @@ def test_special_tokens_that_are_typed_are_no_special_tokens(tokenizers: str, ke
 
 @pytest.mark.parametrize(
     ("piece", "kind", "expected"),
-    [("Ġfilm", "byte-bpe", "film"), ("Ã©t", "byte-bpe", "ét"), ("ðŁĺ", "byte-bpe", "F0 9F 98"),
-     ("<mask>", "byte-bpe", "<mask>"), ("Ġ", "byte-bpe", "␣"), ("##age", "wordpiece", "age"),
-     ("▁the", "unigram", "the"), ("▁", "unigram", "␣"), ("film</w>", "bpe", "film")],
-)  # fmt: skip
+    [
+        ("Ġfilm", "byte-bpe", "film"),
+        ("Ã©t", "byte-bpe", "ét"),
+        ("ðŁĺ", "byte-bpe", "F0 9F 98"),
+        ("<mask>", "byte-bpe", "<mask>"),
+        ("Ġ", "byte-bpe", "␣"),
+        ("##age", "wordpiece", "age"),
+        ("▁the", "unigram", "the"),
+        ("▁", "unigram", "␣"),
+        ("film</w>", "bpe", "film"),
+    ],
+)
 def test_pieces_are_shown_as_characters(piece: str, kind: str, expected: str) -> None:
     assert objective_tokens._shown(piece, kind) == expected
 

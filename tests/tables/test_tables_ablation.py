@@ -73,10 +73,16 @@ def test_differences_are_paired_by_seed(store: RunStore) -> None:
     """all: 9, 8, 10 of 10 right; no soft: 7, 7, 8. The differences are −2, −1, −2 texts: −16.7 points on average."""
     spec = DistillSpec.model_validate({"teacher": "run:none", "ablation": True, "seeds": 3, "init": "random"})
     rights = {
-        "all-0": bits("1111111110"), "all-1": bits("1111111100"), "all-2": bits("1111111111"),
-        "no soft-0": bits("1111111000"), "no soft-1": bits("0111111100"), "no soft-2": bits("1111111100"),
-        "no hard-0": bits("1111111110"), "no hard-1": bits("1111111110"), "no hard-2": bits("1111111111"),
-    }  # fmt: skip
+        "all-0": bits("1111111110"),
+        "all-1": bits("1111111100"),
+        "all-2": bits("1111111111"),
+        "no soft-0": bits("1111111000"),
+        "no soft-1": bits("0111111100"),
+        "no soft-2": bits("1111111100"),
+        "no hard-0": bits("1111111110"),
+        "no hard-1": bits("1111111110"),
+        "no hard-2": bits("1111111111"),
+    }
     run = sample.run_of(store, spec, rights, bits("1111111111"))
     found = row(run, "no soft")
     assert found["title"] == "Without soft targets"

@@ -27,8 +27,10 @@ def test_the_counts_are_those_of_the_report(store: RunStore) -> None:
     for one in result.students:
         found = tables_errors.counts(tables_errors.error_slices(run, f"{one.arm}-{one.seed}"))
         assert found == {
-            "new": one.new_errors, "inherited": one.inherited_errors, "repaired": one.repaired_errors,
-        }  # fmt: skip
+            "new": one.new_errors,
+            "inherited": one.inherited_errors,
+            "repaired": one.repaired_errors,
+        }
 
 
 def test_every_text_is_in_its_group(store: RunStore) -> None:

@@ -86,8 +86,9 @@ def test_every_cell_away_from_home_can_be_looked_into(run: Run) -> None:
 
 
 def test_of_several_seeds_the_first_is_shown(store: RunStore) -> None:
-    run = sample.run_with(store, [], domains=sample.DOMAINS, arms=("pretrained",), train_examples=(50, 2000), seeds=2,
-                          seed=3)  # fmt: skip
+    run = sample.run_with(
+        store, [], domains=sample.DOMAINS, arms=("pretrained",), train_examples=(50, 2000), seeds=2, seed=3
+    )
     frame = sample.keep_answers(run)
     frame = frame.rename(columns={name: name.replace(": ", "-2000-3: ") for name in frame.columns if ": " in name})
     frame.to_parquet(run.domain_predictions_file, index=False)

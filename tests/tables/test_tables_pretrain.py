@@ -92,10 +92,19 @@ def test_only_equal_budgets_on_equal_texts_are_compared(store):
 
 @pytest.mark.parametrize(
     ("key", "amount", "unit"),
-    [("bert", 3.3e9, "words"), ("gpt", None, None), ("roberta", 160e9, "bytes"), ("t5", 1e12, "tokens"),
-     ("xlnet", 32.89e9, "subword pieces"), ("albert", 16e9, "bytes"), ("distilbert", 3.3e9, "words"),
-     ("ernie", 7.905e9, "tokens"), ("electra", 3.3e9, "tokens"), ("bart", 160e9, "bytes")],
-)  # fmt: skip
+    [
+        ("bert", 3.3e9, "words"),
+        ("gpt", None, None),
+        ("roberta", 160e9, "bytes"),
+        ("t5", 1e12, "tokens"),
+        ("xlnet", 32.89e9, "subword pieces"),
+        ("albert", 16e9, "bytes"),
+        ("distilbert", 3.3e9, "words"),
+        ("ernie", 7.905e9, "tokens"),
+        ("electra", 3.3e9, "tokens"),
+        ("bart", 160e9, "bytes"),
+    ],
+)
 def test_the_sizes_of_the_papers_corpora_are_read_from_the_facts(key, amount, unit):
     size = pretrain_scale.corpus_size(families.get(key))
     assert (size is None) == (amount is None)

@@ -26,8 +26,13 @@ def test_one_row_a_setting_with_means_over_seeds(store: RunStore) -> None:
     frame = tables_sweep.sweep_frame(run)
     assert tuple(frame.columns) == tables_sweep.SWEEP_COLUMNS
     assert list(zip(frame["temperature"], frame["soft"], strict=True)) == [
-        (1, 0.25), (1, 0.75), (2, 0.25), (2, 0.75), (4, 0.25), (4, 0.75),
-    ]  # fmt: skip
+        (1, 0.25),
+        (1, 0.75),
+        (2, 0.25),
+        (2, 0.75),
+        (4, 0.25),
+        (4, 0.75),
+    ]
     assert frame["hard"].tolist() == [0.75, 0.25] * 3
     assert frame["seeds"].tolist() == [2] * 6
     assert frame["setting"].iloc[1] == "τ = 1, soft weight 0.75"
@@ -72,8 +77,9 @@ def test_what_lies_behind_the_best_is_compared_text_by_text(store: RunStore) -> 
 def test_depths_are_shares_of_the_teacher(store: RunStore) -> None:
     frame = tables_sweep.depth_frame(sample.sample_run(store, sweep_layers=(3, 1, 6)))
     assert frame["layers"].tolist() == [1, 3, 6]
-    assert frame["params_share"].tolist() == pytest.approx([13_775_000 / 22_713_986, 17_325_000 / 22_713_986,
-                                                            22_650_000 / 22_713_986])  # fmt: skip
+    assert frame["params_share"].tolist() == pytest.approx(
+        [13_775_000 / 22_713_986, 17_325_000 / 22_713_986, 22_650_000 / 22_713_986]
+    )
     assert frame["time_share"].iloc[0] == pytest.approx(2.57 / 12.4)
     assert frame["latency_ms_p50"].iloc[0] == pytest.approx(2.57)
 
@@ -88,9 +94,7 @@ def test_a_time_that_was_not_measured_is_missing(store: RunStore) -> None:
     run = sample.sample_run(store, sweep_layers=(1, 2))
     result = run.result()
     assert isinstance(result, DistillResult)
-    students = tuple(
-        one.model_copy(update={"speedup": None, "latency_ms_p50": None}) for one in result.students
-    )  # fmt: skip
+    students = tuple(one.model_copy(update={"speedup": None, "latency_ms_p50": None}) for one in result.students)
     run.set_result(result.model_copy(update={"students": students}))
     assert tables_sweep.depth_frame(run)[["time_share", "latency_ms_p50"]].isna().all(axis=None)
 

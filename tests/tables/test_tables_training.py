@@ -110,5 +110,11 @@ def test_softened_goes_to_a_half_when_the_temperature_grows() -> None:
 def test_arms_in_words() -> None:
     arms = ("pretrained", "top1", "top4", "lora", "zero-shot", "topic")
     assert [tables.arm_title(arm) for arm in arms] == [
-        "Fine-tuned", "Top layer", "Top 4 layers", "LoRA", "Zero-shot", "Topic"]  # fmt: skip
+        "Fine-tuned",
+        "Top layer",
+        "Top 4 layers",
+        "LoRA",
+        "Zero-shot",
+        "Topic",
+    ]
     assert tables.arm_sentence("top2").startswith("The head and the 2 highest layers")

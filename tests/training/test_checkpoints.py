@@ -158,8 +158,10 @@ def test_no_pickle_lies_in_a_checkpoint(tmp_path):
     folder = checkpoints.save(tmp_path, net, optimizer, position(3))
     assert {path.suffix for path in folder.iterdir()} == {".safetensors", ".json"}
     assert set(json.loads((folder / "position.json").read_text())["files"]) == {
-        "model.safetensors", "optimizer.safetensors", "rng.safetensors",
-    }  # fmt: skip
+        "model.safetensors",
+        "optimizer.safetensors",
+        "rng.safetensors",
+    }
 
 
 def test_the_random_state_of_an_accelerator_that_is_gone_is_no_problem(tmp_path):

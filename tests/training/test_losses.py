@@ -181,8 +181,12 @@ def test_attention_mse_equals_hand_arithmetic_over_pairs_of_real_tokens():
     student, teacher = attention(0), attention(1)
     squares = [
         (student[i, head, j, k] - teacher[i, head, j, k]).item() ** 2
-        for i in range(3) for head in range(2) for j in range(4) for k in range(4) if MASK[i, j] and MASK[i, k]
-    ]  # fmt: skip
+        for i in range(3)
+        for head in range(2)
+        for j in range(4)
+        for k in range(4)
+        if MASK[i, j] and MASK[i, k]
+    ]
     loss = losses.attention_mse_loss(student, teacher, MASK)
     assert loss.item() == pytest.approx(sum(squares) / len(squares), rel=1e-12)
 

@@ -141,8 +141,10 @@ def test_the_loop_is_adamw_with_clipping_as_written_by_hand():
     torch.manual_seed(1)
     by_hand.train()
     parameters = [p for p in by_hand.parameters() if p.requires_grad]
-    groups = [{"params": [p for p in parameters if p.ndim > 1], "weight_decay": 0.1},
-              {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0}]  # fmt: skip
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": 0.1},
+        {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0},
+    ]
     optimizer = torch.optim.AdamW(groups, lr=3e-3, foreach=False)
     factors = [1 / 3, 2 / 3, 1, 1, 6 / 7, 5 / 7, 4 / 7, 3 / 7, 2 / 7, 1 / 7]  # 3 of 10 steps rise, 7 fall
     for epoch in range(2):

@@ -177,9 +177,7 @@ def test_a_checkpoint_of_another_plan_is_passed_over(tmp_path):
     family = families.get("bert")
     with pytest.raises(Interrupted):
         train(family, check=interrupt_at(4), checkpoint_dir=tmp_path)
-    assert_same_weights(
-        train(family, used=False, checkpoint_dir=tmp_path).model, train(family, used=False).model
-    )  # fmt: skip
+    assert_same_weights(train(family, used=False, checkpoint_dir=tmp_path).model, train(family, used=False).model)
 
 
 def test_a_broken_training_leaves_the_model_whole():
