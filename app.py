@@ -11,7 +11,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
-from distill_core.headers import SecurityHeaders
+from pages.parts.shared.headers import SecurityHeaders
 
 FOLDER = Path(__file__).resolve().parent / "pages"
 # file, title, icon, address, what the page is for
@@ -27,7 +27,7 @@ PAGES = {
         ("finetune", "Fine-tune", "tune", "finetune", "Teach a pre-trained model a task, and see what that saves."),
         ("transfer", "Transfer lab", "moving", "transfer", "What pre-training buys: labels saved, layers, domains."),
         ("soft_labels", "Soft labels", "contrast", "soft-labels", "What a teacher says beyond the right class."),
-        ("distil", "Distill", "school", "distill", "Teach a small student network with a large teacher."),
+        ("distill", "Distill", "school", "distill", "Teach a small student network with a large teacher."),
         (
             "students",
             "Ten students",
@@ -37,7 +37,7 @@ PAGES = {
         ),
         ("take_apart", "Take apart", "science", "take-apart", "What was each ingredient of a distillation worth?"),
     ],
-    "Look back": [("runs_page", "Runs", "history", "runs", "Every run on this machine: progress, results, logs.")],
+    "Look back": [("runs", "Runs", "history", "runs", "Every run on this machine: progress, results, logs.")],
 }
 
 

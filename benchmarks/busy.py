@@ -28,15 +28,15 @@ def main(folder: Path, how: str) -> dict[str, float | str]:
     if how == "prepared":
         prepare_process(None)
     from benchmarks import contenders, workload
-    from distill_core import training
+    from distill_core.training import loop
 
     material = workload.load(folder)
     n = min(len(material.texts), STEPS * material.recipe.batch_size)
     material.recipe = replace(material.recipe, examples=n, epochs=1)
     material.texts, material.labels = material.texts[:n], material.labels[:n]
     moments: list[float] = []
-    original = training.Hooks
-    training.Hooks = lambda: original(check=lambda: moments.append(time.perf_counter()))  # type: ignore[assignment,misc]
+    original = loop.Hooks
+    loop.Hooks = lambda: original(check=lambda: moments.append(time.perf_counter()))  # type: ignore[assignment,misc]
     contenders.no_teacher(material)
     return {"how": how, "step_ms": statistics.median(b - a for a, b in pairwise(moments)) * 1000}
 

@@ -22,20 +22,22 @@ from torch import nn
 
 from benchmarks import toolkits
 from benchmarks.workload import Material
-from distill_core import specs, training
+from distill_core import specs
 from distill_core.jobs.supervised import supervised_step
-from distill_core.machine import device, onednn
-from distill_core.models import LoadedModel
-from distill_core.training import Loss, distillation, losses, teacher_cache
+from distill_core.machine import devices
+from distill_core.models.loading import LoadedModel
+from distill_core.training import distillation, loop, losses, teacher_cache
 from distill_core.training.distillation import DistillStep, Lesson
-from distill_core.training.first_token import first_token_only
+from distill_core.training.losses import Loss
+from distill_core.training.speed import onednn
+from distill_core.training.speed.first_token import first_token_only
 
 
 def ours(material: Material) -> None:
     """What the distill job does for one arm, without its evaluations and checkpoints."""
-    here, recipe = device.resolve("cpu"), material.recipe
+    device, recipe = devices.resolve("cpu"), material.recipe
     encoded = material.encode()
-    taught = teacher_cache.outputs(material.teacher.model, encoded, here, keep_hidden=False)
+    taught = teacher_cache.outputs(material.teacher.model, encoded, device, keep_hidden=False)
     spec = specs.DistillSpec(
         teacher=f"path:{material.folder / 'teacher'}",
         temperature=recipe.temperature,
@@ -48,15 +50,15 @@ def ours(material: Material) -> None:
     student = LoadedModel(
         teacher.ref, teacher.family, material.student, teacher.tokenizer, "pretrained", teacher.label_names
     )
-    step = DistillStep(spec, lesson, student, teacher, (), here)
-    training.fit(material.student, encoded.lengths, step, recipe.train_settings(encoded), here, training.Hooks())
+    step = DistillStep(spec, lesson, student, teacher, (), device)
+    loop.fit(material.student, encoded.lengths, step, recipe.train_settings(encoded), device, loop.Hooks())
     step.close(material.student)
 
 
 def fill_cache(material: Material) -> None:
     """What the first student has left behind; not timed."""
-    here = device.resolve("cpu")
-    teacher_cache.outputs(material.teacher.model, material.encode(), here, keep_hidden=False)
+    device = devices.resolve("cpu")
+    teacher_cache.outputs(material.teacher.model, material.encode(), device, keep_hidden=False)
 
 
 def whole(material: Material) -> None:
@@ -78,7 +80,7 @@ def _unchanged(_model: nn.Module) -> Iterator[None]:
 
 def uncached(material: Material) -> None:
     """The same student, the same batches in the same order, the teacher asked again at every step."""
-    here, recipe, teacher = device.resolve("cpu"), material.recipe, material.teacher.model
+    device, recipe, teacher = devices.resolve("cpu"), material.recipe, material.teacher.model
     encoded = material.encode()
 
     def step(model: nn.Module, indices: Sequence[int]) -> Loss:
@@ -91,18 +93,16 @@ def uncached(material: Material) -> None:
         return Loss(recipe.soft * soft + recipe.hard * hard, {"soft": soft, "hard": hard})
 
     with onednn.onednn_products(teacher):
-        training.fit(material.student, encoded.lengths, step, recipe.train_settings(encoded), here, training.Hooks())
+        loop.fit(material.student, encoded.lengths, step, recipe.train_settings(encoded), device, loop.Hooks())
 
 
 def no_teacher(material: Material) -> None:
     """The limit: the student alone."""
-    here = device.resolve("cpu")
+    device = devices.resolve("cpu")
     encoded = material.encode()
-    step = supervised_step(encoded, material.labels, here)
+    step = supervised_step(encoded, material.labels, device)
     with first_token_only(material.student):  # as in `ours`
-        training.fit(
-            material.student, encoded.lengths, step, material.recipe.train_settings(encoded), here, training.Hooks()
-        )
+        loop.fit(material.student, encoded.lengths, step, material.recipe.train_settings(encoded), device, loop.Hooks())
 
 
 CONTENDERS: dict[str, Callable[[Material], None]] = {

@@ -131,12 +131,12 @@ def _busy(folder: Path) -> list[dict[str, float | str]]:
 
 def machine() -> str:
     """Processor, cores and versions, for the figures' caption."""
-    from distill_core.machine import device, environment
+    from distill_core.machine import devices, environment
 
-    here = device.resolve("cpu")
-    described = environment.describe(here.type, here.name, here.dtype, here.threads)
+    device = devices.resolve("cpu")
+    described = environment.describe(device.type, device.name, device.dtype, device.threads)
     versions = ", ".join(f"{name} {version}" for name, version in described.versions.items())
-    return f"{described.cpu}, {described.cores} cores, {here.threads} threads, {described.os}; {versions}"
+    return f"{described.cpu}, {described.cores} cores, {device.threads} threads, {described.os}; {versions}"
 
 
 def _text(found: list[dict[str, Any]], rows: list[dict[str, Any]], busy: list[dict[str, Any]] | None) -> str:

@@ -25,21 +25,21 @@ def both(key: str, seq_len: int) -> Iterator[tuple[float, float]]:
     import torch
     from torch.utils.benchmark import Timer
 
-    from distill_core import models
-    from distill_core.machine import device
+    from distill_core.machine import devices
     from distill_core.measure import benchmark
     from distill_core.model_ref import parse
-    from distill_core.runs import RunStore
+    from distill_core.models import loading
+    from distill_core.runs.store import RunStore
 
-    here = device.resolve("cpu")
-    loaded = models.load(parse(f"{key}@structure"), RunStore(Path()))
+    device = devices.resolve("cpu")
+    loaded = loading.load(parse(f"{key}@structure"), RunStore(Path()))
     loaded.model.eval()
     inputs = benchmark.random_inputs(loaded.family, loaded.model.config, 1, seq_len)
     if loaded.family.architecture == "encoder-decoder":
         inputs["decoder_input_ids"] = inputs["input_ids"]
-    timer = Timer("model(**inputs)", globals={"model": loaded.model, "inputs": inputs}, num_threads=here.threads)
+    timer = Timer("model(**inputs)", globals={"model": loaded.model, "inputs": inputs}, num_threads=device.threads)
     for _ in range(ROUNDS):
-        ours = benchmark.measure(loaded, 1, seq_len, 2.0, here).latency_ms_p50
+        ours = benchmark.measure(loaded, 1, seq_len, 2.0, device).latency_ms_p50
         with torch.inference_mode():
             theirs = timer.blocked_autorange(min_run_time=2.0).median * 1000
         yield ours, theirs
@@ -52,7 +52,7 @@ def main() -> int:
     arguments = parser.parse_args()
     prepare_process(None)
     from distill_core import families
-    from distill_core.machine.isolation import run_isolated
+    from distill_core.jobs.isolation import run_isolated
 
     seed = random.randrange(10**6) if arguments.seed is None else arguments.seed
     drawn = random.Random(seed).sample([family.key for family in families.FAMILIES], 5)

@@ -22,17 +22,17 @@ def main(name: str, folder: Path) -> dict[str, Any]:
     import torch
 
     from benchmarks import contenders, workload
-    from distill_core.machine import device
+    from distill_core.machine import devices
     from distill_core.measure import memory
 
-    here = device.resolve("cpu")
+    device = devices.resolve("cpu")
     material = workload.load(folder)
     if name == "ours-second":
         contenders.fill_cache(material)
     torch.manual_seed(material.recipe.seed)
     tokens = _count_tokens(material)
     material.student.train()
-    peak = memory.PeakMemory(here)
+    peak = memory.PeakMemory(device)
     base = psutil.Process().memory_info().rss / 2**20
     peak.reset()
     wall, cpu = time.perf_counter(), time.process_time()
@@ -51,7 +51,7 @@ def main(name: str, folder: Path) -> dict[str, Any]:
         "steps": tokens["steps"],
         "padding_factor": tokens["seen"] / max(1, tokens["real"]),
         "peak_memory_mib": (peak.read() or 0.0) + base,
-        "threads": here.threads,
+        "threads": device.threads,
         **workload.judge(material),
         "process_cpu_seconds": time.process_time(),
     }

@@ -13,7 +13,8 @@ import sys
 
 from distill_core.errors import DistillError, RunError
 from distill_core.results import Metric
-from distill_core.runs import RECORDED_FILES, Run, RunStore
+from distill_core.runs.run import RECORDED_FILES, Run
+from distill_core.runs.store import RunStore
 from distill_core.settings import DATA, settings
 
 POINTS = 40  # of a curve: the history of the repository stays light

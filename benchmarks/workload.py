@@ -14,16 +14,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distill_core import datasets, models, training
+from distill_core.datasets import catalogue
 from distill_core.jobs.supervised import labels_of, supervised_step
-from distill_core.machine import device
+from distill_core.machine import devices
 from distill_core.measure import evaluate
 from distill_core.model_ref import Ref, parse
-from distill_core.models import LoadedModel, students
+from distill_core.models import loading, shapes, students
+from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
-from distill_core.plans import shapes
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.settings import settings
+from distill_core.training import loop
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,9 @@ class Recipe:
             return (step + 1) / warmup
         return max(0, self.total_steps - step) / max(1, self.total_steps - warmup)
 
-    def train_settings(self, encoded: Encoded) -> training.TrainSettings:
+    def train_settings(self, encoded: Encoded) -> loop.TrainSettings:
         """The same for `training.fit`; nothing is evaluated or saved on the way, as with the other contenders."""
-        return training.TrainSettings(
+        return loop.TrainSettings(
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
@@ -93,20 +94,20 @@ class Material:
 
 def prepare(folder: Path, recipe: Recipe) -> None:
     """Write teacher, student and texts. The quick teacher is MiniLM, fine-tuned for one epoch on the same texts."""
-    here = device.resolve("cpu")
-    dataset = datasets.load(recipe.dataset)
+    device = devices.resolve("cpu")
+    dataset = catalogue.load(recipe.dataset)
     train, test = dataset.sample_train(recipe.examples, recipe.seed), dataset.split("test")
     torch.manual_seed(recipe.seed)
     store = RunStore(settings().runs_dir)
     ref = Ref("minilm", "minilm") if recipe.teacher == "quick" else parse(recipe.teacher)
-    teacher = models.load(ref, store, label_names=dataset.label_names)
+    teacher = loading.load(ref, store, label_names=dataset.label_names)
     if recipe.teacher == "quick":
         encoded = teacher.encode(train["text"].tolist(), recipe.max_length)
-        one_epoch = training.TrainSettings(
+        one_epoch = loop.TrainSettings(
             epochs=1, batch_size=recipe.batch_size, learning_rate=recipe.learning_rate, seed=recipe.seed
         )
-        step = supervised_step(encoded, labels_of(train), here)
-        training.fit(teacher.model, encoded.lengths, step, one_epoch, here, training.Hooks())
+        step = supervised_step(encoded, labels_of(train), device)
+        loop.fit(teacher.model, encoded.lengths, step, one_epoch, device, loop.Hooks())
     layers = shapes.spread_layers(students.n_layers(teacher.model.config), recipe.student_layers)
     student = students.shallow_student(teacher.model, layers, copy_weights=True)
     for name, model in (("teacher", teacher.model), ("student", student)):
@@ -126,8 +127,8 @@ def load(folder: Path) -> Material:
     recipe = Recipe(**json.loads((folder / "recipe.json").read_text(encoding="utf-8")))
     rows = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
     store = RunStore(settings().runs_dir)
-    teacher = models.load(Ref("path", str(folder / "teacher")), store)
-    student = models.load(Ref("path", str(folder / "student")), store).model
+    teacher = loading.load(Ref("path", str(folder / "teacher")), store)
+    student = loading.load(Ref("path", str(folder / "student")), store).model
     teacher.model.eval()
     return Material(
         recipe,
@@ -154,11 +155,11 @@ def adamw(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
 @torch.inference_mode()
 def judge(material: Material) -> dict[str, Any]:
     """Test accuracy with its interval, and the training loss on the first 256 test texts without dropout."""
-    recipe, here = material.recipe, device.resolve("cpu")
+    recipe, device = material.recipe, devices.resolve("cpu")
     encoded = material.teacher.encode(material.test_texts, recipe.max_length)
-    logits = evaluate.predict(material.student, encoded, here)
+    logits = evaluate.predict(material.student, encoded, device)
     held_out = material.teacher.encode(material.test_texts[:256], recipe.max_length)
-    teacher_logits = evaluate.predict(material.teacher.model, held_out, here)
+    teacher_logits = evaluate.predict(material.teacher.model, held_out, device)
     mine, labels, tau = logits[:256], material.test_labels[:256], recipe.temperature
     soft = F.kl_div(F.log_softmax(mine / tau, -1), F.softmax(teacher_logits / tau, -1), reduction="batchmean") * tau**2
     hard = F.cross_entropy(mine, labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 
 MISSING = "n/a"
 
@@ -81,3 +81,8 @@ def day(iso: str) -> str:
 def in_sentence(title: str) -> str:
     """A title inside a sentence: `Frozen` becomes `frozen`; a name with a capital further in, as LoRA, stays."""
     return title if title.split(" ")[0][1:] != title.split(" ")[0][1:].lower() else title[:1].lower() + title[1:]
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

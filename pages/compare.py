@@ -5,7 +5,9 @@ import streamlit as st
 from distill_core.errors import DistillError
 from distill_core.figures import theme
 from distill_core.specs import StudentsSpec
-from pages.parts import compare_form, compare_results, page, stored_runs, students_view
+from pages.parts.compare import form, results
+from pages.parts.shared import page, stored_runs
+from pages.parts.students import view as students_view
 
 NEWEST = "newest"
 
@@ -15,9 +17,9 @@ controls, main = st.columns([1, 2.6], gap="large")
 below = st.container()
 
 with controls:
-    spec = compare_form.show()
-    started = compare_form.measure_button(spec, "Measure here", "cmp_measure")
-compare_form.show_next(started)
+    spec = form.show()
+    started = form.measure_button(spec, "Measure here", "cmp_measure")
+form.show_next(started)
 
 recorded = [run.id for kind in ("students", "compare") for run in stored_runs.recorded_of(kind)]
 own = [run.id for run in stored_runs.own_of("compare")]
@@ -51,13 +53,13 @@ if isinstance(asked, StudentsSpec):
     st.stop()
 
 with main:
-    compare_results.show(run, compare_results.Places(pickers, main, below))
+    results.show(run, results.Places(pickers, main, below))
     if stored_runs.is_recorded(run):
-        again = compare_form.measure_button(asked, "Make it your own: measure the same here", "cmp_again", main=False)
+        again = form.measure_button(asked, "Make it your own: measure the same here", "cmp_again", main=False)
         if again:
-            compare_form.remember(again)
+            form.remember(again)
             st.rerun()
-    if spec is not None and compare_form.differs(spec, asked):
+    if spec is not None and form.differs(spec, asked):
         st.caption(":material/sync_problem: The settings on the left differ from those of this result.")
 with below:
     page.next_step("pages/model_zoo.py", "Why is one faster? Look inside a family")

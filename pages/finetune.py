@@ -4,16 +4,17 @@ import streamlit as st
 
 from distill_core.figures import theme
 from distill_core.results import LIVE
-from pages.parts import finetune_form, finetune_view, page, run_panel, stored_runs, train_form
+from pages.parts.finetune import form, view
+from pages.parts.shared import page, run_panel, stored_runs, training_form
 
 page.header("Fine-tune", "How much does a network that has read a lot before learn from a few labeled texts?")
 controls, main = st.columns([1, 2.6], gap="large")
 
 with controls:
     button = st.container()
-    spec = finetune_form.show()
+    spec = form.show()
     with button:
-        started = train_form.run_button("Fine-tune here", spec, "ft_start")
+        started = training_form.run_button("Fine-tune here", spec, "ft_start")
         if started:
             run_panel.choose("ft_run", started)
 
@@ -22,17 +23,17 @@ with main:
     if run is None:
         empty = theme.empty("Nothing is fine-tuned yet", "Press Fine-tune here: the first curve begins within seconds.")
         page.chart(empty, "ft_none")
-        page.explanation(finetune_view.SEEN, finetune_view.FORMULA, finetune_view.CODE)
+        page.explanation(view.SEEN, view.FORMULA, view.CODE)
         st.stop()
     with page.problems_shown():
         if stored_runs.is_recorded(run):
-            again = train_form.run_button("Recorded elsewhere: run the same here", run.spec(), "ft_again")
+            again = training_form.run_button("Recorded elsewhere: run the same here", run.spec(), "ft_again")
             if again:
                 run_panel.choose("ft_run", again)
                 st.rerun()
         else:
-            train_form.stale(spec, run)
-        run_panel.live(run.id, finetune_view.show)
-        page.explanation(finetune_view.SEEN, finetune_view.FORMULA, finetune_view.CODE)
+            training_form.stale(spec, run)
+        run_panel.live(run.id, view.show)
+        page.explanation(view.SEEN, view.FORMULA, view.CODE)
         if run.state().state not in LIVE and run.model_dir.is_dir() and not stored_runs.is_recorded(run):
-            page.next_step("pages/distil.py", "Distill this model into a smaller one", {"teacher": f"run:{run.id}"})
+            page.next_step("pages/distill.py", "Distill this model into a smaller one", {"teacher": f"run:{run.id}"})

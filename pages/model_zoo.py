@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from distill_core import families, tables
+from distill_core import families
 from distill_core.figures import timeline, treemap
-from pages.parts import family_card, page, provenance
+from distill_core.tables import families as tables_families
+from pages.parts.model_zoo import family_card
+from pages.parts.shared import page, provenance
 
 CHOSEN = "zoo_family"
 SEEN = (
@@ -14,7 +16,7 @@ SEEN = (
 )
 
 page.header("Model zoo", "What are the ten classic families, and in what do they differ?")
-sizes = tables.families_frame()
+sizes = tables_families.families_frame()
 title = st.pills(
     "Family",
     [row.title for row in families.FAMILIES],
@@ -48,7 +50,7 @@ def in_depth(row: families.Family) -> None:
     provenance.caption(provenance.EXACT, "months from the papers' arXiv numbers")
     st.warning(page.plain(row.facts["known_trap"]), title="Traps", icon=":material/warning:")
     st.markdown("##### Facts")
-    st.table({name: page.plain(text) for name, text in tables.family_facts(row).items()}, border="horizontal")
+    st.table({name: page.plain(text) for name, text in tables_families.family_facts(row).items()}, border="horizontal")
     provenance.caption(f"Sources: {page.plain(row.facts['sources'])}")
     if row.facts["recalled_cells"].strip():
         provenance.caption(f"Not read again in a source: {page.plain(row.facts['recalled_cells'])}")
@@ -65,7 +67,7 @@ def published(row: families.Family) -> None:
     st.markdown("##### Published figures")
     provenance.caption(provenance.PUBLISHED)
     st.dataframe(
-        tables.published_frame(row),
+        tables_families.published_frame(row),
         hide_index=True,
         placeholder="n/a",
         key="zoo_published",

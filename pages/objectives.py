@@ -5,24 +5,25 @@ import streamlit as st
 from distill_core.errors import DistillError
 from distill_core.figures import signals
 from distill_core.tables import objectives as tables_objectives
-from pages.parts import objective_cards, objective_detail, objective_form, page, provenance
+from pages.parts.objectives import cards, detail, form
+from pages.parts.shared import page, provenance
 
 page.header("Objectives", "What does each family hide from its network, and what must the network say?")
 left, right = st.columns([1, 1.3], gap="large")
 with left:
-    text, draw = objective_form.text_and_draw()
+    text, draw = form.text_and_draw()
 try:
-    scenes = objective_form.scenes(text, draw)
+    scenes = form.scenes(text, draw)
 except DistillError as error:
     with left:
         page.problem(error)
     st.stop()
 
 with left:
-    objective_cards.legend()
-    page.explanation(objective_cards.SEEN)
+    cards.legend()
+    page.explanation(cards.SEEN)
 with right:
     page.chart(signals.draw(tables_objectives.signals(scenes), dark=page.is_dark()), "obj_fig_signals")
-    provenance.caption(objective_cards.COUNTED)
-objective_cards.show(scenes)
-objective_detail.show()
+    provenance.caption(cards.COUNTED)
+cards.show(scenes)
+detail.show()

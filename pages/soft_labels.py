@@ -4,7 +4,8 @@ import streamlit as st
 
 from distill_core.errors import DistillError
 from distill_core.tables.soft_labels import Scene
-from pages.parts import page, provenance, soft_label_form, soft_label_view
+from pages.parts.shared import page, provenance
+from pages.parts.soft_labels import form, view
 
 page.header("Soft labels", "What does a teacher say beyond the right class, and what would a student learn from it?")
 main = st.container()
@@ -13,14 +14,14 @@ below = st.container()
 
 try:
     with main:
-        text = soft_label_form.taught_text()
+        text = form.taught_text()
         if text is None:
             st.stop()
-        temperature = soft_label_form.temperature()
+        temperature = form.temperature()
     with controls:
-        student, origin = soft_label_form.student(text)
-        soft = soft_label_form.weight("Weight of soft targets", "sl_soft")
-        hard = soft_label_form.weight("Weight of labels", "sl_hard")
+        student, origin = form.student(text)
+        soft = form.weight("Weight of soft targets", "sl_soft")
+        hard = form.weight("Weight of labels", "sl_hard")
     scene = Scene(text.label_names, text.label, text.teacher, student, temperature, soft, hard)
 except DistillError as error:
     with main:
@@ -28,13 +29,13 @@ except DistillError as error:
     st.stop()
 
 with main:
-    soft_label_view.distributions(scene)
+    view.distributions(scene)
     provenance.caption(f"Teacher: {text.origin}")
 with figure:
-    soft_label_view.loss(scene)
+    view.loss(scene)
     provenance.caption(f"Student: {origin}")
 with below:
-    soft_label_view.pulls(scene)
-    soft_label_view.numbers(scene)
-    page.explanation(soft_label_view.SEEN, soft_label_view.formula(scene), soft_label_view.CODE)
-    soft_label_view.next_step(scene, text.source)
+    view.pulls(scene)
+    view.numbers(scene)
+    page.explanation(view.SEEN, view.formula(scene), view.CODE)
+    view.next_step(scene, text.source)

@@ -4,9 +4,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from distill_core import specs, tables
+from distill_core import specs
 from distill_core.figures import overview
-from pages.parts import compare_form, device_badge, model_picker, page, provenance, stored_runs, students_view
+from distill_core.tables import compare as tables_compare
+from distill_core.tables import families as tables_families
+from pages.parts.compare import form as compare_form
+from pages.parts.shared import device_badge, model_picker, page, provenance, stored_runs
+from pages.parts.students import view as students_view
 
 SEEN = (
     "Each bar is one family. Its size is exact: every parameter of the official base model, shared ones once. "
@@ -43,10 +47,10 @@ if ten is not None:
     students_view.picture(ten, key="start")
     page.next_step("pages/students.py", "How do ten small families learn from one teacher?")
 run = stored_runs.first_comparison()
-speeds = tables.compare_frame(run) if run else None
+speeds = tables_compare.compare_frame(run) if run else None
 if speeds is not None and not speeds.empty:
-    speeds = tables.at_cell(speeds, tables.cells(speeds)[0])
-page.chart(overview.draw(tables.families_frame(), speeds, dark=page.is_dark()), "start_overview")
+    speeds = tables_compare.at_cell(speeds, tables_compare.cells(speeds)[0])
+page.chart(overview.draw(tables_families.families_frame(), speeds, dark=page.is_dark()), "start_overview")
 lines = [f"sizes {provenance.EXACT}"]
 if run:
     lines.append(f"times {provenance.measured(run, stored_runs.is_recorded(run))}, p50 with a whisker to p95")

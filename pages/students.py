@@ -4,7 +4,9 @@ import streamlit as st
 
 from distill_core.figures import theme
 from distill_core.results import LIVE
-from pages.parts import distill_form, page, run_panel, stored_runs, students_form, students_view, train_form
+from pages.parts.distill import form as distill_form
+from pages.parts.shared import page, run_panel, stored_runs, training_form
+from pages.parts.students import form, view
 
 page.header(
     "Ten students",
@@ -14,9 +16,9 @@ controls, main = st.columns([1, 2.6], gap="large")
 
 with controls:
     button = st.container()
-    values, spec = students_form.show()
+    values, spec = form.show()
     with button:
-        started = train_form.run_button("Teach them here", spec, "ts_start")
+        started = training_form.run_button("Teach them here", spec, "ts_start")
         if started:
             run_panel.choose("ts_run", started)
 
@@ -26,14 +28,14 @@ with main:
     if run is None:
         empty = theme.empty("No student yet", "Press Teach them here: the teacher's curve begins within seconds.")
         page.chart(empty, "ts_none")
-        page.explanation(students_view.SEEN, formula, students_view.CODE)
+        page.explanation(view.SEEN, formula, view.CODE)
         st.stop()
     with page.problems_shown():
         if stored_runs.is_recorded(run):
             st.caption("Recorded elsewhere. Press Teach them here to make it your own.")
         else:
-            train_form.stale(spec, run)
-        run_panel.live(run.id, students_view.show)
-        page.explanation(students_view.SEEN, formula, students_view.CODE)
+            training_form.stale(spec, run)
+        run_panel.live(run.id, view.show)
+        page.explanation(view.SEEN, formula, view.CODE)
         if run.state().state not in LIVE:
             page.next_step("pages/soft_labels.py", "Why does a teacher help? Its soft labels")

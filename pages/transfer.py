@@ -5,20 +5,12 @@ from functools import partial
 import streamlit as st
 
 from distill_core.figures import theme
-from distill_core.runs import Run
+from distill_core.runs.run import Run
 from distill_core.tables import transfer as tables_transfer
-from pages.parts import (
-    page,
-    run_panel,
-    stored_runs,
-    train_form,
-    transfer_data,
-    transfer_form,
-    transfer_guess,
-    transfer_moved,
-    transfer_view,
-)
-from pages.parts.transfer_words import TABS, WORDS, go_to
+from pages.parts.shared import page, run_panel, stored_runs, training_form
+from pages.parts.transfer import data, form, moved, view
+from pages.parts.transfer import guess as guesses
+from pages.parts.transfer.words import TABS, WORDS, go_to
 
 
 def experiment(name: str) -> None:
@@ -28,9 +20,9 @@ def experiment(name: str) -> None:
     controls, main = st.columns([1, 2.6], gap="large")
     with controls:
         button = st.container()
-        spec = transfer_form.show(name)
+        spec = form.show(name)
         with button:
-            started = train_form.run_button(words.button, spec, f"tl_start_{name}")
+            started = training_form.run_button(words.button, spec, f"tl_start_{name}")
             if started:
                 run_panel.choose(parameter, started)
     with main:
@@ -44,9 +36,9 @@ def experiment(name: str) -> None:
                 if stored_runs.is_recorded(run):
                     st.caption(f"Recorded elsewhere. Press {words.button} to make it your own.")
                 elif own is not None:
-                    train_form.stale(spec, run)
-                guess = transfer_guess.gate(run, name)
-                run_panel.live(run.id, partial(transfer_view.VIEWS[name], guess=guess))
+                    training_form.stale(spec, run)
+                guess = guesses.gate(run, name)
+                run_panel.live(run.id, partial(view.VIEWS[name], guess=guess))
         page.explanation(words.seen, words.formula, words.code)
         go_to(*words.following)
 
@@ -61,4 +53,4 @@ page.header("Transfer lab", "What does a model bring along that has read a lot b
 for name, tab in zip(TABS, st.tabs(list(TABS.values()), key="tl_tab", bind="query-params"), strict=True):
     if tab.open:  # a hidden tab would work as well, for nobody
         with tab:
-            {"moved": transfer_moved.show, "own": transfer_data.show}.get(name, partial(experiment, name))()
+            {"moved": moved.show, "own": data.show}.get(name, partial(experiment, name))()

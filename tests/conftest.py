@@ -28,7 +28,7 @@ def own_folders(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyt
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests marked `gpu` are for machines that have an accelerator."""
     if item.get_closest_marker("gpu") is not None:
-        from distill_core.machine import device
+        from distill_core.machine import devices
 
-        if device.accelerator_type() is None:
+        if devices.accelerator_type() is None:
             pytest.skip("needs an accelerator")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult, ModelReport, StudentReport
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec
 
 Right = NDArray[np.bool_]

@@ -7,8 +7,9 @@ from dataclasses import replace
 import tiny
 import torch
 
-from distill_core import families, objectives
-from distill_core.models import build_config
+from distill_core import families
+from distill_core.models.loading import build_config
+from distill_core.objectives import table
 from distill_core.objectives.vocabulary import Vocabulary
 
 SENTINELS = 100
@@ -36,7 +37,7 @@ def config(key, **more):
 
 def module(key):
     """The network of an objective with rough weights."""
-    built = objectives.get(key).build(config(key))
+    built = table.get(key).build(config(key))
     tiny.roughen(built)
     return built.eval()
 

@@ -7,7 +7,8 @@ import pandas as pd
 import sample_training
 
 from distill_core.results import FinetuneResult
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 
 TOPICS = ("business", "entertainment", "politics", "sports", "tech")
 N = 30

@@ -7,7 +7,8 @@ import json
 import sample_training
 
 from distill_core.results import Accuracy, ClozeLook, Guess, Metric, PretrainResult
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import PretrainSpec
 
 TOKENS = 1_000_000

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from distill_core import families
 from distill_core.results import BenchmarkRow, CompareResult, Environment, ErrorInfo
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec
 
 MS_AT_128 = {

@@ -11,7 +11,8 @@ from distill_core.measure.evaluate import wilson
 from distill_core.model_ref import parse
 from distill_core.plans import student_plan
 from distill_core.results import ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import StudentsSpec
 
 N = 200  # test texts

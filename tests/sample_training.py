@@ -14,7 +14,8 @@ from distill_core.results import (
     ModelReport,
     StudentReport,
 )
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec, FinetuneSpec
 
 ENVIRONMENT = Environment(

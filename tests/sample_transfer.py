@@ -8,7 +8,8 @@ import pandas as pd
 from sample_training import ENDED, ENVIRONMENT, STARTED
 
 from distill_core.results import FinetuneArmResult, FinetuneResult, Movement
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import FinetuneSpec
 
 LABELS = ("negative", "positive")

@@ -7,15 +7,15 @@ import tiny
 import torch
 from torch import nn
 
-from distill_core import families, models
-from distill_core.machine import device
+from distill_core import families
+from distill_core.machine import devices
 from distill_core.model_ref import Ref
-from distill_core.models import parameters, students
-from distill_core.runs import RunStore
-from distill_core.training import Hooks, Loss, TrainSettings, fit
-from distill_core.training.losses import hard_label_loss
+from distill_core.models import loading, parameters, students
+from distill_core.runs.store import RunStore
+from distill_core.training.loop import Hooks, TrainSettings, fit
+from distill_core.training.losses import Loss, hard_label_loss
 
-CPU = device.Device(torch.device("cpu"), "float32", 1)
+CPU = devices.Device(torch.device("cpu"), "float32", 1)
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
 TEXTS = [*tiny.SENTENCES, ""]
 
@@ -99,7 +99,7 @@ def test_a_few_steps_change_the_weights_and_lower_the_loss(family):
 def test_a_saved_model_loads_to_the_same_answers(family, tmp_path):
     loaded = tiny.classifier(family)
     folder = tiny.save(loaded, tmp_path / "model")
-    again = models.load(Ref("path", str(folder)), RunStore(tmp_path / "runs"))
+    again = loading.load(Ref("path", str(folder)), RunStore(tmp_path / "runs"))
     again.model.eval()
     assert (again.family, again.label_names, again.weights) == (family, tiny.LABELS, "fine-tuned")
     torch.testing.assert_close(logits(again), logits(loaded), rtol=0, atol=0)
@@ -167,11 +167,11 @@ def test_albert_uses_its_one_layer_as_often_as_the_student_is_deep():
 @each_family
 def test_the_mini_config_is_two_layers_of_width_128(family):
     with torch.device("meta"):
-        model = models.build_backbone(family, family.mini)
+        model = loading.build_backbone(family, family.mini)
     assert students.n_layers(model.config) == 2
     assert model.config.hidden_size == 128
     assert model.get_input_embeddings().weight.shape == (8192, 128)
 
 
 def _in_place_of(loaded, model):
-    return models.LoadedModel(loaded.ref, loaded.family, model, loaded.tokenizer, loaded.weights, loaded.label_names)
+    return loading.LoadedModel(loaded.ref, loaded.family, model, loaded.tokenizer, loaded.weights, loaded.label_names)

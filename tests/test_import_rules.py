@@ -1,7 +1,7 @@
-"""Who may import whom: imports go downward only, and what a page loads stays light.
+"""Who may import whom: imports go downward only, no rooms import each other, and what a page loads stays light.
 
-LAYERS is the table of the structure, from the bottom up. A module may import from its own layer and from those below;
-one that is not listed stands as high as the highest module that it imports.
+LAYERS is the table of the structure, from the bottom up. A room (a folder of the core, or a file at its top) may import
+from its own layer and from those below.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
-from fnmatch import fnmatch
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,76 +19,26 @@ import pytest
 from distill_core.settings import PROJECT
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (
-        "words and files",
-        (
-            "errors",
-            "settings",
-            "units",
-            "json_files",
-            "machine.turns",
-            "runs.locks",
-            "datasets.splits",
-            "assets.registry",
-            "assets.package_clients",
-        ),
-    ),
-    (
-        "types",
-        (
-            "families",
-            "model_ref",
-            "specs",
-            "specs.*",
-            "results",
-            "results.*",
-            "scenes.objective_chips",
-            "scenes.objective_facts",
-        ),
-    ),
-    (
-        "runs and data",
-        (
-            "runs",
-            "runs.*",
-            "machine.environment",
-            "assets",
-            "assets.*",
-            "datasets",
-            "datasets.*",
-            "hub",
-            "hub.*",
-            "corpus",
-            "corpus.*",
-        ),
-    ),
-    ("plans", ("plans", "plans.*")),
-    ("tables", ("tables", "tables.*", "advice", "advice.*")),
-    ("figures", ("figures", "figures.*")),
-    (
-        "models and training",
-        (
-            "machine",
-            "machine.*",
-            "measure",
-            "measure.*",
-            "models",
-            "models.*",
-            "objectives",
-            "objectives.*",
-            "scenes",
-            "scenes.*",
-            "training",
-            "training.*",
-        ),
-    ),
-    ("jobs", ("jobs", "jobs.*")),
-    ("launch", ("worker", "launch", "launch.*")),
-    ("command line", ("cli", "cli.*", "__main__")),
+    ("ground", ("__init__", "errors", "units", "settings", "files", "maths")),
+    ("types", ("families", "objective_facts", "model_ref", "specs", "results")),
+    ("runs and data", ("machine", "assets", "hub", "datasets", "corpus", "runs")),
+    ("models", ("models",)),
+    ("training", ("plans", "training", "measure", "objectives")),
+    ("results", ("tables", "figures")),
+    ("jobs", ("jobs",)),
+    ("launch", ("launch", "worker")),
+    ("command line", ("cli", "__main__")),
 )
+MOST_FLOORS = 13  # the longest chain of rooms, the pages included
 HEAVY = ("torch", "transformers", "accelerate", "tokenizers", "sklearn", "peft", "ray")
 # What pages and the queue are made of: a page server with forty visitors imports these and nothing heavy.
-LIGHT_LAYERS = ("words and files", "types", "runs and data", "plans", "tables", "figures", "launch", "command line")
+LIGHT_ROOMS = frozenset(
+    (
+        *("errors", "units", "settings", "files", "maths", "families", "objective_facts", "model_ref", "specs"),
+        *("results", "runs", "assets", "hub", "datasets", "corpus", "plans", "tables", "figures", "launch"),
+        *("worker", "cli", "__main__"),
+    )
+)
 
 Module = tuple[Path, str]
 
@@ -148,21 +98,25 @@ def foreign(names: frozenset[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def listed(name: str) -> int | None:
-    """The module's place in LAYERS."""
-    for place, (_, patterns) in enumerate(LAYERS):
-        if any(fnmatch(name, pattern) for pattern in patterns):
-            return place
-    return None
+def room(name: str) -> str:
+    """The folder of a module, or the module itself where it stands at the top of the core."""
+    return name.partition(".")[0]
 
 
 @cache
-def height(name: str, above: tuple[str, ...] = ()) -> int:
-    place = listed(name)
-    if place is not None:
-        return place
-    below = [height(inner, (*above, name)) for inner in own(imports(core()[name])) - {*above, name}]
-    return max(below, default=0)
+def layer(name: str) -> int:
+    """The place of a module's room in LAYERS."""
+    return next(place for place, (_, rooms) in enumerate(LAYERS) if room(name) in rooms)
+
+
+@cache
+def rooms() -> dict[str, set[str]]:
+    """Each room with the rooms that it imports; pages and app are one more."""
+    found: dict[str, set[str]] = {}
+    for name, path in core().items():
+        found.setdefault(room(name), set()).update(map(room, own(imports(path))))
+    found["pages"] = {room(name) for page in pages() for name in own(imports(page))}
+    return {name: others - {name} for name, others in found.items()}
 
 
 @cache
@@ -197,18 +151,22 @@ each_module = pytest.mark.parametrize("name", core())
 each_page = pytest.mark.parametrize("page", pages(), ids=lambda path: path.stem)
 
 
-def test_every_name_of_the_table_is_a_module():
-    for _, patterns in LAYERS:
-        for pattern in patterns:
-            assert any(fnmatch(name, pattern) for name in core()), f"{pattern} is gone: take it out of LAYERS"
+def test_the_table_names_every_room_and_no_other():
+    assert sorted(name for _, names in LAYERS for name in names) == sorted(set(map(room, core())))
 
 
 @each_module
 def test_imports_go_downward(name):
-    mine = height(name)
     for other in own(imports(core()[name])) - {name}:
-        # the worker of a run does jobs and starts the next run: it is named by the launchers, and loads them late
-        assert height(other) <= mine, f"{name} ({LAYERS[mine][0]}) imports {other} ({LAYERS[height(other)][0]})"
+        assert layer(other) <= layer(name), f"{name} ({LAYERS[layer(name)][0]}) imports {other}"
+
+
+def test_no_two_rooms_import_each_other_and_the_floors_are_few():
+    """A circle of rooms raises CycleError."""
+    floors: dict[str, int] = {}
+    for name in TopologicalSorter(rooms()).static_order():
+        floors[name] = 1 + max((floors[below] for below in rooms()[name] - {"__init__"}), default=0)
+    assert max(floors.values()) <= MOST_FLOORS, sorted(floors.items(), key=lambda item: -item[1])
 
 
 @each_module
@@ -227,9 +185,7 @@ def test_plotly_is_for_figures_and_ray_for_its_launcher(name):
 def test_pages_use_figures_not_plotly_and_no_jobs(page):
     names = imports(page)
     assert not foreign(names) & {"plotly", "ray", "accelerate", "sklearn"}
-    forbidden = {name for name in own(names) if name in ("training", "worker") or name.startswith(("jobs", "cli"))}
-    assert not forbidden
-    assert not {name for name in own(imports(page, lazy=False)) if LAYERS[height(name)][0] == "jobs"}
+    assert not {room(name) for name in own(names)} & {"training", "worker", "jobs", "cli"}
 
 
 @each_page
@@ -240,8 +196,7 @@ def test_a_page_loads_nothing_heavy(page):
 
 @each_module
 def test_what_pages_are_made_of_is_light(name):
-    place = listed(name)
-    if place is not None and LAYERS[place][0] in LIGHT_LAYERS:
+    if room(name) in LIGHT_ROOMS:
         assert not loaded_with(core()[name]) & set(HEAVY)
 
 
@@ -250,9 +205,7 @@ def test_python_agrees_that_they_are_light():
     light = [
         f"distill_core.{name}"
         for name in core()
-        if listed(name) is not None
-        and LAYERS[listed(name)][0] in LIGHT_LAYERS
-        and name not in ("__main__", "hub.worker")
+        if room(name) in LIGHT_ROOMS and name not in ("__main__", "hub.worker")
     ]
     code = f"import sys, {', '.join(light)}\nprint(*({HEAVY!r} & sys.modules.keys()))".replace(
         repr(HEAVY), repr(set(HEAVY))

@@ -17,7 +17,7 @@ from transformers import AutoModelForMaskedLM, PreTrainedTokenizerFast
 
 from distill_core.families import Family
 from distill_core.model_ref import Ref
-from distill_core.models import LoadedModel, build_backbone, build_classifier, build_config
+from distill_core.models.loading import LoadedModel, build_backbone, build_classifier, build_config
 
 torch.set_num_threads(1)  # two threads wait for each other by spinning, and tests share the machine
 

@@ -12,20 +12,22 @@ import torch
 from safetensors.torch import save_model
 
 from distill_core import families
-from distill_core.machine import device
-from distill_core.models import LoadedModel, students
+from distill_core.machine import devices
+from distill_core.models import students
+from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.runs.control import Stopped
 from distill_core.specs import DistillSpec
-from distill_core.training import Hooks, Loss, Step, TrainSettings, fit, teacher_cache
+from distill_core.training import teacher_cache
 from distill_core.training.distillation import DistillStep, Lesson
-from distill_core.training.losses import hard_label_loss
+from distill_core.training.loop import Hooks, Step, TrainSettings, fit
+from distill_core.training.losses import Loss, hard_label_loss
 
 # 16 texts in batches of 5: two processes take 3 and 2 of them, and one has nothing of the last batch of one text.
 TEXTS = [*tiny.SENTENCES, *(f"{text} {text}" for text in tiny.SENTENCES)]
 LABELS = torch.arange(len(TEXTS)) % 2
 SETTINGS = TrainSettings(epochs=2, batch_size=5, learning_rate=1e-3, max_grad_norm=0.5)
-CPU = device.Device(torch.device("cpu"), "float32", 1)
+CPU = devices.Device(torch.device("cpu"), "float32", 1)
 
 
 def train(what: str, out: Path, hooks: Hooks | None = None) -> list[int]:

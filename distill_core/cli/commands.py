@@ -9,14 +9,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from distill_core import families, launch, specs, typed_text
+from distill_core import families, specs
 from distill_core.cli import doctor as doctor_module
 from distill_core.cli.flags import spec_values
 from distill_core.cli.output import Bar, DownloadLines
+from distill_core.datasets import typed_text
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
+from distill_core.launch import base, foreground, launchers
 from distill_core.machine import environment
 from distill_core.results import LIVE, CompareResult, DistillResult, FinetuneResult, PretrainResult, StudentsResult
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.settings import PROJECT, settings, settings_table
 
 STOP_DEADLINE_S = 30
@@ -53,12 +56,12 @@ def run_recipe(arguments: argparse.Namespace) -> dict[str, Any]:
     return _start(specs.parse(data), arguments.detach)
 
 
-def _start(spec: launch.AnySpec, detach: bool) -> dict[str, Any]:
+def _start(spec: base.AnySpec, detach: bool) -> dict[str, Any]:
     if detach:
-        return {"run": launch.get_launcher(store()).submit(spec).id}
+        return {"run": launchers.get_launcher(store()).submit(spec).id}
     environment.prepare_process(spec.threads)
     bar = Bar()
-    run = launch.run_foreground(spec, store(), bar)
+    run = foreground.run_foreground(spec, store(), bar)
     bar.end()
     return _outcome(run)
 
@@ -132,25 +135,25 @@ def examine(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def fetch_assets(arguments: argparse.Namespace) -> dict[str, Any]:
     """Fetch the offline assets that are not here yet; one line of progress each."""
-    from distill_core import assets
+    from distill_core.assets import shelf
 
     show = DownloadLines()
-    for name in arguments.names or assets.names():
-        assets.ensure(name, show)
-    return {"assets": [{"name": row.name, "present": row.present} for row in assets.status()]}
+    for name in arguments.names or shelf.names():
+        shelf.ensure(name, show)
+    return {"assets": [{"name": row.name, "present": row.present} for row in shelf.status()]}
 
 
 def manage_corpus(arguments: argparse.Namespace) -> dict[str, Any]:
     """corpus list | fetch | prepare; `missing` and the notes name what could not be had, and why."""
-    from distill_core import corpus
+    from distill_core.corpus import library
 
-    names = corpus.check_names(arguments.names or None)
+    names = library.check_names(arguments.names or None)
     told: dict[str, Any] = {}
     if arguments.action == "fetch":
-        missing = corpus.fetch(names, DownloadLines())
+        missing = library.fetch(names, DownloadLines())
         told["missing"] = [{"name": name, "reason": reason} for name, reason in missing.items()]
     if arguments.action == "prepare":
-        prepared = corpus.load(names, DownloadLines())
+        prepared = library.load(names, DownloadLines())
         told = {
             "documents": len(prepared.documents),
             "sentences": len(prepared),
@@ -170,7 +173,7 @@ def manage_corpus(arguments: argparse.Namespace) -> dict[str, Any]:
             "sentences": row.sentences,
             "words": row.words,
         }
-        for row in corpus.status()
+        for row in library.status()
         if row.name in names
     ]
     return {"sources": rows, **told}
@@ -198,18 +201,19 @@ def make_minis(arguments: argparse.Namespace) -> dict[str, Any]:
 def predict(arguments: argparse.Namespace) -> dict[str, Any]:
     """Classify one text."""
     environment.prepare_process(None)
-    from distill_core import model_ref, models
-    from distill_core.machine import device
+    from distill_core import model_ref
+    from distill_core.machine import devices
     from distill_core.measure import evaluate
+    from distill_core.models import loading
 
     text = typed_text.clean(arguments.text)  # a terminal of another encoding gives half characters
-    here = device.resolve(arguments.device)
-    loaded = models.load(model_ref.parse(arguments.model), store())
+    device = devices.resolve(arguments.device)
+    loaded = loading.load(model_ref.parse(arguments.model), store())
     if loaded.label_names is None:
         raise ModelError(f"{arguments.model} has no classification head.", "Fine-tune it first, then name run:ID.")
     length = min(128, loaded.family.max_positions or 128)
-    loaded.model.to(here.torch_device)
-    logits = evaluate.predict(loaded.model, loaded.encode([text], length), here)
+    loaded.model.to(device.torch_device)
+    logits = evaluate.predict(loaded.model, loaded.encode([text], length), device)
     shares = logits.softmax(-1)[0].tolist()
     best = max(range(len(shares)), key=shares.__getitem__)
     return {
@@ -222,7 +226,7 @@ def predict(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def manage_runs(arguments: argparse.Namespace) -> dict[str, Any]:
     """runs list | show | stop | resume | remove | export."""
-    launcher = launch.get_launcher(store())
+    launcher = launchers.get_launcher(store())
     launcher.tick()
     if arguments.action == "list":
         return {"runs": [_summary(run) for run in store().list()]}
@@ -230,7 +234,7 @@ def manage_runs(arguments: argparse.Namespace) -> dict[str, Any]:
         raise SpecError(f"runs {arguments.action} needs a run id.", "List them with: python -m distill_core runs list")
     if arguments.action == "resume" and not arguments.detach:
         bar = Bar()
-        run = launch.resume_foreground(arguments.ids[0], store(), bar)
+        run = foreground.resume_foreground(arguments.ids[0], store(), bar)
         bar.end()
         return _outcome(run)
     done = []
@@ -244,7 +248,7 @@ def manage_runs(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"runs": done}
 
 
-def _settled(launcher: launch.Launcher, run: Run) -> str:
+def _settled(launcher: base.Launcher, run: Run) -> str:
     """The state once a stopped run has ended: ticks go on until then, since they end a run that does not listen."""
     deadline = time.monotonic() + STOP_DEADLINE_S
     while run.path.is_dir() and run.control()[0] == "stop" and run.state().state in LIVE:

@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from distill_core import assets
+from distill_core.assets import shelf
 from distill_core.machine import environment
 from distill_core.settings import settings
 
@@ -16,10 +16,10 @@ def examine() -> dict[str, Any]:
     """Device, memory, threads, assets, Hub, disk; `advice` says what each shortcoming means."""
     environment.prepare_process(None)
     from distill_core import hub
-    from distill_core.machine import device
+    from distill_core.machine import devices
 
-    here = device.resolve()
-    described = environment.describe(here.type, here.name, here.dtype, here.threads)
+    device = devices.resolve()
+    described = environment.describe(device.type, device.name, device.dtype, device.threads)
     memory = psutil.virtual_memory()
     rows = [
         {
@@ -28,15 +28,15 @@ def examine() -> dict[str, Any]:
             "size_mib": round(row.download_bytes / 2**20, 1),
             "purpose": row.purpose,
         }
-        for row in assets.status()
+        for row in shelf.status()
     ]
     problem = hub.available()
     free_mib = psutil.disk_usage(str(_existing(settings().runs_dir))).free // 2**20
     report = {
-        "device": here.type,
-        "device_name": here.name,
-        "dtype": here.dtype,
-        "threads": here.threads,
+        "device": device.type,
+        "device_name": device.name,
+        "dtype": device.dtype,
+        "threads": device.threads,
         "memory_gib": round(memory.total / 2**30, 1),
         "memory_free_gib": round(memory.available / 2**30, 1),
         "disk_free_mib": free_mib,

@@ -10,7 +10,7 @@ from distill_core import families
 from distill_core.cli import commands, output
 from distill_core.cli.flags import Parser, add_spec_flags
 from distill_core.errors import DistillError
-from distill_core.launch import check_alone
+from distill_core.launch.foreground import check_alone
 
 _JOBS = {
     "compare": "Measure models side by side: size, speed, memory, accuracy.",

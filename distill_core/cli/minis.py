@@ -20,11 +20,12 @@ from typing import Any, cast
 
 from distill_core import families, specs
 from distill_core.errors import DistillError, RunError
-from distill_core.json_files import write_json
+from distill_core.files.json_files import write_json
 from distill_core.launch.base import RESUMABLE
 from distill_core.launch.local import LocalLauncher
 from distill_core.results import LIVE, PretrainResult
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.settings import DATA
 
 FOLDER = DATA / "minis"

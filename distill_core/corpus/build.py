@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from distill_core import assets
+from distill_core.assets import shelf
 from distill_core.corpus import rated, readers, sentence_rules
 from distill_core.corpus.held_out import CONTAINED_WORDS, HeldOut, Words, words
 from distill_core.corpus.sources import Source
@@ -70,7 +70,7 @@ def _documents(source: Source, held_out: HeldOut) -> tuple[Iterable[readers.Docu
     if source.is_rated:
         found, note = rated.documents(source.name, held_out)
         return found, f"{note} "
-    folder = assets.fetch(source.archive)
+    folder = shelf.fetch(source.archive)
     paths = sorted(path for path in folder.rglob("*") if path.relative_to(folder).match(source.files))
     read = readers.READERS[source.reader]
     return (document for path in paths for document in read(path)), ""

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distill_core import assets
+from distill_core.assets import shelf
 from distill_core.corpus.sources import Source
 from distill_core.corpus.types import Corpus, SourceText, text_digest
 from distill_core.datasets import prepare
@@ -26,7 +26,7 @@ VERSION = 1  # raise it when a corpus is prepared differently: older files are t
 
 def path_of(sources: Sequence[Source], checked: Sequence[str]) -> Path:
     """Where the corpus of these sources lies, cleared of the held-out texts of these data sets."""
-    against = [assets.asset("topics" if name == "topics" else "sentiment").sha256 for name in checked]
+    against = [shelf.asset("topics" if name == "topics" else "sentiment").sha256 for name in checked]
     parts = [str(VERSION), str(prepare.VERSION), *checked, *against, *(source.identity for source in sources)]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return settings().cache_dir / "corpora" / f"corpus-{key}.parquet"

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 
-from distill_core import datasets
 from distill_core.corpus import sentence_rules
-from distill_core.datasets import splits
+from distill_core.datasets import catalogue, splits
 from distill_core.errors import AssetError
 
 RATED = ("movies", "amazon", "nyt", "tweets")
@@ -86,7 +85,7 @@ def load() -> tuple[HeldOut, tuple[str, ...]]:
     checked = []
     for name in CHECKED:
         try:
-            frame = datasets.load(name).frame
+            frame = catalogue.load(name).frame
         except AssetError:
             if name in RATED:
                 raise

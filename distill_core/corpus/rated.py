@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from distill_core import assets, datasets
+from distill_core.assets import shelf
 from distill_core.corpus.held_out import HeldOut
-from distill_core.datasets import prepare, splits
+from distill_core.datasets import catalogue, prepare, splits
 
 Document = list[str]
 
@@ -15,13 +15,13 @@ def documents(name: str, held_out: HeldOut) -> tuple[list[Document], str]:
     Sentences of one review or editorial form a document. A neutral text has no split: it is left out when it comes
     from a held-out document, and a near-duplicate of any held-out text is left out wherever it stands.
     """
-    info = datasets.info(name)
-    frame = datasets.load(name).frame
+    info = catalogue.info(name)
+    frame = catalogue.load(name).frame
     held_ids = set(frame.loc[frame["split"] != splits.TRAIN, "id"])
     held_parents = {_parent(row) for row in held_ids} if info.by_parent else held_ids
     found: dict[str, Document] = {}
     held = near = 0
-    rows = prepare.rated_texts(info, assets.ensure(info.asset))
+    rows = prepare.rated_texts(info, shelf.ensure(info.asset))
     for row, text in zip(rows["id"], rows["text"], strict=True):
         key = _parent(row) if info.by_parent else row
         if key in held_parents:

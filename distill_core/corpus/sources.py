@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from distill_core import assets
+from distill_core.assets import shelf
 from distill_core.assets.archives import Asset
 from distill_core.errors import DataError
 from distill_core.settings import DATA
@@ -48,7 +48,7 @@ def table() -> dict[str, Source]:
 def _source(name: str, row: dict[str, str], archives: dict[str, dict[str, str]]) -> Source:
     key = row.pop("archive", "")
     if not key:
-        return Source(name=name, archive=assets.asset("sentiment"), **row)  # type: ignore[arg-type]
+        return Source(name=name, archive=shelf.asset("sentiment"), **row)  # type: ignore[arg-type]
     # the archive has the title of the text, for messages: who asks for Moby-Dick has not heard of its package
     about = {"title": row["title"], "purpose": "Text for small pre-training.", "license": row["license"], "source": ""}
     return Source(name=name, archive=Asset(name=key, **about, **archives[key]), **row)  # type: ignore[arg-type]

@@ -17,9 +17,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distill_core import assets
+from distill_core.assets import shelf
 from distill_core.assets.archives import Progress
-from distill_core.datasets import Dataset, DatasetInfo, splits
+from distill_core.datasets import splits
+from distill_core.datasets.catalogue import DatasetInfo
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError
 from distill_core.settings import settings
 
@@ -29,7 +31,7 @@ NEUTRAL = 0.5
 
 def load(info: DatasetInfo, on_progress: Progress | None = None) -> Dataset:
     """The prepared data set, from the cache when it is there and whole. Raises DataError, AssetError."""
-    source = assets.asset(info.asset).sha256 if info.asset else info.hub
+    source = shelf.asset(info.asset).sha256 if info.asset else info.hub
     key = hashlib.sha256(f"{VERSION} {source} {info}".encode()).hexdigest()[:16]
     path = settings().cache_dir / "datasets" / f"{info.name}-{key}.parquet"
     cached = _read(path, info)
@@ -38,7 +40,7 @@ def load(info: DatasetInfo, on_progress: Progress | None = None) -> Dataset:
     if info.hub:
         dataset = _from_hub(info)
     else:
-        folder = assets.ensure(info.asset, on_progress)
+        folder = shelf.ensure(info.asset, on_progress)
         dataset = _rated(info, folder, source) if info.file else _topics(info, folder, source)
     _write(path, dataset)
     return dataset

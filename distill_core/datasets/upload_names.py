@@ -9,9 +9,10 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill_core.datasets import FILE_PREFIX, uploads
+from distill_core.datasets import uploads
+from distill_core.datasets.catalogue import FILE_PREFIX
 from distill_core.errors import DataError, DistillError
-from distill_core.json_files import read_json, write_json
+from distill_core.files.json_files import read_json, write_json
 from distill_core.settings import settings
 
 MAX_NAMES = 100

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from distill_core.datasets import FILE_PREFIX, Dataset, csv_files, splits
+from distill_core.datasets import csv_files, splits
+from distill_core.datasets.catalogue import FILE_PREFIX
 from distill_core.datasets.csv_files import Table, safe_csv
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError
 from distill_core.settings import settings
 

@@ -11,9 +11,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from distill_core import units
-from distill_core.advice import recipes
 from distill_core.figures import arm_style, theme
 from distill_core.figures.labels import Scale
+from distill_core.tables import recipes
 from distill_core.tables.sweep import Reference
 from distill_core.units import is_missing
 

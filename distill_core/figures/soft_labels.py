@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from distill_core import units
 from distill_core.figures import arm_style, bars, class_panels, theme
 from distill_core.figures.class_panels import Panel, Scale
-from distill_core.soft_labels import NATS_PER_BIT
+from distill_core.maths.distributions import NATS_PER_BIT
 from distill_core.tables import soft_labels as tables_soft_labels
 
 _SCALE = Scale("share (%), above it the entropy", 0, 122, [0, 50, 100])

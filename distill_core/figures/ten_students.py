@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from distill_core import tables, units
+from distill_core import units
 from distill_core.figures import accuracy, bars, latency, theme, tradeoff
 from distill_core.figures.labels import Scale, name_points
 from distill_core.results import TeacherOfTen
+from distill_core.tables import compare as tables_compare
 
 EMPTY = "No student is tested yet"
 HEIGHT = 400
@@ -33,7 +34,7 @@ def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, arm: str, *, dark: b
     xs, ys = [float(x) for x in models["latency_ms_p50"]], [100 * float(y) for y in models["accuracy"]]
     low, high = ([100 * float(end) for end in models[name]] for name in ("ci_low", "ci_high"))
     sizes = tradeoff.diameters(models, MARK_PX)
-    on = tables.pareto(models, lower="latency_ms_p50", other="accuracy", other_is_better_when="higher")
+    on = tables_compare.pareto(models, lower="latency_ms_p50", other="accuracy", other_is_better_when="higher")
     steps = tradeoff.corners(xs, ys, on, scales, True)
     line = _teacher_line(teacher, scales[0], dark)
     return theme.figure(

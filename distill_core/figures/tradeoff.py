@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from distill_core import tables, units
+from distill_core import units
 from distill_core.figures import accuracy, bars, latency, theme
 from distill_core.figures.labels import Scale, name_points
+from distill_core.tables import compare as tables_compare
 
 EMPTY = "Nothing to weigh up yet"
 HEIGHT = 420
@@ -26,7 +27,7 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
     models = frame.dropna(subset=["latency_ms_p50", value]).reset_index(drop=True)
     if models.empty:
         return theme.empty(EMPTY, "The first measured model appears here.")
-    on = tables.pareto(
+    on = tables_compare.pareto(
         models, lower="latency_ms_p50", other=value, other_is_better_when="higher" if with_accuracy else "lower"
     )
     title = accuracy_title(models) if with_accuracy else size_title(models)

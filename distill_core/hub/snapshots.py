@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distill_core.errors import AssetError, ModelError
+from distill_core.files import turns
 from distill_core.hub import process, records
 from distill_core.hub.names import Request, cache_root, is_offline
 from distill_core.hub.process import Progress
 from distill_core.hub.records import Record
-from distill_core.machine import turns
 from distill_core.settings import settings
 
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import torch
 
-from distill_core import datasets
-from distill_core.datasets import Dataset
+from distill_core.datasets import catalogue
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError
-from distill_core.machine.device import Device
+from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
-from distill_core.models import LoadedModel
+from distill_core.models.loading import LoadedModel
 from distill_core.results import Accuracy
 from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec
 
@@ -24,7 +24,7 @@ def load_dataset(spec: CompareSpec | FinetuneSpec | DistillSpec) -> Dataset | No
     """The data set of a spec; None for "none". Raises DataError, AssetError."""
     if spec.dataset == "none":
         return None
-    return datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
+    return catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
 
 
 def test_texts(dataset: Dataset, limit: int) -> tuple[list[str], torch.Tensor]:

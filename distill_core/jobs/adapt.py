@@ -17,16 +17,19 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM
 
-from distill_core import objectives
 from distill_core.errors import ModelError
 from distill_core.jobs.supervised import train_settings
-from distill_core.machine import device
-from distill_core.machine.device import Device
-from distill_core.models import LoadedModel
+from distill_core.machine import devices
+from distill_core.machine.devices import Device
 from distill_core.models.gaps import gap_answers
+from distill_core.models.loading import LoadedModel
+from distill_core.objectives import masking
+from distill_core.objectives.batch import IGNORED
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
-from distill_core.training import Hooks, Loss, fit, losses
+from distill_core.training import losses
+from distill_core.training.loop import Hooks, fit
+from distill_core.training.losses import Loss
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Adapted:
 
     spec: FinetuneSpec
     context: JobContext
-    here: Device
+    device: Device
 
     def weights(self, domain: str, load: Callable[[], LoadedModel], texts: Sequence[str]) -> dict[str, Tensor]:
         """The weights below the head, for a model that will be fine-tuned on this domain.
@@ -44,9 +47,9 @@ class Adapted:
         """
         file = self.context.run.adapted_dir / f"{hashlib.sha256(domain.encode()).hexdigest()[:16]}.safetensors"
         if not file.is_file():
-            device.seed_everything(self.spec.seed)
+            devices.seed_everything(self.spec.seed)
             loaded = load()
-            adapt(loaded, texts, self.spec, self.here, self.context, file.stem)
+            adapt(loaded, texts, self.spec, self.device, self.context, file.stem)
             _save(loaded.model.base_model.state_dict(), file)
         return load_file(file)
 
@@ -65,7 +68,7 @@ def drop_adapted(context: JobContext) -> None:
 
 
 def adapt(
-    loaded: LoadedModel, texts: Sequence[str], spec: FinetuneSpec, here: Device, context: JobContext, name: str
+    loaded: LoadedModel, texts: Sequence[str], spec: FinetuneSpec, device: Device, context: JobContext, name: str
 ) -> None:
     """Train the backbone of `loaded` in place on masked words of these texts; `name` is that of its checkpoints.
 
@@ -82,17 +85,17 @@ def adapt(
     def step(network: nn.Module, indices: Sequence[int]) -> Loss:
         batch = encoded.batch(indices)
         maskable = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
-        masked = objectives.mask_tokens(
+        masked = masking.mask_tokens(
             batch["input_ids"], maskable, loaded.tokenizer.mask_token_id, len(loaded.tokenizer)
         )
-        gaps = masked.labels != objectives.IGNORED
+        gaps = masked.labels != IGNORED
         inputs = {"input_ids": masked.input_ids, "attention_mask": batch["attention_mask"]}
-        inputs = {name: tensor.to(here.torch_device) for name, tensor in inputs.items()}
-        logits = gap_answers(network, inputs, gaps.to(here.torch_device)).logits
-        wanted = masked.labels[gaps].to(here.torch_device)
+        inputs = {name: tensor.to(device.torch_device) for name, tensor in inputs.items()}
+        logits = gap_answers(network, inputs, gaps.to(device.torch_device)).logits
+        wanted = masked.labels[gaps].to(device.torch_device)
         return Loss(losses.hard_label_loss(logits, wanted) if len(wanted) else logits.sum() * 0, {})
 
     settings = replace(train_settings(spec, spec.seed), epochs=spec.adapt_epochs, evals_per_epoch=0)
     hooks = Hooks(check=context.check, checkpoint_dir=context.run.checkpoint_dir / f"adapting-{name}")
-    fit(model, encoded.lengths, step, settings, here, hooks)
+    fit(model, encoded.lengths, step, settings, device, hooks)
     loaded.model.base_model.load_state_dict(model.base_model.state_dict(), strict=False)

@@ -8,27 +8,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from distill_core import models
 from distill_core.errors import DistillError
 from distill_core.jobs import accuracy
+from distill_core.jobs.isolation import run_isolated
 from distill_core.jobs.reporting import Reporter
-from distill_core.machine import device, environment
-from distill_core.machine.device import Device
-from distill_core.machine.isolation import run_isolated
+from distill_core.machine import devices, environment
+from distill_core.machine.devices import Device
 from distill_core.measure import benchmark
 from distill_core.measure.memory import PeakMemory
 from distill_core.model_ref import Ref
-from distill_core.models import parameters
+from distill_core.models import loading, parameters
 from distill_core.results import BenchmarkRow, CompareResult, ErrorInfo
-from distill_core.runs import RunStore
 from distill_core.runs.control import JobContext
+from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec
 
 
 def run(spec: CompareSpec, context: JobContext) -> CompareResult:
     """Measure all models of the spec; rows that an interrupted try has finished are kept."""
-    here = device.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
+    device = devices.resolve(spec.device, spec.dtype, spec.threads)
+    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
     rows = _finished_rows(context)
     done = {row.model for row in rows}
     reporter = Reporter(context, len(spec.models), len(done))
@@ -62,19 +61,19 @@ def _measure_isolated(ref: Ref, spec: CompareSpec, context: JobContext) -> Itera
 
 def measure_model(ref: Ref, spec: CompareSpec, runs_dir: Path) -> Iterator[BenchmarkRow]:
     """What the child process does: rows with speed first, then the same rows with accuracy."""
-    here = device.resolve(spec.device, spec.dtype, spec.threads)
-    device.seed_everything(spec.seed)
-    peak = PeakMemory(here)
+    device = devices.resolve(spec.device, spec.dtype, spec.threads)
+    devices.seed_everything(spec.seed)
+    peak = PeakMemory(device)
     start = time.perf_counter()
-    loaded = models.load(ref, RunStore(runs_dir))
-    loaded.model.eval().to(here.torch_device)
-    known: dict[str, Any] = _facts(loaded, here) | {"load_s": time.perf_counter() - start}
+    loaded = loading.load(ref, RunStore(runs_dir))
+    loaded.model.eval().to(device.torch_device)
+    known: dict[str, Any] = _facts(loaded, device) | {"load_s": time.perf_counter() - start}
     dataset = accuracy.load_dataset(spec)
     texts = accuracy.sample_texts(dataset)
     rows = []
     for batch_size, seq_len in benchmark.cells(spec.batch_sizes, spec.seq_lens):
         try:
-            timing = benchmark.measure(loaded, batch_size, seq_len, spec.min_time_s, here, peak)
+            timing = benchmark.measure(loaded, batch_size, seq_len, spec.min_time_s, device, peak)
         except DistillError as error:
             yield _failed_row(ref, batch_size, seq_len, error)
             continue
@@ -82,13 +81,13 @@ def measure_model(ref: Ref, spec: CompareSpec, runs_dir: Path) -> Iterator[Bench
         row = BenchmarkRow(**known, batch_size=batch_size, seq_len=seq_len, tokenize_ms=tokenize_ms, **asdict(timing))
         rows.append(row)
         yield row
-    found, note = accuracy.of_model(loaded, dataset, spec.eval_examples, here)
+    found, note = accuracy.of_model(loaded, dataset, spec.eval_examples, device)
     numbers = found.model_dump() if found else {}
     for row in rows:
         yield row.model_copy(update={**numbers, "accuracy_note": note})
 
 
-def _facts(loaded: models.LoadedModel, here: Device) -> dict[str, Any]:
+def _facts(loaded: loading.LoadedModel, device: Device) -> dict[str, Any]:
     return {
         "model": str(loaded.ref),
         "title": loaded.title,
@@ -96,9 +95,9 @@ def _facts(loaded: models.LoadedModel, here: Device) -> dict[str, Any]:
         "weights": loaded.weights,
         "params": parameters.count(loaded.model),
         "params_by_part": parameters.count_by_part(loaded.model),
-        "device": here.type,
-        "dtype": here.dtype,
-        "threads": here.threads,
+        "device": device.type,
+        "dtype": device.dtype,
+        "threads": device.threads,
         "commit": loaded.commit,
     }
 

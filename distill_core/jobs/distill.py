@@ -18,8 +18,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from distill_core import datasets, models
-from distill_core.datasets import Dataset
+from distill_core.datasets import catalogue
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import SpecError
 from distill_core.jobs import accuracy, general
 from distill_core.jobs import teacher as own_teacher
@@ -32,12 +32,13 @@ from distill_core.jobs.supervised import (
     save_model,
     train_settings,
 )
-from distill_core.machine import device, environment
-from distill_core.machine.device import Device
+from distill_core.machine import devices, environment
+from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.measure.benchmark import Timing, interleaved
 from distill_core.model_ref import Ref
-from distill_core.models import LoadedModel, parameters, students
+from distill_core.models import loading, parameters, students
+from distill_core.models.loading import LoadedModel
 from distill_core.models.text_classifier import TextClassifier
 from distill_core.models.tokens import Encoded
 from distill_core.plans import arms
@@ -45,8 +46,9 @@ from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult, Metric, ModelReport, StudentReport
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
-from distill_core.training import Hooks, fit, teacher_cache
+from distill_core.training import teacher_cache
 from distill_core.training.distillation import DistillStep, Lesson
+from distill_core.training.loop import Hooks, fit
 from distill_core.training.teacher_cache import TeacherOutputs
 
 SAMPLE_TEXTS = 4  # test texts whose probabilities are followed while the student learns
@@ -56,14 +58,14 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     """Train and evaluate every arm beside the teacher; arms that an interrupted try has finished are kept."""
     if spec.mode == "general":
         return general.run(spec, context)
-    here = device.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
-    dataset = datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
+    device = devices.resolve(spec.device, spec.dtype, spec.threads)
+    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    dataset = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
     planned = arms.plan(spec)
     reporter = Reporter(context, len(planned) + 1)
     reporter.say("Loading the teacher")
     teacher = _load_teacher(spec, planned, dataset, context)
-    classroom = _prepare(spec, context, here, dataset, teacher, reporter)
+    classroom = _prepare(spec, context, device, dataset, teacher, reporter)
     earlier = context.run.result()
     done = list(earlier.students) if isinstance(earlier, DistillResult) else []
     if isinstance(earlier, DistillResult) and earlier.teacher is not None:
@@ -98,22 +100,22 @@ def _load_teacher(spec: DistillSpec, planned: list[Arm], dataset: Dataset, conte
 
 
 def _prepare(
-    spec: DistillSpec, context: JobContext, here: Device, dataset: Dataset, teacher: LoadedModel, reporter: Reporter
+    spec: DistillSpec, context: JobContext, device: Device, dataset: Dataset, teacher: LoadedModel, reporter: Reporter
 ) -> Classroom:
     """Tokenize, run the teacher once over all texts, and measure it."""
     train = dataset.sample_train(spec.train_examples, spec.seed, clamp=True)
-    teacher.model.to(here.torch_device).eval()
+    teacher.model.to(device.torch_device).eval()
     encoded = teacher.encode(train["text"].tolist(), spec.max_length)
     reporter.say("The teacher reads all texts once")
-    taught = teacher_cache.outputs(teacher.model, encoded, here, keep_hidden=spec.cosine > 0, check=context.check)
+    taught = teacher_cache.outputs(teacher.model, encoded, device, keep_hidden=spec.cosine > 0, check=context.check)
     texts, labels = accuracy.test_texts(dataset, spec.eval_examples)
-    logits, report = own_teacher.judge(teacher, texts, labels, spec.max_length, here, context.check)
+    logits, report = own_teacher.judge(teacher, texts, labels, spec.max_length, device, context.check)
     predictions = Predictions(context, texts, labels)
     predictions.add("teacher", logits)
     return Classroom(
         spec,
         context,
-        here,
+        device,
         dataset,
         teacher,
         reporter,
@@ -133,7 +135,7 @@ class Classroom:
 
     spec: DistillSpec
     context: JobContext
-    here: Device
+    device: Device
     dataset: Dataset
     teacher: LoadedModel
     reporter: Reporter
@@ -184,7 +186,7 @@ class Classroom:
             checkpoint_dir=self.context.run.checkpoint_dir / arm.key.replace(" ", "-").replace(",", ""),
         )
         settings = replace(train_settings(self.spec, arm.seed), token_ids=lesson.encoded.token_ids)
-        report = fit(student.model, lesson.encoded.lengths, step, settings, self.here, hooks)
+        report = fit(student.model, lesson.encoded.lengths, step, settings, self.device, hooks)
         step.close(student.model)
         self.reporter.say(f"{arm.key}: testing", 0.97)
         if arm.key == arms.kept(arms.plan(self.spec)).key:
@@ -192,22 +194,22 @@ class Classroom:
         return self._report(arm, student, student_time, report.train_s)
 
     def _student(self, arm: Arm) -> LoadedModel:
-        device.seed_everything(arm.seed)
+        devices.seed_everything(arm.seed)
         spec, teacher = arm.spec, self.teacher
         if spec.student is not None:
             return self._other_student(spec.student, spec.init)
         layers = students.choose_layers(teacher.model.config, spec)
         copied = spec.init == "teacher-layers"
         model = students.shallow_student(teacher.model, layers, copy_weights=copied, student_width=spec.student_width)
-        weights: models.Weights = "pretrained" if copied else "random"
+        weights: loading.Weights = "pretrained" if copied else "random"
         return LoadedModel(teacher.ref, teacher.family, model, teacher.tokenizer, weights, teacher.label_names)
 
     def _other_student(self, ref: Ref, init: str) -> LoadedModel:
         """A student of a shape of its own, from its own weights or, where the arm wants it so, from none."""
         names = self.dataset.label_names
-        loaded = models.load(ref, self.context.store, label_names=names)
+        loaded = loading.load(ref, self.context.store, label_names=names)
         if init == "random":
-            return replace(loaded, model=models.build_classifier(loaded.model.config, names), weights="random")
+            return replace(loaded, model=loading.build_classifier(loaded.model.config, names), weights="random")
         return loaded
 
     def _lesson(self, arm: Arm, student: LoadedModel, encoded: Encoded) -> tuple[Lesson, DistillStep]:
@@ -219,14 +221,14 @@ class Classroom:
             encoded = Encoded(encoded.ids[:n_labeled], encoded.pad_id, encoded.padding_side)
         lesson = Lesson(encoded, labels, labeled, self.taught)
         layers = () if arm.spec.student else students.choose_layers(self.teacher.model.config, arm.spec)
-        return lesson, DistillStep(arm.spec, lesson, student, self.teacher, layers, self.here)
+        return lesson, DistillStep(arm.spec, lesson, student, self.teacher, layers, self.device)
 
     def _time(self, arm: Arm, student: LoadedModel) -> Timing:
         """Teacher and student at batch size 1, in turns. Before training, so that a page can already place the student
         in the plane of accuracy and latency; weights do not change the time."""
         self.reporter.say(f"{arm.key}: timing")
         length = min(self.spec.max_length, 128)
-        teacher_time, student_time = interleaved((self.teacher, student), 1, length, self.here)
+        teacher_time, student_time = interleaved((self.teacher, student), 1, length, self.device)
         self.teacher_report = self.teacher_report.model_copy(update=_latency(teacher_time))
         self.context.metrics(
             [
@@ -239,7 +241,7 @@ class Classroom:
     def _report(self, arm: Arm, student: LoadedModel, timing: Timing, train_s: float) -> StudentReport:
         texts, labels = accuracy.test_texts(self.dataset, self.spec.eval_examples)
         encoded = student.encode(texts, self.spec.max_length)
-        logits = evaluate.predict(student.model, encoded, self.here, check=self.context.check)
+        logits = evaluate.predict(student.model, encoded, self.device, check=self.context.check)
         self.predictions.add(arm.key, logits)
         found = evaluate.accuracy(logits, labels)
         agreed = evaluate.compare_with_teacher(logits, self.teacher_test_logits, labels)
@@ -267,13 +269,13 @@ class _LiveStudent:
 
     def __init__(self, student: LoadedModel, classroom: Classroom) -> None:
         length = classroom.spec.max_length
-        self._accuracy = LiveAccuracy(student, classroom.dataset, length, classroom.here)
-        teacher = LiveAccuracy(classroom.teacher, classroom.dataset, length, classroom.here)
+        self._accuracy = LiveAccuracy(student, classroom.dataset, length, classroom.device)
+        teacher = LiveAccuracy(classroom.teacher, classroom.dataset, length, classroom.device)
         teacher_logits = teacher.logits(classroom.teacher.model)
         self._teacher_says = teacher_logits.argmax(-1)
         self._teacher_accuracy = teacher.of(teacher_logits).get("accuracy", 0.0)
         self._samples = student.encode([classroom.test_texts[index] for index in classroom.samples], length)
-        self._here = classroom.here
+        self._device = classroom.device
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         logits = self._accuracy.logits(model)
@@ -281,7 +283,7 @@ class _LiveStudent:
         if len(logits):
             values["agreement"] = float((logits.argmax(-1) == self._teacher_says).double().mean())
             values["teacher accuracy"] = self._teacher_accuracy  # on the same texts, for a fair picture
-        shares = evaluate.predict(model, self._samples, self._here).softmax(-1)
+        shares = evaluate.predict(model, self._samples, self._device).softmax(-1)
         for text, row in enumerate(shares.tolist()):
             values |= {f"text {text} class {label}": share for label, share in enumerate(row)}
         return values

@@ -13,13 +13,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from distill_core import model_ref, models
+from distill_core import model_ref
 from distill_core.errors import DataError
 from distill_core.jobs.lesson import Lesson, Material, mini_config, usual_dropout, within_budget
 from distill_core.measure import evaluate
-from distill_core.models import LoadedModel, tokens
-from distill_core.training import Loss, losses, sentence_embedder, warm_start
-from distill_core.training.first_token import first_token_only
+from distill_core.models import loading, tokens
+from distill_core.models.loading import LoadedModel
+from distill_core.training import losses, sentence_embedder, warm_start
+from distill_core.training.losses import Loss
+from distill_core.training.speed.first_token import first_token_only
 
 SIMILARITY = 4.0
 HELD_OUT = 512  # sentences that are not read
@@ -31,9 +33,9 @@ def prepare(material: Material) -> Lesson:
 
     Raises DataError when no sentence is left to read.
     """
-    spec, here, check = material.spec, material.here, material.context.check
+    spec, device, check = material.spec, material.device, material.context.check
     sentences = material.text.sentences(min(spec.sentences, len(material.text)), spec.seed)
-    teacher = models.load(model_ref.parse(TEACHER), material.context.store)
+    teacher = loading.load(model_ref.parse(TEACHER), material.context.store)
     if len(sentences) <= HELD_OUT:
         raise DataError(
             f"There are {len(sentences):,} sentences, and {HELD_OUT:,} of them are held out to measure on.",
@@ -47,19 +49,19 @@ def prepare(material: Material) -> Lesson:
         material.reporter.say(f"MiniLM reads the sentences: {share:.0%}")
 
     read_so_far(0)
-    wanted = sentence_embedder.embeddings(teacher, sentences, spec.max_length, here, check, read_so_far)
+    wanted = sentence_embedder.embeddings(teacher, sentences, spec.max_length, device, check, read_so_far)
     model = _small_model(material, teacher, wanted.shape[1])
     probe = tokens.Encoded(encoded.ids[:HELD_OUT], encoded.pad_id, encoded.padding_side)
     read = tokens.Encoded(encoded.ids[HELD_OUT : HELD_OUT + n_read], encoded.pad_id, encoded.padding_side)
 
     def step(module: nn.Module, indices: Sequence[int]) -> Loss:
         with first_token_only(module):
-            out = module(**read.batch(indices, here.torch_device)).logits
-        theirs = wanted[[HELD_OUT + index for index in indices]].to(here.torch_device)
+            out = module(**read.batch(indices, device.torch_device)).logits
+        theirs = wanted[[HELD_OUT + index for index in indices]].to(device.torch_device)
         return _loss(out, theirs)
 
     def held_out(module: nn.Module) -> dict[str, float]:
-        parts = _loss(evaluate.predict(module, probe, here), wanted[:HELD_OUT]).parts
+        parts = _loss(evaluate.predict(module, probe, device), wanted[:HELD_OUT]).parts
         return {name: float(value) for name, value in parts.items()}
 
     return Lesson(
@@ -76,13 +78,13 @@ def prepare(material: Material) -> Lesson:
 
 def _small_model(material: Material, teacher: LoadedModel, directions: int) -> Any:
     """The family's small network with one output for each direction of the teacher's embedding."""
-    model: Any = models.build_classifier(
+    model: Any = loading.build_classifier(
         mini_config(material.family, material.tokenizer), tuple(f"direction {index}" for index in range(directions))
     )
     if material.spec.warm_start:
         width = model.get_input_embeddings().weight.shape[1]
         check = material.context.check
-        vectors = warm_start.token_vectors(teacher, material.tokenizer, width, material.here, check)
+        vectors = warm_start.token_vectors(teacher, material.tokenizer, width, material.device, check)
         warm_start.warm_up(model, vectors)
     return model
 

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distill_core.machine.allocator import kept_memory
-from distill_core.machine.device import Device
-from distill_core.models import LoadedModel, parameters
+from distill_core.machine.devices import Device
+from distill_core.models import parameters
+from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import sorted_batches
+from distill_core.training.speed.allocator import kept_memory
 
 BATCH = 64
 
@@ -20,10 +21,10 @@ BATCH = 64
 class FrozenFeatures:
     """Features of texts by the network below the head; a text that was seen before costs nothing."""
 
-    def __init__(self, loaded: LoadedModel, max_length: int, here: Device, check: Callable[[], None]) -> None:
+    def __init__(self, loaded: LoadedModel, max_length: int, device: Device, check: Callable[[], None]) -> None:
         self._model = loaded.model.base_model  # without a head, where it has one
-        self._model.eval().to(here.torch_device)
-        self._loaded, self._max_length, self._here, self._check = loaded, max_length, here, check
+        self._model.eval().to(device.torch_device)
+        self._loaded, self._max_length, self._device, self._check = loaded, max_length, device, check
         self._rows: dict[str, Tensor] = {}
 
     @property
@@ -48,7 +49,7 @@ class FrozenFeatures:
         with torch.inference_mode(), kept_memory():
             for indices in sorted_batches(encoded.lengths, BATCH):
                 self._check()
-                batch = encoded.batch(indices, self._here.torch_device)
+                batch = encoded.batch(indices, self._device.torch_device)
                 extra = {"decoder_input_ids": batch["input_ids"]} if self._model.config.is_encoder_decoder else {}
                 hidden = self._model(**batch, **extra).last_hidden_state.float()  # (batch, seq, width)
                 mask = batch["attention_mask"].unsqueeze(-1)  # (batch, seq, 1)

@@ -6,18 +6,19 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from distill_core import datasets, models
-from distill_core.datasets import Dataset
+from distill_core.datasets import catalogue
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import SpecError
 from distill_core.jobs import accuracy
 from distill_core.jobs.adapt import drop_adapted
 from distill_core.jobs.learners import Learned, Learners, Task
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import DomainPredictions, Predictions, drop_checkpoints, save_model
-from distill_core.machine import device, environment
-from distill_core.machine.device import Device
+from distill_core.machine import devices, environment
+from distill_core.machine.devices import Device
 from distill_core.measure import evaluate, representation
-from distill_core.models import LoadedModel
+from distill_core.models import loading
+from distill_core.models.loading import LoadedModel
 from distill_core.plans import transfer_cells
 from distill_core.plans.transfer_cells import Cell
 from distill_core.results import FinetuneArmResult, FinetuneResult, Movement
@@ -29,9 +30,9 @@ MOVED_TEXTS = 256  # test texts on which the networks before and after are compa
 
 def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
     """Learn and evaluate every cell of the plan; cells that an interrupted try has finished are kept."""
-    here = device.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
-    job = _Job(spec, context, here, _load_all(spec))
+    device = devices.resolve(spec.device, spec.dtype, spec.threads)
+    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    job = _Job(spec, context, device, _load_all(spec))
     for cell in job.open_cells():
         job.do(cell)
         context.set_result(job.result())
@@ -43,7 +44,9 @@ def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
 def _load_all(spec: FinetuneSpec) -> dict[str, Dataset]:
     """The data sets to train and test on. Raises SpecError where their classes differ."""
     names = spec.domains or (spec.dataset, *spec.test_datasets)
-    loaded = {name: datasets.load(name, text_column=spec.text_column, label_column=spec.label_column) for name in names}
+    loaded = {
+        name: catalogue.load(name, text_column=spec.text_column, label_column=spec.label_column) for name in names
+    }
     first = loaded[names[0]]
     for name, dataset in loaded.items():
         if dataset.label_names != first.label_names:
@@ -59,7 +62,7 @@ def _load_all(spec: FinetuneSpec) -> dict[str, Dataset]:
 class _Job:
     spec: FinetuneSpec
     context: JobContext
-    here: Device
+    device: Device
     loaded: dict[str, Dataset]
     done: list[FinetuneArmResult] = field(default_factory=list)
     moved: Movement | None = None
@@ -72,7 +75,7 @@ class _Job:
         finished = {Cell(row.dataset, row.seed, row.train_examples, row.arm) for row in self.done}
         self._open = [cell for cell in plan if cell not in finished]
         self.reporter = Reporter(self.context, len(plan), len(plan) - len(self._open))
-        self.learners = Learners(self.spec, self.context, self.here, self.reporter)
+        self.learners = Learners(self.spec, self.context, self.device, self.reporter)
         self.tests = {name: accuracy.test_texts(one, self.spec.eval_examples) for name, one in self.loaded.items()}
 
     def open_cells(self) -> list[Cell]:
@@ -151,10 +154,10 @@ class _Job:
         save_model(loaded, self.context)
         texts, labels = accuracy.test_texts(next(iter(self.loaded.values())), MOVED_TEXTS)
         encoded = loaded.encode(texts, self.spec.max_length)
-        before = models.load(self.spec.model, self.context.store, label_names=loaded.label_names)
-        before.model.to(self.here.torch_device)
+        before = loading.load(self.spec.model, self.context.store, label_names=loaded.label_names)
+        before.model.to(self.device.torch_device)
         states = [
-            representation.layer_states(model, encoded, self.here, self.context.check)
+            representation.layer_states(model, encoded, self.device, self.context.check)
             for model in (before.model, loaded.model)
         ]
         self.moved = representation.movement(states[0], states[1], labels.tolist())

@@ -15,24 +15,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill_core import datasets, models, objectives
+from distill_core.datasets import catalogue
 from distill_core.errors import DataError
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import drop_checkpoints, save_model, train_settings
-from distill_core.machine import device, environment
-from distill_core.machine.device import Device
-from distill_core.machine.onednn import onednn_products
+from distill_core.machine import devices, environment
+from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.measure.benchmark import interleaved
-from distill_core.models import LoadedModel, parameters, students
+from distill_core.models import loading, parameters, students
 from distill_core.models.gaps import gap_answers
+from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded, sorted_batches
+from distill_core.objectives import masking
+from distill_core.objectives.batch import IGNORED
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult, ModelReport, StudentReport
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
-from distill_core.training import Hooks, Loss, fit, losses, teacher_cache
+from distill_core.training import losses, teacher_cache
+from distill_core.training.loop import Hooks, fit
+from distill_core.training.losses import Loss
+from distill_core.training.speed.onednn import onednn_products
 
 PROBE_TEXTS = 200  # validation texts for the live curve; the report is made on the test split
 PROBE_SEED = 1
@@ -40,14 +45,14 @@ PROBE_SEED = 1
 
 def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     """Distill a masked language model on the texts of a data set, without their labels."""
-    here = device.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
-    dataset = datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
+    device = devices.resolve(spec.device, spec.dtype, spec.threads)
+    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    dataset = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
     planned = arms.plan(spec)
     reporter = Reporter(context, len(planned))
     reporter.say("Loading the teacher")
-    teacher = models.load_masked_lm(spec.teacher, context.store)
-    teacher.model.eval().to(here.torch_device)
+    teacher = loading.load_masked_lm(spec.teacher, context.store)
+    teacher.model.eval().to(device.torch_device)
     train = teacher.encode(
         dataset.sample_train(spec.train_examples, spec.seed, clamp=True)["text"].tolist(), spec.max_length
     )
@@ -56,7 +61,7 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
         raise DataError(f"{dataset.title} has no test texts.", "Give more texts: one in ten is kept for the test.")
     test = _probe(teacher, tested[: spec.eval_examples or len(tested)], spec.max_length)
     job = _General(
-        spec, context, here, teacher, reporter, train, test, _probe(teacher, followed[:PROBE_TEXTS], spec.max_length)
+        spec, context, device, teacher, reporter, train, test, _probe(teacher, followed[:PROBE_TEXTS], spec.max_length)
     )
     earlier = context.run.result()
     done = list(earlier.students) if isinstance(earlier, DistillResult) else []
@@ -91,16 +96,16 @@ class _Probe:
     encoded: Encoded
     batches: tuple[tuple[dict[str, Tensor], Tensor], ...]
 
-    def logits(self, model: nn.Module, here: Device) -> tuple[Tensor, Tensor]:
+    def logits(self, model: nn.Module, device: Device) -> tuple[Tensor, Tensor]:
         """Logits at the gaps and the hidden tokens. Shapes: (gaps, vocab), (gaps,)."""
         was_training = model.training
         model.eval()
         found, wanted = [], []
         with torch.inference_mode():
             for batch, labels in self.batches:
-                inputs = {name: tensor.to(here.torch_device) for name, tensor in batch.items()}
-                gaps = labels != objectives.IGNORED
-                found.append(gap_answers(model, inputs, gaps.to(here.torch_device)).logits.float().cpu())
+                inputs = {name: tensor.to(device.torch_device) for name, tensor in batch.items()}
+                gaps = labels != IGNORED
+                found.append(gap_answers(model, inputs, gaps.to(device.torch_device)).logits.float().cpu())
                 wanted.append(labels[gaps])
         model.train(was_training)
         return torch.cat(found), torch.cat(wanted)
@@ -117,10 +122,10 @@ def _probe(teacher: LoadedModel, texts: list[str], max_length: int) -> _Probe:
     return _Probe(encoded, tuple(batches))
 
 
-def _mask(batch: dict[str, Tensor], teacher: LoadedModel, generator: torch.Generator | None) -> objectives.Masked:
+def _mask(batch: dict[str, Tensor], teacher: LoadedModel, generator: torch.Generator | None) -> masking.Masked:
     special = torch.tensor(teacher.tokenizer.all_special_ids, device=batch["input_ids"].device)
     maskable = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
-    return objectives.mask_tokens(
+    return masking.mask_tokens(
         batch["input_ids"], maskable, teacher.tokenizer.mask_token_id, len(teacher.tokenizer), generator=generator
     )
 
@@ -131,7 +136,7 @@ class _General:
 
     spec: DistillSpec
     context: JobContext
-    here: Device
+    device: Device
     teacher: LoadedModel
     reporter: Reporter
     train: Encoded
@@ -142,7 +147,7 @@ class _General:
     def teacher_report(self) -> ModelReport:
         """The teacher on the test gaps; computed once."""
         if self._report is None:
-            logits, wanted = self.test.logits(self.teacher.model, self.here)
+            logits, wanted = self.test.logits(self.teacher.model, self.device)
             found = evaluate.accuracy(logits, wanted) if len(wanted) else None
             if found is None or not found.accuracy:
                 raise DataError(
@@ -165,7 +170,7 @@ class _General:
 
     def teach(self, arm: Arm) -> StudentReport:
         """Train one student and measure it beside the teacher."""
-        device.seed_everything(arm.seed)
+        devices.seed_everything(arm.seed)
         layers = students.choose_layers(self.teacher.model.config, arm.spec)
         model = students.shallow_masked_lm(self.teacher.model, layers, copy_weights=arm.spec.init == "teacher-layers")
         student = LoadedModel(self.teacher.ref, self.teacher.family, model, self.teacher.tokenizer, "pretrained")
@@ -177,7 +182,7 @@ class _General:
         )
         settings = train_settings(self.spec, arm.seed)
         with onednn_products(self.teacher.model):
-            report = fit(model, self.train.lengths, partial(self._step, arm.spec), settings, self.here, hooks)
+            report = fit(model, self.train.lengths, partial(self._step, arm.spec), settings, self.device, hooks)
         if arm.key == arms.kept(arms.plan(self.spec)).key:
             save_model(student, self.context)
         return self._student_report(arm, student, report.train_s)
@@ -185,14 +190,14 @@ class _General:
     def _live(self, model: nn.Module) -> dict[str, float]:
         if not self.validation.batches:
             return {}
-        logits, wanted = self.validation.logits(model, self.here)
+        logits, wanted = self.validation.logits(model, self.device)
         return {"accuracy": evaluate.accuracy(logits, wanted).accuracy} if len(wanted) else {}
 
     def _step(self, spec: DistillSpec, model: nn.Module, indices: Sequence[int]) -> Loss:
-        batch = self.train.batch(indices, self.here.torch_device)
+        batch = self.train.batch(indices, self.device.torch_device)
         masked = _mask(batch, self.teacher, None)
         inputs = {**batch, "input_ids": masked.input_ids}
-        gaps = masked.labels != objectives.IGNORED
+        gaps = masked.labels != IGNORED
         out = gap_answers(model, inputs, gaps, output_hidden_states=spec.cosine > 0)
         with torch.no_grad():
             taught = gap_answers(self.teacher.model, inputs, gaps, output_hidden_states=spec.cosine > 0)
@@ -206,10 +211,10 @@ class _General:
 
     def _student_report(self, arm: Arm, student: LoadedModel, train_s: float) -> StudentReport:
         teacher = self.teacher_report()
-        logits, wanted = self.test.logits(student.model, self.here)
-        theirs, _ = self.test.logits(self.teacher.model, self.here)
+        logits, wanted = self.test.logits(student.model, self.device)
+        theirs, _ = self.test.logits(self.teacher.model, self.device)
         length = min(self.spec.max_length, 128)
-        teacher_time, student_time = interleaved((self.teacher, student), 1, length, self.here)
+        teacher_time, student_time = interleaved((self.teacher, student), 1, length, self.device)
         teacher = teacher.model_copy(
             update={"latency_ms_p50": teacher_time.latency_ms_p50, "latency_ms_p95": teacher_time.latency_ms_p95}
         )

@@ -20,22 +20,22 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from distill_core import models
-from distill_core.datasets import Dataset
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import SpecError
 from distill_core.jobs.adapt import Adapted
 from distill_core.jobs.features import FrozenFeatures
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import LiveAccuracy, labels_of, supervised_step, train_settings
-from distill_core.machine import device
-from distill_core.machine.device import Device
+from distill_core.machine import devices
+from distill_core.machine.devices import Device
 from distill_core.measure import bag_of_words, evaluate
-from distill_core.models import LoadedModel, parameters, students
+from distill_core.models import loading, parameters, students
+from distill_core.models.loading import LoadedModel
 from distill_core.plans import transfer_cells
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
-from distill_core.training import Hooks, fit
-from distill_core.training.first_token import first_token_only
+from distill_core.training.loop import Hooks, fit
+from distill_core.training.speed.first_token import first_token_only
 
 # Fresh weights beside a network that stands still need a higher rate than the network itself: at the rate of a whole
 # fine-tuning LoRA was right on 59 % of the movies after 64 steps, at ten times the rate on 84 %.
@@ -70,10 +70,10 @@ class Learned:
 class Learners:
     """Learns tasks one after another and shares what they have in common: frozen features are computed once."""
 
-    def __init__(self, spec: FinetuneSpec, context: JobContext, here: Device, reporter: Reporter) -> None:
-        self.spec, self.context, self.here, self.reporter = spec, context, here, reporter
+    def __init__(self, spec: FinetuneSpec, context: JobContext, device: Device, reporter: Reporter) -> None:
+        self.spec, self.context, self.device, self.reporter = spec, context, device, reporter
         self._features: FrozenFeatures | None = None
-        self._adapted = Adapted(spec, context, here)
+        self._adapted = Adapted(spec, context, device)
 
     def learn(self, task: Task) -> Learned:
         """Raises DistillError for an arm that this model cannot take."""
@@ -88,7 +88,7 @@ class Learners:
         hooks = Hooks(
             on_event=partial(self.reporter.on_training, task.name, task.name),
             check=self.context.check,
-            evaluate=LiveAccuracy(loaded, task.dataset, self.spec.max_length, self.here),
+            evaluate=LiveAccuracy(loaded, task.dataset, self.spec.max_length, self.device),
             checkpoint_dir=self.context.run.checkpoint_dir / task.name,
         )
         epochs = transfer_cells.epochs(self.spec, len(task.train))
@@ -97,11 +97,11 @@ class Learners:
         if self.spec.layer_lr_decay < 1:
             layers = students.n_layers(loaded.model.config)
             settings = replace(settings, lr_scale=partial(_lr_scale, self.spec.layer_lr_decay, layers))
-        step = supervised_step(encoded, labels_of(task.train), self.here)
+        step = supervised_step(encoded, labels_of(task.train), self.device)
         trained = students.trainable(loaded.model)
         short = contextlib.nullcontext() if task.arm == "lora" else first_token_only(loaded.model)
         with short:
-            report = fit(loaded.model, encoded.lengths, step, settings, self.here, hooks)
+            report = fit(loaded.model, encoded.lengths, step, settings, self.device, hooks)
         if task.arm == "lora":
             loaded = replace(loaded, model=loaded.model.merge_and_unload())
         size = parameters.count(loaded.model)
@@ -119,11 +119,11 @@ class Learners:
     def _start(self, task: Task) -> LoadedModel:
         """The model before its first step, with the weights that shall learn."""
         adapted = self._more_pre_training(task) if task.arm == "adapted" else None
-        device.seed_everything(task.seed)
+        devices.seed_everything(task.seed)
         names = task.dataset.label_names
-        loaded = models.load(self.spec.model, self.context.store, label_names=names)
+        loaded = loading.load(self.spec.model, self.context.store, label_names=names)
         if task.arm == "scratch":
-            return replace(loaded, model=models.build_classifier(loaded.model.config, names), weights="random")
+            return replace(loaded, model=loading.build_classifier(loaded.model.config, names), weights="random")
         if adapted is not None:
             loaded.model.base_model.load_state_dict(adapted, strict=False)
         if task.arm == "head":
@@ -137,12 +137,14 @@ class Learners:
     def _more_pre_training(self, task: Task) -> dict[str, Tensor]:
         """The network below the head after the target's texts: computed once a domain, whatever seed and size."""
         self.reporter.say(f"{task.name}: more pre-training on unlabeled texts")
-        bare = partial(models.load, self.spec.model, self.context.store, label_names=task.dataset.label_names)
+        bare = partial(loading.load, self.spec.model, self.context.store, label_names=task.dataset.label_names)
         return self._adapted.weights(task.domain, bare, task.target_texts)
 
     def _classify(self, loaded: LoadedModel, texts: Sequence[str]) -> Tensor:
         encoded = loaded.encode(texts, self.spec.max_length)
-        return evaluate.predict(loaded.model.to(self.here.torch_device), encoded, self.here, check=self.context.check)
+        return evaluate.predict(
+            loaded.model.to(self.device.torch_device), encoded, self.device, check=self.context.check
+        )
 
     # ── no gradient descent ──────────────────────────────────────────────────────────────────────────────────
 
@@ -162,8 +164,8 @@ class Learners:
 
     def _shared_features(self, label_names: tuple[str, ...]) -> FrozenFeatures:
         if self._features is None:
-            loaded = models.load(self.spec.model, self.context.store, label_names=label_names)
-            self._features = FrozenFeatures(loaded, self.spec.max_length, self.here, self.context.check)
+            loaded = loading.load(self.spec.model, self.context.store, label_names=label_names)
+            self._features = FrozenFeatures(loaded, self.spec.max_length, self.device, self.context.check)
         return self._features
 
     def _frozen(self, task: Task) -> Learned:

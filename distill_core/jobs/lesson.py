@@ -10,15 +10,15 @@ from typing import Any
 from torch import nn
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
-from distill_core import models
-from distill_core.corpus import Corpus
+from distill_core.corpus.types import Corpus
 from distill_core.families import Family
 from distill_core.jobs.reporting import Reporter
-from distill_core.machine.device import Device
+from distill_core.machine.devices import Device
+from distill_core.models import loading
 from distill_core.results import ClozeLook
 from distill_core.runs.control import JobContext
 from distill_core.specs import PretrainSpec
-from distill_core.training import Step
+from distill_core.training.loop import Step
 
 BASE_WIDTH = 768
 _IDS = ("pad_token_id", "bos_token_id", "eos_token_id")
@@ -32,7 +32,7 @@ class Material:
     family: Family
     tokenizer: PreTrainedTokenizerFast
     text: Corpus
-    here: Device
+    device: Device
     context: JobContext
     reporter: Reporter
 
@@ -74,7 +74,7 @@ def mini_config(family: Family, tokenizer: PreTrainedTokenizerFast) -> Pretraine
     widths itself. A tokenizer without a padding token (GPT) pads with its unknown one.
     """
     ids = {name: getattr(tokenizer, name) for name in _IDS if getattr(tokenizer, name) is not None}
-    config = models.build_config(family, {**family.mini, "vocab_size": len(tokenizer), **ids})
+    config = loading.build_config(family, {**family.mini, "vocab_size": len(tokenizer), **ids})
     if tokenizer.pad_token_id is None:
         config.pad_token_id = tokenizer.unk_token_id
     spread = 0.02 * math.sqrt(BASE_WIDTH / getattr(config, family.shape.width[0]))
@@ -92,7 +92,7 @@ def dropouts(config: PretrainedConfig) -> dict[str, float]:
 
 def usual_dropout(config: PretrainedConfig, family: Family) -> PretrainedConfig:
     """The config with the family's own dropout rates, for the fine-tuning to come."""
-    usual = dropouts(models.build_config(family, family.mini))
+    usual = dropouts(loading.build_config(family, family.mini))
     for name, value in usual.items():
         setattr(config, name, value)
     return config

@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import torch
 
-from distill_core import datasets
-from distill_core.datasets import Dataset
+from distill_core.datasets import catalogue
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import AssetError
 from distill_core.jobs.features import FrozenFeatures
-from distill_core.machine.device import Device
+from distill_core.machine.devices import Device
 from distill_core.measure import bag_of_words, evaluate
-from distill_core.models import LoadedModel
+from distill_core.models.loading import LoadedModel
 from distill_core.results import Accuracy
 from distill_core.specs import PretrainSpec
 
@@ -28,7 +28,7 @@ def load(spec: PretrainSpec) -> Dataset | None:
     if spec.probe_dataset == "none":
         return None
     try:
-        return datasets.load(spec.probe_dataset, text_column=spec.text_column, label_column=spec.label_column)
+        return catalogue.load(spec.probe_dataset, text_column=spec.text_column, label_column=spec.label_column)
     except AssetError:
         return None
 
@@ -39,12 +39,12 @@ def n_labels(dataset: Dataset | None) -> int | None:
 
 
 def accuracy(
-    loaded: LoadedModel, dataset: Dataset | None, max_length: int, here: Device, check: Callable[[], None]
+    loaded: LoadedModel, dataset: Dataset | None, max_length: int, device: Device, check: Callable[[], None]
 ) -> Accuracy | None:
     """Share of right answers on the test texts; None without a data set or test texts."""
     if dataset is None or dataset.split("test").empty:
         return None
-    features = FrozenFeatures(loaded, max_length, here, check)
+    features = FrozenFeatures(loaded, max_length, device, check)
     train, test = dataset.sample_train(LABELS, 0, clamp=True), dataset.split("test")
     probe = bag_of_words.linear_probe().fit(features.of(train["text"].tolist()), train["label"].tolist())
     said = bag_of_words.logits(probe, features.of(test["text"].tolist()), len(dataset.label_names))

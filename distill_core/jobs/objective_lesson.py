@@ -15,12 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill_core import models, objectives
 from distill_core.errors import SpecError
 from distill_core.jobs import reading
 from distill_core.jobs.lesson import Lesson, Material, mini_config, usual_dropout, within_budget
-from distill_core.machine.device import Device
-from distill_core.objectives import Corrupted, Document, Objective, Taught, Vocabulary, cloze, lexicon
+from distill_core.machine.devices import Device
+from distill_core.models import loading
+from distill_core.objectives import cloze, distilled, lexicon, table
+from distill_core.objectives.batch import Corrupted, Document, Objective, Taught
+from distill_core.objectives.vocabulary import Vocabulary
 from distill_core.results import ClozeLook
 from distill_core.training.losses import Loss
 
@@ -56,7 +58,7 @@ def prepare(material: Material) -> Lesson:
         SpecError: the teacher has another vocabulary or width.
     """
     spec, family = material.spec, material.family
-    objective = objectives.get(family.key)
+    objective = table.get(family.key)
     learner = Learner(objective, objective.build(mini_config(family, material.tokenizer)))
     teacher = _teacher(material, learner)
     material.reporter.say("Tokenizing the text")
@@ -66,7 +68,7 @@ def prepare(material: Material) -> Lesson:
         corrupted = objective.corrupt(
             [text.documents[index] for index in indices], text.vocabulary, spec.max_length, torch.default_generator
         )
-        found: Loss = _with_teacher(module, corrupted, teacher, material.here)
+        found: Loss = _with_teacher(module, corrupted, teacher, material.device)
         return found
 
     def asked(module: Any) -> tuple[ClozeLook, ...]:
@@ -78,7 +80,7 @@ def prepare(material: Material) -> Lesson:
         lengths=text.lengths,
         epochs=text.epochs,
         step=step,
-        held_out=lambda module: _held_out(module, text.held_out, teacher, material.here),
+        held_out=lambda module: _held_out(module, text.held_out, teacher, material.device),
         backbone=lambda: _kept(learner, material),
         bare=lambda: objective.backbone(learner.network),
         cloze=asked,
@@ -136,7 +138,7 @@ def _teacher(material: Material, learner: Learner) -> Any:
     ref = material.spec.teacher
     if ref is None:
         return None
-    teacher = models.load_masked_lm(ref, material.context.store)
+    teacher = loading.load_masked_lm(ref, material.context.store)
     own: Any = learner.network
     width = teacher.model.config.hidden_size
     if width != own.config.dim:
@@ -144,12 +146,12 @@ def _teacher(material: Material, learner: Learner) -> Any:
             f"{ref} is {width} wide, the student {own.config.dim}; their hidden states are compared.",
             "Pre-train BERT here first (--family bert) and name that run as the teacher.",
         )
-    return teacher.model.eval().requires_grad_(False).to(material.here.torch_device)
+    return teacher.model.eval().requires_grad_(False).to(material.device.torch_device)
 
 
-def _with_teacher(module: nn.Module, corrupted: Corrupted, teacher: Any, here: Device) -> Any:
-    moved = corrupted.to(here.torch_device)
-    return module(moved, objectives.teach(teacher, moved) if teacher is not None else None)
+def _with_teacher(module: nn.Module, corrupted: Corrupted, teacher: Any, device: Device) -> Any:
+    moved = corrupted.to(device.torch_device)
+    return module(moved, distilled.teach(teacher, moved) if teacher is not None else None)
 
 
 def _held_out_batches(
@@ -157,7 +159,7 @@ def _held_out_batches(
 ) -> list[tuple[Corrupted, int]]:
     """Batches that are corrupted once, so that every look meets the same gaps; each with the tokens it was made of."""
     generator = torch.Generator().manual_seed(_HELD_OUT_SEED)
-    objective = objectives.get(material.family.key)
+    objective = table.get(material.family.key)
     batches = []
     for start in range(0, len(documents), _HELD_OUT_BATCH):
         some = documents[start : start + _HELD_OUT_BATCH]
@@ -166,14 +168,14 @@ def _held_out_batches(
     return batches
 
 
-def _held_out(module: nn.Module, batches: Sequence[Corrupted], teacher: Any, here: Device) -> dict[str, float]:
+def _held_out(module: nn.Module, batches: Sequence[Corrupted], teacher: Any, device: Device) -> dict[str, float]:
     """The loss on text that is not read and its parts, each batch weighted by its signals."""
     was_training = module.training
     module.eval()
     sums: dict[str, float] = {}
     with torch.inference_mode():
         for batch in batches:
-            found = _with_teacher(module, batch, teacher, here)
+            found = _with_teacher(module, batch, teacher, device)
             for name, value in {"loss": found.total, **found.parts}.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * batch.n_signal
     module.train(was_training)

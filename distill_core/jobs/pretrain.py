@@ -13,21 +13,23 @@ from functools import partial
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from distill_core import corpus, families, models
-from distill_core.corpus import Corpus
+from distill_core import families
+from distill_core.corpus import library
+from distill_core.corpus.types import Corpus
 from distill_core.errors import RunError
 from distill_core.families import Family
 from distill_core.jobs import embedding_lesson, linear_probe, objective_lesson
 from distill_core.jobs.lesson import Lesson, Material
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import drop_checkpoints
-from distill_core.machine import device, environment
+from distill_core.machine import devices, environment
 from distill_core.model_ref import Ref
-from distill_core.models import LoadedModel, mini_tokenizers, parameters
+from distill_core.models import loading, mini_tokenizers, parameters
+from distill_core.models.loading import LoadedModel
 from distill_core.results import Accuracy, PretrainResult
 from distill_core.runs.control import JobContext
 from distill_core.specs import PretrainSpec
-from distill_core.training import Hooks, TrainSettings, fit
+from distill_core.training.loop import Hooks, TrainSettings, fit
 
 LESSONS: dict[str, Callable[[Material], Lesson]] = {
     "embeddings": embedding_lesson.prepare,
@@ -38,18 +40,18 @@ LOOKS_PER_EPOCH = 4  # where a lesson does not say it
 
 def run(spec: PretrainSpec, context: JobContext) -> PretrainResult:
     """Train one small model. A resumed run keeps its tokenizer and goes on from its last checkpoint."""
-    here = device.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
+    device = devices.resolve(spec.device, spec.dtype, spec.threads)
+    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
     reporter = Reporter(context, 1)
     reporter.say("Reading the corpus")
-    text = _same_text(corpus.load(spec.corpus or None, check=context.check), context)
+    text = _same_text(library.load(spec.corpus or None, check=context.check), context)
     family = families.get(spec.family)
     reporter.say("Training the tokenizer")
     tokenizer = _tokenizer(family, text, spec, context)
-    device.seed_everything(spec.seed)
-    material = Material(spec, family, tokenizer, text, here, context, reporter)
+    devices.seed_everything(spec.seed)
+    material = Material(spec, family, tokenizer, text, device, context, reporter)
     lesson = LESSONS[spec.lesson](material)
-    lesson.module.to(here.torch_device)
+    lesson.module.to(device.torch_device)
     _begin(material, lesson)
     hooks = Hooks(
         on_event=partial(reporter.on_training, spec.family, family.title),
@@ -57,7 +59,7 @@ def run(spec: PretrainSpec, context: JobContext) -> PretrainResult:
         check=context.check,
         checkpoint_dir=context.run.checkpoint_dir,
     )
-    report = fit(lesson.module, lesson.lengths, lesson.step, _settings(spec, lesson), here, hooks)
+    report = fit(lesson.module, lesson.lengths, lesson.step, _settings(spec, lesson), device, hooks)
     held_out = lesson.held_out(lesson.module)
     tokens, signals = lesson.counted() if lesson.counted else (lesson.tokens, lesson.signals)
     reporter.say("Asking what the network has learned", 1.0)
@@ -93,7 +95,7 @@ def _tokenizer(family: Family, text: Corpus, spec: PretrainSpec, context: JobCon
         if spec.teacher is None:
             trained = mini_tokenizers.shared(family, text.sentences(), text.digest, spec.vocab_size, context.check)
         else:  # teacher and student must split texts alike
-            trained = models.load_masked_lm(spec.teacher, context.store).tokenizer
+            trained = loading.load_masked_lm(spec.teacher, context.store).tokenizer
         hidden = folder.with_name(".new-tokenizer")
         shutil.rmtree(hidden, ignore_errors=True)
         trained.save_pretrained(hidden)
@@ -158,7 +160,7 @@ def _linear_probe(material: Material, lesson: Lesson) -> Accuracy | None:
         Ref("run", material.context.run.id), material.family, lesson.bare(), material.tokenizer, "pretrained"
     )
     dataset = linear_probe.load(spec)
-    return linear_probe.accuracy(loaded, dataset, spec.max_length, material.here, material.context.check)
+    return linear_probe.accuracy(loaded, dataset, spec.max_length, material.device, material.context.check)
 
 
 def _settings(spec: PretrainSpec, lesson: Lesson) -> TrainSettings:

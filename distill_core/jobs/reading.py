@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
-from distill_core.corpus import Corpus
-from distill_core.corpus.types import Sentences
+from distill_core.corpus.types import Corpus, Sentences
 from distill_core.objectives.batch import Document
 from distill_core.objectives.packing import blocks
 

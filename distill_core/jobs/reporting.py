@@ -6,7 +6,7 @@ import time
 
 from distill_core.results import Metric
 from distill_core.runs.control import JobContext
-from distill_core.training import Progress
+from distill_core.training.loop import Progress
 
 
 class Reporter:

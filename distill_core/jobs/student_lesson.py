@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill_core import models
 from distill_core.jobs.supervised import train_settings
-from distill_core.machine import capacity, device
-from distill_core.machine.device import Device
+from distill_core.machine import capacity, devices
+from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
-from distill_core.models import LoadedModel
+from distill_core.models import loading
+from distill_core.models.loading import LoadedModel
 from distill_core.plans import student_plan
 from distill_core.plans.student_plan import Cell
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec, StudentsSpec
-from distill_core.training import Hooks, Progress, fit
 from distill_core.training.distillation import DistillStep, Lesson
+from distill_core.training.loop import Hooks, Progress, fit
 from distill_core.training.teacher_cache import TeacherOutputs
 
 
@@ -63,23 +63,23 @@ class Learned:
     train_s: float
 
 
-def lessons_at_once(here: Device, needed: Sequence[float]) -> int:
+def lessons_at_once(device: Device, needed: Sequence[float]) -> int:
     """How many of these lessons, each with the bytes that it needs, go at the same time; 0: all in this process.
 
     The steps of a small model are too short to be divided: two lessons with one thread each take half of the time of
     one after the other with two. An accelerator does one at a time.
     """
-    if here.is_accelerator or not needed:
+    if device.is_accelerator or not needed:
         return 0
     fit_in = int(capacity.available_bytes() // max(needed))
-    at_once = min(here.threads, len(needed), fit_in)
+    at_once = min(device.threads, len(needed), fit_in)
     return at_once if at_once > 1 else 0
 
 
 def learn(task: Task, tell: Callable[[Progress], None], check: Callable[[], None]) -> Learned:
     """Train and test one student. Raises what loading and training raise, and Stopped."""
     room, cell, spec = task.room, task.cell, task.room.spec
-    here = device.resolve(spec.device, spec.dtype, room.threads)
+    device = devices.resolve(spec.device, spec.dtype, room.threads)
     student = _start(room, cell)
     lesson = _lesson(room, cell, student)
     passes = student_plan.epochs(spec, cell, len(room.texts))
@@ -87,24 +87,24 @@ def learn(task: Task, tell: Callable[[Progress], None], check: Callable[[], None
         train_settings(spec, cell.seed), epochs=passes, evals_per_epoch=0, token_ids=lesson.encoded.token_ids
     )
     hooks = Hooks(on_event=tell, check=check, checkpoint_dir=task.checkpoint_dir)
-    step = DistillStep(_loss(spec, cell), lesson, student, None, (), here)
+    step = DistillStep(_loss(spec, cell), lesson, student, None, (), device)
     try:
-        report = fit(student.model, lesson.encoded.lengths, step, settings, here, hooks)
+        report = fit(student.model, lesson.encoded.lengths, step, settings, device, hooks)
     finally:
         step.close(student.model)
     test = student.encode(room.test_texts, spec.max_length)
-    logits = evaluate.predict(student.model, test, here, check=check)
+    logits = evaluate.predict(student.model, test, device, check=check)
     n_labels = int(lesson.labeled[: len(lesson.encoded)].sum())
     return Learned(logits.numpy(), len(lesson.encoded), n_labels, passes, report.train_s)
 
 
 def _start(room: Classroom, cell: Cell) -> LoadedModel:
     """The student before its first step. The head is fresh, and so is everything where the arm wants it so."""
-    device.seed_everything(cell.seed)
-    student = models.load(cell.student, RunStore(room.runs_dir), label_names=room.label_names)
+    devices.seed_everything(cell.seed)
+    student = loading.load(cell.student, RunStore(room.runs_dir), label_names=room.label_names)
     if not cell.starts_at_random:
         return student
-    return replace(student, model=models.build_classifier(student.model.config, room.label_names), weights="random")
+    return replace(student, model=loading.build_classifier(student.model.config, room.label_names), weights="random")
 
 
 def _lesson(room: Classroom, cell: Cell, student: LoadedModel) -> Lesson:

@@ -16,26 +16,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill_core import datasets, models
-from distill_core.datasets import Dataset
+from distill_core.datasets import catalogue
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError
 from distill_core.jobs import accuracy, teacher
+from distill_core.jobs.isolation import explained, side_by_side
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.student_lesson import Classroom, Learned, Task, learn, lessons_at_once
 from distill_core.jobs.supervised import Predictions, drop_checkpoints
-from distill_core.machine import capacity, device, environment
-from distill_core.machine.device import Device
-from distill_core.machine.isolation import explained, side_by_side
+from distill_core.machine import capacity, devices, environment
+from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.measure.benchmark import interleaved
 from distill_core.model_ref import Ref
-from distill_core.models import LoadedModel, parameters, students
-from distill_core.plans import shapes, student_plan, teachers, training_cost
+from distill_core.models import loading, parameters, shapes, students
+from distill_core.models.loading import LoadedModel
+from distill_core.plans import student_plan, teachers, training_cost
 from distill_core.plans.student_plan import Cell
 from distill_core.results import ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs.control import JobContext, Stopped
 from distill_core.specs import StudentsSpec
-from distill_core.training import Progress, teacher_cache
+from distill_core.training import teacher_cache
+from distill_core.training.loop import Progress
 from distill_core.training.teacher_cache import TeacherOutputs
 
 PROBE_TEXTS = 2  # read by every student before all are timed together: a broken one must not end the timing
@@ -43,10 +45,10 @@ PROBE_TEXTS = 2  # read by every student before all are timed together: a broken
 
 def run(spec: StudentsSpec, context: JobContext) -> StudentsResult:
     """Train and evaluate every student in every arm; rows that an interrupted try has finished are kept."""
-    here = device.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(here.type, here.name, here.dtype, here.threads))
-    dataset = datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
-    job = _Job(spec, context, here, dataset)
+    device = devices.resolve(spec.device, spec.dtype, spec.threads)
+    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    dataset = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
+    job = _Job(spec, context, device, dataset)
     job.get_teacher()
     job.measure()
     job.teach()
@@ -59,7 +61,7 @@ class _Job:
 
     spec: StudentsSpec
     context: JobContext
-    here: Device
+    device: Device
     dataset: Dataset
     rows: dict[Cell, StudentRow] = field(default_factory=dict)
     report: TeacherOfTen | None = None
@@ -128,7 +130,7 @@ class _Job:
         self.teacher, train_s = self._teacher()
         self.reporter.say("The teacher reads all texts once", 0.8)
         self.says, judged = teacher.judge(
-            self.teacher, self.texts, self.labels, self.spec.max_length, self.here, self.context.check
+            self.teacher, self.texts, self.labels, self.spec.max_length, self.device, self.context.check
         )
         self.predictions.add("teacher", self.says)
         self.taught = self._read_all()
@@ -153,7 +155,7 @@ class _Job:
     def _teacher(self) -> tuple[LoadedModel, float | None]:
         """The teacher, and the seconds that its training took where this run has made it."""
         if self.spec.teacher is None and self.report is None:
-            task = teacher.Task(self.spec, self.dataset, self.labeled, self.here)
+            task = teacher.Task(self.spec, self.dataset, self.labeled, self.device)
             return teacher.fine_tune(task, self.context, self.reporter)
         self.reporter.say("Loading the teacher")
         loaded = teacher.load(self._teacher_ref, self.dataset, self.context.store)
@@ -165,7 +167,7 @@ class _Job:
             return TeacherOutputs(torch.empty(0, len(self.dataset.label_names)), None, (), 0.0)
         encoded = self.teacher.encode(self.train["text"].tolist(), self.spec.max_length)
         taught = teacher_cache.outputs(
-            self.teacher.model, encoded, self.here, keep_hidden=False, check=self.context.check
+            self.teacher.model, encoded, self.device, keep_hidden=False, check=self.context.check
         )
         self.pass_s = taught.seconds if self.pass_s is None else self.pass_s
         return taught
@@ -182,7 +184,7 @@ class _Job:
         if not there or self.report is None:
             self.context.set_result(self.result())
             return
-        timings = interleaved((self.teacher, *there.values()), 1, self._seq_len, self.here)
+        timings = interleaved((self.teacher, *there.values()), 1, self._seq_len, self.device)
         if self.report.latency_ms_p50 is None:
             self.report = self.report.model_copy(update=_latency(timings[0]))
         for (ref, student), timing in zip(there.items(), timings[1:], strict=True):
@@ -199,9 +201,9 @@ class _Job:
 
     def _open(self, ref: Ref) -> LoadedModel:
         """A student that has shown that it reads."""
-        student = models.load(ref, self.context.store, label_names=self.dataset.label_names)
-        student.model.to(self.here.torch_device)
-        evaluate.predict(student.model, student.encode(self.texts[:PROBE_TEXTS], self.spec.max_length), self.here)
+        student = loading.load(ref, self.context.store, label_names=self.dataset.label_names)
+        student.model.to(self.device.torch_device)
+        evaluate.predict(student.model, student.encode(self.texts[:PROBE_TEXTS], self.spec.max_length), self.device)
         return student
 
     def _update(self, ref: Ref, facts: dict[str, Any]) -> None:
@@ -236,7 +238,7 @@ class _Job:
         instance for lack of memory, tries once more with the machine to itself."""
         cells = self.open_cells()
         self.reporter.say(f"{len(cells)} lessons")
-        killed = self._teach(cells, lessons_at_once(self.here, [self._lesson_bytes(cell) for cell in cells]))
+        killed = self._teach(cells, lessons_at_once(self.device, [self._lesson_bytes(cell) for cell in cells]))
         if killed:
             self.context.log(f"{len(killed)} lessons were ended from outside; each tries again alone.")
             self._teach(killed, 1, last_try=True)
@@ -244,7 +246,7 @@ class _Job:
 
     def _teach(self, cells: list[Cell], at_once: int, *, last_try: bool = False) -> list[Cell]:
         """The cells that were killed; on the last try that is an error like any other."""
-        threads = max(1, self.here.threads // max(1, at_once))
+        threads = max(1, self.device.threads // max(1, at_once))
         room = Classroom(
             self.spec,
             self.dataset.label_names,

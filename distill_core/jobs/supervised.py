@@ -11,14 +11,16 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from distill_core.datasets import Dataset
-from distill_core.machine.device import Device
+from distill_core.datasets.dataset import Dataset
+from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
-from distill_core.models import LoadedModel
+from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
-from distill_core.training import Loss, Step, TrainSettings, losses
+from distill_core.training import losses
+from distill_core.training.loop import Step, TrainSettings
+from distill_core.training.losses import Loss
 
 VALIDATION_TEXTS = 300  # for the live curve; the reported accuracy is the test split's
 
@@ -31,16 +33,16 @@ def labels_of(frame: pd.DataFrame) -> Tensor:
 class LiveAccuracy:
     """Accuracy on a part of the validation split, for the curve that moves while a model trains."""
 
-    def __init__(self, loaded: LoadedModel, dataset: Dataset, max_length: int, here: Device) -> None:
+    def __init__(self, loaded: LoadedModel, dataset: Dataset, max_length: int, device: Device) -> None:
         frame = dataset.split("validation")
         frame = frame.sample(min(len(frame), VALIDATION_TEXTS), random_state=0)  # files may be sorted by label
         self._encoded = loaded.encode(frame["text"].tolist(), max_length) if len(frame) else None
         self._labels = labels_of(frame)
-        self._here = here
+        self._device = device
 
     def logits(self, model: nn.Module) -> Tensor:
         """Shape: (texts, classes); empty without validation texts."""
-        return torch.empty(0, 0) if self._encoded is None else evaluate.predict(model, self._encoded, self._here)
+        return torch.empty(0, 0) if self._encoded is None else evaluate.predict(model, self._encoded, self._device)
 
     def of(self, logits: Tensor) -> dict[str, float]:
         """The accuracy of these logits; nothing without validation texts."""
@@ -107,12 +109,12 @@ def _write(file: Path, frame: pd.DataFrame) -> None:
     hidden.replace(file)
 
 
-def supervised_step(encoded: Encoded, labels: Tensor, here: Device) -> Step:
+def supervised_step(encoded: Encoded, labels: Tensor, device: Device) -> Step:
     """Cross-entropy with the true labels."""
 
     def step(model: nn.Module, indices: Sequence[int]) -> Loss:
-        logits = model(**encoded.batch(indices, here.torch_device)).logits
-        loss = losses.hard_label_loss(logits, labels[list(indices)].to(here.torch_device))
+        logits = model(**encoded.batch(indices, device.torch_device)).logits
+        loss = losses.hard_label_loss(logits, labels[list(indices)].to(device.torch_device))
         return Loss(loss, {})
 
     return step

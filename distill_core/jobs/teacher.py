@@ -9,30 +9,30 @@ from functools import partial
 import pandas as pd
 from torch import Tensor
 
-from distill_core import models
-from distill_core.datasets import Dataset
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError, SpecError
 from distill_core.jobs import accuracy
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import LiveAccuracy, labels_of, save_model, supervised_step, train_settings
-from distill_core.machine import device
-from distill_core.machine.device import Device
+from distill_core.machine import devices
+from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.model_ref import Ref
-from distill_core.models import LoadedModel, parameters, students
+from distill_core.models import loading, parameters, students
+from distill_core.models.loading import LoadedModel
 from distill_core.results import ModelReport
-from distill_core.runs import RunStore
 from distill_core.runs.control import JobContext
+from distill_core.runs.store import RunStore
 from distill_core.specs import StudentsSpec
-from distill_core.training import Hooks, fit
-from distill_core.training.first_token import first_token_only
+from distill_core.training.loop import Hooks, fit
+from distill_core.training.speed.first_token import first_token_only
 
 CURVE = "teacher"  # its points among those of the run
 
 
 def load(ref: Ref, dataset: Dataset, store: RunStore) -> LoadedModel:
     """A model that can teach this data set. Raises SpecError without a head, or with other classes."""
-    teacher = models.load(ref, store)
+    teacher = loading.load(ref, store)
     if teacher.label_names is None:
         raise SpecError(f"{ref} has no classification head, so it cannot teach.", "Fine-tune it first.")
     columns = accuracy.class_columns(teacher, dataset)
@@ -51,15 +51,15 @@ def judge(
     texts: Sequence[str],
     labels: Tensor,
     max_length: int,
-    here: Device,
+    device: Device,
     check: Callable[[], None],
 ) -> tuple[Tensor, ModelReport]:
     """What the teacher says about the test texts (texts, classes), and its report without times.
 
     Raises DataError when it is never right: its accuracy divides that of its students.
     """
-    teacher.model.to(here.torch_device).eval()
-    logits = evaluate.predict(teacher.model, teacher.encode(texts, max_length), here, check=check)
+    teacher.model.to(device.torch_device).eval()
+    logits = evaluate.predict(teacher.model, teacher.encode(texts, max_length), device, check=check)
     found = evaluate.accuracy(logits, labels)
     if not found.accuracy:
         raise DataError(
@@ -82,19 +82,19 @@ class Task:
     spec: StudentsSpec
     dataset: Dataset
     train: pd.DataFrame
-    here: Device
+    device: Device
 
 
 def fine_tune(task: Task, context: JobContext, reporter: Reporter) -> tuple[LoadedModel, float]:
     """Make a teacher of `base`, and keep it as the model of the run. Returns it with the seconds of its training."""
-    spec, here = task.spec, task.here
-    device.seed_everything(spec.seed)
-    loaded = models.load(spec.base, context.store, label_names=task.dataset.label_names)
+    spec, device = task.spec, task.device
+    devices.seed_everything(spec.seed)
+    loaded = loading.load(spec.base, context.store, label_names=task.dataset.label_names)
     encoded = loaded.encode(task.train["text"].tolist(), spec.max_length)
     hooks = Hooks(
         on_event=partial(reporter.on_training, CURVE, f"Teacher {spec.base.title}"),
         check=context.check,
-        evaluate=LiveAccuracy(loaded, task.dataset, spec.max_length, here),
+        evaluate=LiveAccuracy(loaded, task.dataset, spec.max_length, device),
         checkpoint_dir=context.run.checkpoint_dir / CURVE,
     )
     settings = replace(
@@ -103,8 +103,8 @@ def fine_tune(task: Task, context: JobContext, reporter: Reporter) -> tuple[Load
         learning_rate=spec.teacher_learning_rate,
         token_ids=encoded.token_ids,
     )
-    step = supervised_step(encoded, labels_of(task.train), here)
+    step = supervised_step(encoded, labels_of(task.train), device)
     with first_token_only(loaded.model):
-        report = fit(loaded.model, encoded.lengths, step, settings, here, hooks)
+        report = fit(loaded.model, encoded.lengths, step, settings, device, hooks)
     save_model(loaded, context)
     return loaded, report.train_s

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from distill_core.errors import RunError
-from distill_core.runs import Command, Run, RunStore
+from distill_core.runs.run import Command, Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import AnySpec as AnySpec
 
 RESUMABLE = frozenset({"lost", "stopped", "failed"})

@@ -6,13 +6,15 @@ import os
 from collections.abc import Callable
 
 from distill_core.errors import LaunchError
+from distill_core.files import locks
 from distill_core.launch import queue
 from distill_core.launch.base import AnySpec, resumable
+from distill_core.launch.execution import execute
 from distill_core.plans import preflight
 from distill_core.results import State
-from distill_core.runs import Run, RunStore, locks
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.settings import settings
-from distill_core.worker import execute
 
 OnProgress = Callable[[State], None]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from distill_core.launch import queue
 from distill_core.launch.base import AnySpec, Launcher, resumable
+from distill_core.launch.execution import execute
 from distill_core.plans import preflight
-from distill_core.runs import Run
-from distill_core.worker import execute
+from distill_core.runs.run import Run
 
 
 class InlineLauncher(Launcher):

@@ -14,11 +14,13 @@ from typing import Any
 from distill_core.errors import DistillError
 from distill_core.launch import processes, queue
 from distill_core.launch.base import AnySpec, Launcher, resumable
+from distill_core.launch.execution import RESUME_HINT
 from distill_core.plans import preflight
 from distill_core.results import LIVE
-from distill_core.runs import Run, RunStore, now
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.settings import settings
-from distill_core.worker import RESUME_HINT
+from distill_core.units import now
 
 _STARTS_AT_MOST = 3
 

@@ -11,7 +11,8 @@ import time
 
 import psutil
 
-from distill_core.runs import Run, locks
+from distill_core.files import locks
+from distill_core.runs.run import Run
 from distill_core.settings import PROJECT
 
 WORKER = (sys.executable, "-u", "-X", "utf8", "-X", "faulthandler", "-m", "distill_core.worker")

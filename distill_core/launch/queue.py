@@ -11,7 +11,8 @@ from filelock import FileLock, Timeout
 
 from distill_core.errors import LaunchError
 from distill_core.results import FINAL
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.settings import settings
 
 _TOKENS_KEPT = 200

@@ -14,8 +14,8 @@ import psutil
 
 from distill_core import __version__
 from distill_core.results import Environment
-from distill_core.runs import now
 from distill_core.settings import settings
+from distill_core.units import now
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "streamlit")
 _DEFAULTS = {

@@ -1,6 +1,6 @@
 """How fast is a model: latency, throughput and memory of one loaded model, over batch sizes × sequence lengths.
 
-The model is alone in its process (`machine/isolation.py`). Each cell is warmed up until its time is stable, then timed
+The model is alone in its process (`jobs/isolation.py`). Each cell is warmed up until its time is stable, then timed
 for at least ten calls and a minimum time, synchronized on an accelerator. Memory is read in a pass of its own.
 """
 
@@ -18,9 +18,9 @@ from torch import Tensor
 
 from distill_core.errors import ModelError
 from distill_core.families import Family
-from distill_core.machine.device import Device, time_calls
+from distill_core.machine.devices import Device, time_calls
 from distill_core.measure.memory import PeakMemory
-from distill_core.models import LoadedModel
+from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import check_length
 
 MIN_CALLS = 10

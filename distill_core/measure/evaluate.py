@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distill_core.machine.device import Device
-from distill_core.machine.onednn import onednn_products
+from distill_core.machine.devices import Device
 from distill_core.models.tokens import Encoded, sorted_batches
 from distill_core.results import Accuracy
+from distill_core.training.speed.onednn import onednn_products
 
 Z95 = 1.959963984540054
 

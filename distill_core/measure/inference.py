@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 
 import torch
 
-from distill_core import models
+from distill_core.datasets.typed_text import clean
 from distill_core.errors import ModelError
-from distill_core.machine.device import Device
+from distill_core.machine.devices import Device
+from distill_core.maths.distributions import Array
 from distill_core.measure import evaluate
 from distill_core.model_ref import Ref
-from distill_core.models import LoadedModel
-from distill_core.runs import Run, RunStore
-from distill_core.soft_labels import Array
+from distill_core.models import loading
+from distill_core.models.loading import LoadedModel
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
-from distill_core.typed_text import clean
 
 DEFAULT_LENGTH = 64
 _HERE = Device(torch.device("cpu"), "float32", 1)
@@ -45,7 +46,7 @@ def load(run: Run) -> TextModel:
     Raises ModelError or RunError when it is missing, damaged, or no classifier.
     """
     torch.set_num_threads(1)
-    loaded = models.load(Ref("run", run.id), RunStore(run.path.parent))
+    loaded = loading.load(Ref("run", run.id), RunStore(run.path.parent))
     if loaded.label_names is None:
         raise ModelError(f"The model of run {run.id} has no classification head.", "Choose a finished fine-tuning.")
     loaded.model.eval()

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from distill_core.machine.device import Device
+from distill_core.machine.devices import Device
 
 _MIB = 1024 * 1024
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from distill_core.machine.device import Device
+from distill_core.machine.devices import Device
 from distill_core.models.tokens import Encoded, sorted_batches
 from distill_core.results import Movement
 
@@ -38,7 +38,7 @@ def plane(features: Matrix) -> Matrix:
     return projected
 
 
-def layer_states(model: nn.Module, encoded: Encoded, here: Device, check: Callable[[], None]) -> list[Matrix]:
+def layer_states(model: nn.Module, encoded: Encoded, device: Device, check: Callable[[], None]) -> list[Matrix]:
     """Mean-pooled hidden states of embeddings and every layer: one array (texts, width) each."""
     backbone: Any = getattr(model, "base_model", model)
     backbone.eval()
@@ -46,7 +46,7 @@ def layer_states(model: nn.Module, encoded: Encoded, here: Device, check: Callab
     with torch.inference_mode():
         for indices in sorted_batches(encoded.lengths, 64):
             check()
-            batch = encoded.batch(indices, here.torch_device)
+            batch = encoded.batch(indices, device.torch_device)
             extra = {"decoder_input_ids": batch["input_ids"]} if backbone.config.is_encoder_decoder else {}
             out = backbone(**batch, **extra, output_hidden_states=True)
             states = getattr(out, "hidden_states", None) or out.decoder_hidden_states

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from distill_core.families import Family
-from distill_core.machine.turns import turn
+from distill_core.files.turns import turn
 from distill_core.settings import settings
 
 VERSION = 1  # raise it when tokenizers are trained differently: older ones are then left alone

@@ -56,7 +56,7 @@ def count_by_part(model: nn.Module) -> dict[str, int]:
 
 def official(family: families.Family) -> dict[str, int]:
     """Exact size by part of the bare official model, on the meta device: no weights are made."""
-    from distill_core.models import build_backbone
+    from distill_core.models.loading import build_backbone
 
     with torch.device("meta"):
         return count_by_part(build_backbone(family, family.official))

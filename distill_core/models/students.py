@@ -12,9 +12,9 @@ from transformers import AutoModelForMaskedLM, PretrainedConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from distill_core.errors import SpecError
-from distill_core.models import build_classifier, family_of
+from distill_core.models.loading import build_classifier, family_of
 from distill_core.models.parameters import part_of
-from distill_core.plans.shapes import copied_layers
+from distill_core.models.shapes import copied_layers
 from distill_core.specs import DistillSpec
 
 # "bert.encoder.layer.3.output…" → stack "bert.encoder.layer.", number 3, rest. T5 and BART have two stacks.

@@ -9,14 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from distill_core import assets, corpus, datasets, families
-from distill_core.datasets import uploads
+from distill_core import families
+from distill_core.assets import shelf
+from distill_core.corpus import library
+from distill_core.datasets import catalogue, uploads
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
 from distill_core.families import Family
-from distill_core.json_files import read_json
+from distill_core.files.json_files import read_json
 from distill_core.model_ref import Ref
-from distill_core.plans import shapes
-from distill_core.runs import RunStore
+from distill_core.models import shapes
+from distill_core.runs.store import RunStore
 from distill_core.settings import DATA
 from distill_core.specs import AnySpec, CompareSpec, DistillSpec, FinetuneSpec, PretrainSpec, StudentsSpec
 
@@ -34,10 +36,10 @@ def check(spec: AnySpec, store: RunStore) -> None:
     else:
         _check_pretrain(spec, store)
     for name in _datasets(spec):
-        if name.startswith(datasets.FILE_PREFIX):
-            datasets.load(name, text_column=spec.text_column, label_column=spec.label_column)
+        if name.startswith(catalogue.FILE_PREFIX):
+            catalogue.load(name, text_column=spec.text_column, label_column=spec.label_column)
         elif name != "none":
-            datasets.info(name)
+            catalogue.info(name)
         elif not isinstance(spec, CompareSpec):
             raise SpecError("There is nothing to learn from without a data set.", "Choose one, for instance movies.")
 
@@ -60,7 +62,7 @@ def check_from_page(spec: AnySpec, store: RunStore) -> None:
         if isinstance(ref, Ref) and ref.source == "path":
             raise SpecError(f"{ref} names a folder of the server.", "Use the command line for models in folders.")
     for name in _datasets(spec):
-        if name.startswith(datasets.FILE_PREFIX) and not uploads.is_kept(name):
+        if name.startswith(catalogue.FILE_PREFIX) and not uploads.is_kept(name):
             raise SpecError("This file was not uploaded here.", "Upload it on the Fine-tune page.")
     check(spec, store)
 
@@ -138,7 +140,7 @@ def _check_head(teacher: Ref, config: dict[str, Any]) -> None:
 
 
 def _check_pretrain(spec: PretrainSpec, store: RunStore) -> None:
-    corpus.check_names(spec.corpus or None)
+    library.check_names(spec.corpus or None)
     if spec.teacher is not None:
         _check_trainable(spec.teacher, spec.max_length, store)
         _local_config(spec.teacher, store)
@@ -202,6 +204,6 @@ def _local_config(ref: Ref, store: RunStore) -> dict[str, Any] | None:
             raise ModelError(f"There is no model for {ref}.", "Use minilm, a run, or a folder of save_pretrained.")
         return config
     if ref.source == "minilm":
-        row = next(row for row in assets.status() if row.name == "minilm")
+        row = next(row for row in shelf.status() if row.name == "minilm")
         return read_json(row.folder / "config.json") if row.present else None
     return None

@@ -9,7 +9,7 @@ from distill_core import units
 from distill_core.errors import DistillError
 from distill_core.families import Family
 from distill_core.results import PretrainResult
-from distill_core.runs import Run
+from distill_core.runs.run import Run
 from distill_core.specs import PretrainSpec
 
 USUAL_TOKENS_PER_S = 20_000.0  # two layers of width 128 on two cores of a server processor: 16,000 to 35,000

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distill_core import datasets, families
+from distill_core import families
+from distill_core.datasets import catalogue
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
-from distill_core.plans.shapes import shape_of
+from distill_core.models.shapes import shape_of
 from distill_core.results import FinetuneResult
-from distill_core.runs import Run, RunStore, run_list
+from distill_core.runs import run_list
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.settings import DATA
 from distill_core.specs import FinetuneSpec, StudentsSpec
 
@@ -30,7 +33,7 @@ class Teacher:
     @property
     def datasets(self) -> tuple[str, ...]:
         """Its own data set first, then the named ones with the same classes: there it can teach too."""
-        same = [name for name in datasets.names() if datasets.info(name).label_names == self.label_names]
+        same = [name for name in catalogue.names() if catalogue.info(name).label_names == self.label_names]
         return tuple(dict.fromkeys([self.dataset, *same]))
 
 
@@ -66,7 +69,7 @@ def public() -> list[Teacher]:
         if family.sst2_hub_id is not None and not family.sst2_note:
             ref = Ref("sst2", family.key)
             shape = shape_of(ref, RunStore(DATA))
-            info = datasets.info("sst2")
+            info = catalogue.info("sst2")
             label = f"{family.title} fine-tuned on SST-2, from the Hub"
             found.append(Teacher(str(ref), label, "sst2", info.label_names, shape.layers if shape else None))
     return found

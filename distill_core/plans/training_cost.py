@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 
-from distill_core import datasets
-from distill_core.datasets import known_splits
+from distill_core.datasets import catalogue, known_splits
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
+from distill_core.models.shapes import Shape, shape_of
 from distill_core.plans import arms, student_plan, transfer_cells
-from distill_core.plans.shapes import Shape, shape_of
 from distill_core.plans.student_plan import Cell
-from distill_core.runs import Run, RunStore, run_list
+from distill_core.runs import run_list
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
 
 USUAL_PACE = 1750.0  # layer passes per second: 146 texts/s through a student of 3 layers, two cores
@@ -165,7 +166,7 @@ def _test_texts(dataset: str, spec: TrainingSpec) -> float:
 
 
 def _rows(dataset: str) -> float:
-    return datasets.info(dataset).rows if dataset in datasets.names() else _OWN_FILE_ROWS
+    return catalogue.info(dataset).rows if dataset in catalogue.names() else _OWN_FILE_ROWS
 
 
 def offered_sizes(dataset: str, train_size: int | None = None) -> tuple[int, ...]:

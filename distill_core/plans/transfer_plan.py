@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from distill_core import datasets, model_ref
-from distill_core.datasets import known_splits
+from distill_core import model_ref
+from distill_core.datasets import catalogue, known_splits
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
-from distill_core.plans.shapes import shape_of
+from distill_core.models.shapes import shape_of
 from distill_core.plans.training_cost import offered_sizes
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 
 SIZES = (25, 50, 100, 200, 500, 1000, 2000, 4000)
 USUAL_CURVE = (25, 100, 500)
@@ -64,13 +64,13 @@ def _ref(model: str) -> Ref | None:
 def domain_names() -> tuple[str, ...]:
     """Data sets with the classes of the four domains, these first: a matrix needs the same classes everywhere."""
     wanted = domain_labels()
-    others = [name for name in datasets.names() if datasets.info(name).label_names == wanted]
+    others = [name for name in catalogue.names() if catalogue.info(name).label_names == wanted]
     return (*_USUAL_DOMAINS, *(name for name in others if name not in _USUAL_DOMAINS))
 
 
 def domain_labels() -> tuple[str, ...]:
     """The classes that a domain must have to join the matrix."""
-    return datasets.info(_USUAL_DOMAINS[0]).label_names
+    return catalogue.info(_USUAL_DOMAINS[0]).label_names
 
 
 def usual_domains() -> list[str]:

@@ -17,7 +17,8 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from distill_core.results import Environment, Metric, Result, State
-from distill_core.runs import Command, Run, RunStore
+from distill_core.runs.run import Command, Run
+from distill_core.runs.store import RunStore
 
 PROGRESS_EVERY_S = 0.3
 _LOOK_EVERY_S = 0.1

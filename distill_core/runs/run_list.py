@@ -10,8 +10,9 @@ import pandas as pd
 from distill_core import families
 from distill_core.errors import RunError
 from distill_core.results import LIVE
-from distill_core.runs import Run, now
+from distill_core.runs.run import Run
 from distill_core.specs import AnySpec, CompareSpec, FinetuneSpec, PretrainSpec, StudentsSpec
+from distill_core.units import now
 
 KINDS = {
     "compare": "Compare",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from distill_core.results import Metric
-from distill_core.runs import Run
+from distill_core.runs.run import Run
 
 MAX_POINTS = 200
 COLUMNS = ("arm", "split", "name", "step", "epoch", "examples", "elapsed_s", "value")

@@ -14,14 +14,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distill_core import families, tables
+from distill_core import families
 from distill_core.errors import RunError
 from distill_core.plans import arms
 from distill_core.results import DistillResult, StudentReport
-from distill_core.runs import Run
+from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
+from distill_core.tables import families as tables_families
+from distill_core.tables import frames as tables_frames
 from distill_core.tables import paired_intervals
 from distill_core.tables import predictions as tables_predictions
+from distill_core.tables import sources as tables_sources
 from distill_core.tables.training import arm_title
 
 Question = Literal["ingredients", "weights", "layers"]
@@ -77,7 +80,7 @@ def ablation_frame(run: Run) -> pd.DataFrame:
         by_arm.setdefault(student.arm, {})[student.seed] = student
     published = _published(spec.mode)
     planned = [name for name in dict.fromkeys(arm.name for arm in arms.plan(spec)) if name != FULL]
-    right, source = right_answers(run), tables.source_text(run)
+    right, source = right_answers(run), tables_sources.source_text(run)
     records = [
         {
             **_ablation_row(name, spec, by_arm, right),
@@ -87,7 +90,7 @@ def ablation_frame(run: Run) -> pd.DataFrame:
         }
         for name in dict.fromkeys([*planned, *published])
     ]
-    return tables.typed(records, ABLATION_COLUMNS, _ABLATION_COUNTS, _ABLATION_MEASURES)
+    return tables_frames.typed(records, ABLATION_COLUMNS, _ABLATION_COUNTS, _ABLATION_MEASURES)
 
 
 def _title(arm: str, spec: DistillSpec) -> str:
@@ -158,7 +161,7 @@ _PAPER_ROWS = {  # what the row of Table 4 says was removed
 @lru_cache(maxsize=2)
 def _published(mode: str) -> dict[str, dict[str, Any]]:
     """Arm → the paper's change of the GLUE score in points. In general distillation `hard` is the masked words."""
-    frame = tables.published_frame(families.get("distilbert"))
+    frame = tables_families.published_frame(families.get("distilbert"))
     frame = frame[frame["metric"] == "GLUE avg change"]
     found = {}
     for arm, words in _PAPER_ROWS.items():

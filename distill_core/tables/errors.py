@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from distill_core import soft_labels
+from distill_core.maths import distributions
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
-from distill_core.runs import Run
+from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import predictions as tables_predictions
 from distill_core.tables.predictions import HERE, LABEL, TEXT
@@ -64,7 +64,7 @@ def error_slices(run: Run, arm: str) -> pd.DataFrame:
         RunError: the run has kept no predictions, or none of this arm.
     """
     frame = tables_predictions.logits_of(run)
-    student, teacher = (soft_labels.softmax(tables_predictions.logits(frame, name)) for name in (arm, "teacher"))
+    student, teacher = (distributions.softmax(tables_predictions.logits(frame, name)) for name in (arm, "teacher"))
     said, taught, label = student.argmax(-1), teacher.argmax(-1), frame[LABEL].to_numpy()
     names = tables_predictions.class_names(run, student.shape[-1])
     wrong, teacher_wrong = said != label, taught != label

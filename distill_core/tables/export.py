@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from distill_core.runs import Run
+from distill_core.runs.run import Run
 
 
 def json_text(run: Run) -> str:

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distill_core import soft_labels
 from distill_core.errors import RunError
+from distill_core.maths import distributions
+from distill_core.maths.distributions import Array
 from distill_core.plans import transfer_cells
 from distill_core.plans.transfer_cells import Cell
-from distill_core.runs import Run
-from distill_core.soft_labels import Array
+from distill_core.runs.run import Run
 from distill_core.specs import FinetuneSpec
 from distill_core.tables import predictions as tables_predictions
 from distill_core.tables.predictions import LABEL, TEXT, Version
@@ -102,9 +102,9 @@ def texts_frame(run: Run, arm: str, pair: Pair) -> pd.DataFrame:
         {
             "text": found.texts,
             "label": [names[code] for code in labels],
-            "home_share": soft_labels.softmax(found.home)[rows, labels],
+            "home_share": distributions.softmax(found.home)[rows, labels],
             "foreign_says": [names[code] for code in found.foreign.argmax(-1)],
-            "foreign_share": soft_labels.softmax(found.foreign)[rows, labels],
+            "foreign_share": distributions.softmax(found.foreign)[rows, labels],
         }
     )
     frame = frame[right[0] & ~right[1]]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from distill_core import tables
 from distill_core.errors import RunError
 from distill_core.results import FinetuneResult, Movement
-from distill_core.runs import Run
+from distill_core.runs.run import Run
 from distill_core.specs import FinetuneSpec
 from distill_core.tables import predictions as tables_predictions
+from distill_core.tables import sources as tables_sources
 
 CKA_COLUMNS = ("layer", "cka", "source")
 PLANE_COLUMNS = ("phase", "x", "y", "label", "text", "source")
@@ -27,7 +27,7 @@ def cka_frame(run: Run) -> pd.DataFrame:
     """One row a layer, embeddings first (CKA_COLUMNS). `cka`: 1 where nothing moved, near 0 where all did."""
     moved = moved_of(run)
     layers, values = (moved.layers, moved.cka) if moved else ((), ())
-    frame = pd.DataFrame({"layer": list(layers), "cka": list(values)}).assign(source=tables.source_text(run))
+    frame = pd.DataFrame({"layer": list(layers), "cka": list(values)}).assign(source=tables_sources.source_text(run))
     return frame.astype({"layer": "string", "cka": "Float64", "source": "string"})
 
 
@@ -46,7 +46,7 @@ def plane_frame(run: Run) -> pd.DataFrame:
         )
         for phase, points in ((BEFORE, moved.before), (AFTER, moved.after))
     ]
-    return pd.concat(parts, ignore_index=True).assign(source=tables.source_text(run))
+    return pd.concat(parts, ignore_index=True).assign(source=tables_sources.source_text(run))
 
 
 def _name(names: tuple[str, ...], label: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from distill_core import families
-from distill_core.scenes.objective_chips import Scene
+from distill_core.results.scenes import Scene
 
 
 def signals(scenes: Sequence[Scene]) -> pd.DataFrame:

@@ -15,11 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distill_core import assets, datasets, soft_labels
+from distill_core.assets import shelf
+from distill_core.datasets import catalogue
 from distill_core.errors import DistillError, RunError
+from distill_core.maths import distributions
+from distill_core.maths.distributions import Array
 from distill_core.results import DistillResult, FinetuneResult
-from distill_core.runs import Run
-from distill_core.soft_labels import Array
+from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
 
 Group = Literal["sure", "undecided", "wrong"]
@@ -97,7 +99,7 @@ def _fetched(labels: list[int], run: Run) -> list[str] | None:
         spec = run.spec()
         if not isinstance(spec, FinetuneSpec | DistillSpec | StudentsSpec) or not _is_here(spec.dataset):
             return None
-        test = datasets.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column).split("test")
+        test = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column).split("test")
     except DistillError:
         return None
     if 0 < spec.eval_examples < len(test):
@@ -107,8 +109,8 @@ def _fetched(labels: list[int], run: Run) -> list[str] | None:
 
 def _is_here(dataset: str) -> bool:
     """Whether the data set can be read without fetching anything: a page must not wait for a download."""
-    asset = datasets.TABLE[dataset].asset if dataset in datasets.TABLE else ""
-    return any(row.name == asset and row.present for row in assets.status())
+    asset = catalogue.TABLE[dataset].asset if dataset in catalogue.TABLE else ""
+    return any(row.name == asset and row.present for row in shelf.status())
 
 
 # ── arms and texts ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -157,9 +159,9 @@ def examples(frame: pd.DataFrame, arm: str, group: Group, limit: int = 40) -> li
     "sure": right, with the least entropy; "undecided": with the most; "wrong": the surest of the wrong answers.
     """
     said = logits(frame, arm)
-    shares = soft_labels.softmax(said)
+    shares = distributions.softmax(said)
     wrong = said.argmax(-1) != frame[LABEL].to_numpy()
-    doubt = soft_labels.entropy(shares)
+    doubt = distributions.entropy(shares)
     order = -doubt if group == "undecided" else doubt
     keep = {"sure": ~wrong, "undecided": wrong | ~wrong, "wrong": wrong}[group]
     rows = pd.DataFrame({"label": frame[LABEL], "order": order})[keep].sort_values("order", kind="stable")

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from distill_core import families, tables
+from distill_core import families
 from distill_core.errors import DistillError
 from distill_core.plans import pretrain_scale
 from distill_core.results import ClozeLook, PretrainResult
-from distill_core.runs import Run
+from distill_core.runs.run import Run
 from distill_core.specs import PretrainSpec
+from distill_core.tables import frames as tables_frames
+from distill_core.tables import sources as tables_sources
 
 # The part of the loss that stands for the objective, and what it asks.
 PART_TITLES = {
@@ -82,7 +84,7 @@ def looks_frame(run: Run, points: pd.DataFrame) -> pd.DataFrame:
     """The loss on unread text at each look (LOOK_COLUMNS), the first before any step. `points`: tail.COLUMNS."""
     result = run.result()
     if not isinstance(result, PretrainResult) or main_part(result) not in result.held_out_before:
-        return tables.typed([], LOOK_COLUMNS, _LOOK_COUNTS, ("loss", "share_of_start"))
+        return tables_frames.typed([], LOOK_COLUMNS, _LOOK_COUNTS, ("loss", "share_of_start"))
     part = main_part(result)
     start = result.held_out_before[part]
     records: list[dict[str, Any]] = [{"examples": 0, "tokens": 0, "signals": 0, "loss": start, "share_of_start": 1.0}]
@@ -99,7 +101,7 @@ def looks_frame(run: Run, points: pd.DataFrame) -> pd.DataFrame:
                     "share_of_start": values[part] / start,
                 }
             )
-    return tables.typed(records, LOOK_COLUMNS, _LOOK_COUNTS, ("loss", "share_of_start"))
+    return tables_frames.typed(records, LOOK_COLUMNS, _LOOK_COUNTS, ("loss", "share_of_start"))
 
 
 def cloze_frame(result: PretrainResult) -> pd.DataFrame:
@@ -118,7 +120,7 @@ def cloze_frame(result: PretrainResult) -> pd.DataFrame:
                 "probability_now": now.probability,
             }
         )
-    return tables.typed(records, CLOZE_COLUMNS, (), ("probability_first", "probability_now"))
+    return tables_frames.typed(records, CLOZE_COLUMNS, (), ("probability_first", "probability_now"))
 
 
 def guesses_text(look: ClozeLook, family: str) -> str:
@@ -167,7 +169,7 @@ def _spec(run: Run) -> PretrainSpec | None:
 def runs_frame(runs: list[Run]) -> pd.DataFrame:
     """One row a run (RUN_COLUMNS). `signal_share` = signals per token read; `probe_…` are shares of right answers."""
     records = [_record(run, result) for run in runs if isinstance(result := run.result(), PretrainResult)]
-    return tables.typed(records, RUN_COLUMNS, _RUN_COUNTS, _RUN_MEASURES)
+    return tables_frames.typed(records, RUN_COLUMNS, _RUN_COUNTS, _RUN_MEASURES)
 
 
 def _record(run: Run, result: PretrainResult) -> dict[str, Any]:
@@ -200,5 +202,5 @@ def _record(run: Run, result: PretrainResult) -> dict[str, Any]:
         "probe_high": after.ci_high if after else None,
         "train_s": result.train_s,
         "tokens_per_s": pretrain_scale.tokens_per_s(run),
-        "source": tables.source_text(run),
+        "source": tables_sources.source_text(run),
     }

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from distill_core import soft_labels
 from distill_core.errors import SpecError
-from distill_core.soft_labels import NATS_PER_BIT, Array
+from distill_core.maths import distributions as maths_distributions
+from distill_core.maths.distributions import NATS_PER_BIT, Array
 
 TEMPERATURES = (0.5, 0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 14.0, 20.0)  # even steps to the eye
 FINE_TEMPERATURES = tuple(float(value) for value in np.geomspace(TEMPERATURES[0], TEMPERATURES[-1], 40))
@@ -58,23 +58,23 @@ def distributions(scene: Scene) -> pd.DataFrame:
         {
             "class": list(scene.label_names),
             "is_label": scene.is_label,
-            "hard": soft_labels.one_hot(scene.label, len(scene.label_names)),
-            "tau_1": soft_labels.softmax(scene.teacher),
-            "softened": soft_labels.softmax(scene.teacher, scene.temperature),
-            "student": soft_labels.softmax(scene.student),
+            "hard": maths_distributions.one_hot(scene.label, len(scene.label_names)),
+            "tau_1": maths_distributions.softmax(scene.teacher),
+            "softened": maths_distributions.softmax(scene.teacher, scene.temperature),
+            "student": maths_distributions.softmax(scene.student),
         }
     )
 
 
 def entropy_bits(shares: pd.Series[float]) -> float:
     """How undecided a distribution is: 0 bits for one class alone, log2(classes) when all are as likely."""
-    return float(soft_labels.entropy(shares.to_numpy())) / NATS_PER_BIT
+    return float(maths_distributions.entropy(shares.to_numpy())) / NATS_PER_BIT
 
 
 def terms(scene: Scene) -> pd.DataFrame:
     """One row a term of TERMS: term, weight, value, weighted (nats). "loss" is the weighted sum; cosine is NA here."""
-    soft = float(soft_labels.soft_loss(scene.student, scene.teacher, scene.temperature))
-    hard = float(soft_labels.hard_loss(scene.student, scene.label))
+    soft = float(maths_distributions.soft_loss(scene.student, scene.teacher, scene.temperature))
+    hard = float(maths_distributions.hard_loss(scene.student, scene.label))
     total = scene.soft * soft + scene.hard * hard
     rows = [
         ("soft", scene.soft, soft, scene.soft * soft),
@@ -90,15 +90,15 @@ def gradients(scene: Scene) -> pd.DataFrame:
     """One row a class: class, is_label, then ∂/∂(student logit) of the weighted terms soft, hard, and of their sum
     ("loss"), and the shares behind them: what teacher and student give the class at τ, and the student at τ = 1.
     """
-    soft = scene.soft * soft_labels.soft_gradient(scene.student, scene.teacher, scene.temperature)
-    hard = scene.hard * soft_labels.hard_gradient(scene.student, scene.label)
+    soft = scene.soft * maths_distributions.soft_gradient(scene.student, scene.teacher, scene.temperature)
+    hard = scene.hard * maths_distributions.hard_gradient(scene.student, scene.label)
     columns = {
         "soft": soft,
         "hard": hard,
         "loss": soft + hard,
-        "teacher_share": soft_labels.softmax(scene.teacher, scene.temperature),
-        "student_share": soft_labels.softmax(scene.student, scene.temperature),
-        "student_share_tau_1": soft_labels.softmax(scene.student),
+        "teacher_share": maths_distributions.softmax(scene.teacher, scene.temperature),
+        "student_share": maths_distributions.softmax(scene.student, scene.temperature),
+        "student_share_tau_1": maths_distributions.softmax(scene.student),
     }
     return pd.DataFrame({"class": list(scene.label_names), "is_label": scene.is_label, **columns})
 
@@ -109,13 +109,13 @@ def scale(scene: Scene, temperatures: Sequence[float] = FINE_TEMPERATURES) -> pd
     Columns: temperature, with_square, without_square, label: lengths of the gradients of the unweighted terms.
     """
     rows = []
-    push = float(soft_labels.gradient_size(soft_labels.hard_gradient(scene.student, scene.label)))
+    push = float(maths_distributions.gradient_size(maths_distributions.hard_gradient(scene.student, scene.label)))
     for temperature in sorted({*temperatures, scene.temperature}):
         scaled, plain = (
-            soft_labels.soft_gradient(scene.student, scene.teacher, temperature, scaled=square)
+            maths_distributions.soft_gradient(scene.student, scene.teacher, temperature, scaled=square)
             for square in (True, False)
         )
-        sizes = (float(soft_labels.gradient_size(gradient)) for gradient in (scaled, plain))
+        sizes = (float(maths_distributions.gradient_size(gradient)) for gradient in (scaled, plain))
         rows.append((temperature, *sizes, push))
     return pd.DataFrame(rows, columns=["temperature", "with_square", "without_square", "label"])
 

@@ -12,14 +12,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distill_core import families, tables
+from distill_core import families
 from distill_core.errors import RunError
+from distill_core.maths import intervals
 from distill_core.plans import student_plan
 from distill_core.results import StudentRow, StudentsResult, TeacherOfTen
-from distill_core.runs import Run
+from distill_core.runs.run import Run
 from distill_core.specs import StudentsSpec
+from distill_core.tables import frames as tables_frames
 from distill_core.tables import paired_intervals
 from distill_core.tables import predictions as tables_predictions
+from distill_core.tables import sources as tables_sources
 from distill_core.tables.paired_intervals import Interval
 from distill_core.tables.training import arm_title
 
@@ -126,7 +129,7 @@ def rows_frame(run: Run) -> pd.DataFrame:
     """One row a student, arm and seed (ROW_COLUMNS), also those that are not trained yet; empty without a result."""
     result = _result(run)
     rows = result.rows if result is not None else ()
-    labels, source = _labels(rows), tables.source_text(run)
+    labels, source = _labels(rows), tables_sources.source_text(run)
     teacher = result.teacher if result is not None else None
     records = [
         {
@@ -142,7 +145,7 @@ def rows_frame(run: Run) -> pd.DataFrame:
         }
         for row in rows
     ]
-    return tables.typed(records, ROW_COLUMNS, _COUNTS, _MEASURES)
+    return tables_frames.typed(records, ROW_COLUMNS, _COUNTS, _MEASURES)
 
 
 def teacher_of(run: Run) -> TeacherOfTen | None:
@@ -175,7 +178,7 @@ def means_frame(frame: pd.DataFrame) -> pd.DataFrame:
     means = known.groupby(keys, sort=False)[numbers].mean()
     seeds = known.groupby(keys, sort=False)["seed"].nunique()
     merged = first.drop(columns=numbers).join(means).assign(seeds=seeds).reset_index()
-    return tables.typed(merged.to_dict("records"), MEAN_COLUMNS, _COUNTS, _MEASURES)
+    return tables_frames.typed(merged.to_dict("records"), MEAN_COLUMNS, _COUNTS, _MEASURES)
 
 
 def _result(run: Run) -> StudentsResult | None:
@@ -196,7 +199,7 @@ def _retained_interval(row: StudentRow, teacher: TeacherOfTen | None) -> dict[st
     if row.accuracy is None or row.ci_low is None or row.ci_high is None or teacher is None:
         return {}
     own = (row.accuracy, row.ci_low, row.ci_high)
-    low, high = tables.ratio_interval(own, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
+    low, high = intervals.ratio_interval(own, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
     return {"retained_low": low, "retained_high": high}
 
 
@@ -249,10 +252,10 @@ def gains_frame(run: Run, better: str = "taught", worse: str = "labels") -> pd.D
                 "gain": one.gain,
                 "gain_low": low,
                 "gain_high": high,
-                "source": tables.source_text(run),
+                "source": tables_sources.source_text(run),
             }
         )
-    return tables.typed(records, GAIN_COLUMNS, _COUNTS, _MEASURES)
+    return tables_frames.typed(records, GAIN_COLUMNS, _COUNTS, _MEASURES)
 
 
 def claim(run: Run, better: str = "taught", worse: str = "labels") -> Claim | None:

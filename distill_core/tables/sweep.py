@@ -12,12 +12,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distill_core import families, tables
+from distill_core import families
+from distill_core.maths import intervals
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult
-from distill_core.runs import Run
+from distill_core.runs.run import Run
+from distill_core.tables import families as tables_families
+from distill_core.tables import frames as tables_frames
 from distill_core.tables import paired_intervals
+from distill_core.tables import sources as tables_sources
 from distill_core.tables.ablation import asked, mean, right_answers
 
 _COUNTS = ("layers", "seeds", "n_eval", "params")
@@ -53,11 +57,11 @@ def sweep_frame(run: Run) -> pd.DataFrame:
     Raises RunError for a run that is no distillation.
     """
     spec, result = asked(run)
-    source = tables.source_text(run)
+    source = tables_sources.source_text(run)
     planned = {arm.name: arm for arm in reversed(arms.plan(spec))}
     records = [{**_sweep_row(planned[name], result), "source": source} for name in reversed(planned)]
     _compare_with_best(records, run)
-    return tables.typed(records, SWEEP_COLUMNS, _COUNTS, _MEASURES)
+    return tables_frames.typed(records, SWEEP_COLUMNS, _COUNTS, _MEASURES)
 
 
 def _compare_with_best(records: list[dict[str, Any]], run: Run) -> None:
@@ -104,7 +108,7 @@ def _sweep_row(arm: Arm, result: DistillResult | None) -> dict[str, Any]:
         for name in ("accuracy", "ci_low", "ci_high", "retained", "agreement", "kl_to_teacher", "train_s")
     }
     mine = (row["accuracy"], row["ci_low"], row["ci_high"])
-    low, high = tables.ratio_interval(mine, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
+    low, high = intervals.ratio_interval(mine, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
     times = [(one.latency_ms_p50, one.speedup) for one in found]
     known = [(p50, speedup) for p50, speedup in times if p50 is not None and speedup]
     return row | {
@@ -146,7 +150,7 @@ def distilbert() -> Reference:
 
 def _paper_number(family: str, metric: str) -> float:
     row = families.get(family)
-    frame = tables.published_frame(row)
+    frame = tables_families.published_frame(row)
     mine = frame["source"].str.startswith("arXiv:1910.01108v4") & (frame["variant"] == f"{row.title}-base")
     return float(frame.loc[mine & (frame["metric"] == metric), "value"].to_numpy(dtype=float)[0])
 

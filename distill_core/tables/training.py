@@ -12,9 +12,13 @@ from typing import Any
 
 import pandas as pd
 
-from distill_core import families, tables
+from distill_core import families
+from distill_core.maths import intervals
 from distill_core.results import DistillResult, FinetuneResult, ModelReport, StudentReport
-from distill_core.runs import Run
+from distill_core.runs.run import Run
+from distill_core.tables import families as tables_families
+from distill_core.tables import frames as tables_frames
+from distill_core.tables import sources as tables_sources
 
 ARM_TITLES = {
     "pretrained": "Fine-tuned",
@@ -100,11 +104,11 @@ def finetune_frame(run: Run) -> pd.DataFrame:
             "title": arm_title(arm.arm),
             "error": arm.error.message if arm.error else None,
             "error_hint": arm.error.hint if arm.error else None,
-            "source": tables.source_text(run),
+            "source": tables_sources.source_text(run),
         }
         for arm in arms
     ]
-    return tables.typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, _FINETUNE_MEASURES)
+    return tables_frames.typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, _FINETUNE_MEASURES)
 
 
 def students_frame(run: Run) -> pd.DataFrame:
@@ -114,13 +118,13 @@ def students_frame(run: Run) -> pd.DataFrame:
     """
     result = run.result()
     if not isinstance(result, DistillResult) or result.teacher is None:
-        return tables.typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
-    source = tables.source_text(run)
+        return tables_frames.typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+    source = tables_sources.source_text(run)
     name = ARM_TITLES["teacher"]
     records = [{**_report(result.teacher), "arm": "teacher", "title": name, "label": name, "source": source}]
     several = len({student.seed for student in result.students}) > 1
     for student in result.students:
-        low, high = tables.ratio_interval(_interval(student), _interval(result.teacher))
+        low, high = intervals.ratio_interval(_interval(student), _interval(result.teacher))
         title = arm_title(student.arm)
         records.append(
             {
@@ -133,7 +137,7 @@ def students_frame(run: Run) -> pd.DataFrame:
                 "source": source,
             }
         )
-    return tables.typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+    return tables_frames.typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
 
 
 def arm_title(arm: str) -> str:
@@ -184,7 +188,7 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
     """
     row = students(frame)[lambda rows: rows["label"] == label]
     if row.empty:
-        return tables.typed([], CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
+        return tables_frames.typed([], CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
     student = row.iloc[0]
     small, large = _paper("DistilBERT", "params"), _paper("BERT", "params")
     fast, slow = _paper("DistilBERT", "inference speed"), _paper("BERT", "inference speed")
@@ -219,13 +223,13 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
     ]
     for record in records:
         record["source"] = student["source"]
-    return tables.typed(records, CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
+    return tables_frames.typed(records, CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
 
 
 def _paper(title: str, metric: str) -> float:
     """A number of the DistilBERT paper, from data/published.csv."""
     key = {"DistilBERT": "distilbert", "BERT": "bert"}[title]
-    frame = tables.published_frame(families.get(key))
+    frame = tables_families.published_frame(families.get(key))
     found = frame[
         frame["source"].str.startswith(_PAPER) & (frame["metric"] == metric) & (frame["variant"] == f"{title}-base")
     ]

@@ -14,12 +14,13 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from distill_core import tables
 from distill_core.datasets import known_splits
 from distill_core.errors import RunError
 from distill_core.results import FinetuneResult
-from distill_core.runs import Run, run_list
+from distill_core.runs import run_list
+from distill_core.runs.run import Run
 from distill_core.specs import FinetuneSpec
+from distill_core.tables import sources as tables_sources
 from distill_core.tables.training import arm_title
 
 Experiment = Literal["curves", "unfreeze", "domains"]
@@ -122,7 +123,7 @@ def curve_frame(run: Run) -> pd.DataFrame:
     if rows.empty:
         return _typed(rows, CURVE_COLUMNS)
     frame = _means(rows[rows["test_dataset"] == rows["dataset"]], ["arm", "train_examples"])
-    frame = frame.assign(title=frame["arm"].map(arm_title), source=tables.source_text(run))
+    frame = frame.assign(title=frame["arm"].map(arm_title), source=tables_sources.source_text(run))
     return _typed(frame, CURVE_COLUMNS)
 
 
@@ -189,7 +190,7 @@ def unfreeze_frame(run: Run) -> pd.DataFrame:
         title=titles,
         label=titles + decayed,
         decay=spec.layer_lr_decay,
-        source=tables.source_text(run),
+        source=tables_sources.source_text(run),
         share_trained=frame["params_trained"] / frame["params"],
     )
     return _typed(frame.sort_values("params_trained", kind="stable"), UNFREEZE_COLUMNS)
@@ -243,7 +244,7 @@ def domain_frame(run: Run) -> pd.DataFrame:
         title=frame["arm"].map(arm_title),
         train_examples=sizes,
         majority=majority,
-        source=tables.source_text(run),
+        source=tables_sources.source_text(run),
         is_below=frame["accuracy"].astype("Float64") < majority,
         is_home=frame["train"] == frame["test"],
         against_home_points=100 * (frame["accuracy"] - pd.Series(homes, index=frame.index)),

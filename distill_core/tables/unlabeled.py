@@ -8,7 +8,7 @@ import numpy as np
 
 from distill_core.errors import RunError
 from distill_core.plans import arms
-from distill_core.runs import Run
+from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import ablation as tables_ablation
 from distill_core.tables import paired_intervals

@@ -16,13 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from distill_core.errors import SpecError
-from distill_core.machine.device import Device
-from distill_core.machine.onednn import onednn_products
-from distill_core.models import LoadedModel, students
+from distill_core.machine.devices import Device
+from distill_core.models import students
+from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.specs import DistillSpec
-from distill_core.training import Loss, losses, teacher_cache
-from distill_core.training.first_token import first_token_only
+from distill_core.training import losses, teacher_cache
+from distill_core.training.losses import Loss
+from distill_core.training.speed.first_token import first_token_only
+from distill_core.training.speed.onednn import onednn_products
 from distill_core.training.teacher_cache import TeacherOutputs
 
 _VECTORS = re.compile(r"(?:^|\.)(query|key|value|q_lin|k_lin|v_lin|q_proj|k_proj|v_proj|q|k|v|c_attn)$")
@@ -59,9 +61,9 @@ class DistillStep:
         student: LoadedModel,
         teacher: LoadedModel | None,
         layers: Sequence[int],
-        here: Device,
+        device: Device,
     ) -> None:
-        self.spec, self.lesson, self.here, self.layers = spec, lesson, here, tuple(layers)
+        self.spec, self.lesson, self.device, self.layers = spec, lesson, device, tuple(layers)
         self.teacher: nn.Module | None = None
         self.vectors: tuple[LastVectors, LastVectors] | None = None
         self.projection: nn.Linear | None = None
@@ -94,7 +96,7 @@ class DistillStep:
     def __call__(self, model: nn.Module, indices: Sequence[int]) -> Loss:
         rows = list(indices)
         spec = self.spec
-        batch = self.lesson.encoded.batch(rows, self.here.torch_device)
+        batch = self.lesson.encoded.batch(rows, self.device.torch_device)
         out = model(
             **batch, output_hidden_states=bool(spec.cosine or spec.hidden), output_attentions=spec.attention > 0
         )
@@ -103,7 +105,7 @@ class DistillStep:
             length = batch["input_ids"].shape[1]
             hidden = self.lesson.taught.padded_hidden(rows, length, self.lesson.encoded.padding_side)
             parts["cosine"] = losses.cosine_hidden_loss(
-                teacher_cache.last_hidden(out), hidden.to(self.here.torch_device), batch["attention_mask"]
+                teacher_cache.last_hidden(out), hidden.to(self.device.torch_device), batch["attention_mask"]
             )
         if self.teacher is not None:
             parts |= self._inner_losses(self.teacher, out, batch)
@@ -114,11 +116,11 @@ class DistillStep:
         parts = {}
         if self.spec.soft:
             soft_loss = losses.standardized_soft_loss if self.spec.standardize else losses.soft_target_loss
-            teacher_logits = self.lesson.taught.logits[rows].to(self.here.torch_device)
+            teacher_logits = self.lesson.taught.logits[rows].to(self.device.torch_device)
             parts["soft"] = soft_loss(logits, teacher_logits, self.spec.temperature)
         if self.spec.hard:
             seen = self.lesson.labeled[rows]
-            labels = self.lesson.labels[rows][seen].to(self.here.torch_device)
+            labels = self.lesson.labels[rows][seen].to(self.device.torch_device)
             # a batch without a label teaches nothing here, yet keeps the graph whole
             parts["hard"] = losses.hard_label_loss(logits[seen], labels) if len(labels) else logits.sum() * 0
         return parts

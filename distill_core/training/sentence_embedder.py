@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distill_core.machine.device import Device
-from distill_core.models import LoadedModel
+from distill_core.machine.devices import Device
+from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.training import teacher_cache
 
@@ -41,7 +41,7 @@ def embeddings(
     teacher: LoadedModel,
     texts: Sequence[str],
     max_length: int,
-    here: Device,
+    device: Device,
     check: Callable[[], None] = lambda: None,
     on_piece: Callable[[float], None] = lambda share: None,
 ) -> Tensor:
@@ -49,13 +49,13 @@ def embeddings(
 
     `on_piece(share)` hears how much is done (0–1).
     """
-    embedder = SentenceEmbedder(teacher.model.to(here.torch_device)).eval()
+    embedder = SentenceEmbedder(teacher.model.to(device.torch_device)).eval()
     encoded = teacher.encode(texts, max_length)
     starts = list(range(0, len(encoded), PIECE))
     rows: dict[int, Tensor] = {}
     for done, start in enumerate(_own_order(starts), start=1):
         piece = Encoded(encoded.ids[start : start + PIECE], encoded.pad_id, encoded.padding_side)
-        rows[start] = teacher_cache.outputs(embedder, piece, here, keep_hidden=False, check=check).logits
+        rows[start] = teacher_cache.outputs(embedder, piece, device, keep_hidden=False, check=check).logits
         on_piece(done / len(starts))
     return torch.cat([rows[start] for start in starts]) if rows else torch.empty(0, int(embedder.config.hidden_size))
 

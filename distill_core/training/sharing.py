@@ -12,7 +12,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from torch import nn
 
-from distill_core.machine.device import Device
+from distill_core.machine.devices import Device
 from distill_core.runs.control import Stopped
 
 

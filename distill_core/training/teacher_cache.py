@@ -22,12 +22,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from distill_core.machine.device import Device
-from distill_core.machine.onednn import onednn_products
-from distill_core.machine.turns import turn
+from distill_core.files.turns import turn
+from distill_core.machine.devices import Device
 from distill_core.models.tokens import Encoded, sorted_batches
 from distill_core.settings import settings
-from distill_core.training.first_token import first_token_only
+from distill_core.training.speed.first_token import first_token_only
+from distill_core.training.speed.onednn import onednn_products
 
 LIMIT_BYTES = 4 * 1024**3
 BATCH = 64

@@ -13,18 +13,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill_core.machine.device import Device
-from distill_core.models import LoadedModel
+from distill_core.machine.devices import Device
+from distill_core.models.loading import LoadedModel
 from distill_core.training import sentence_embedder
 
 
 def token_vectors(
-    teacher: LoadedModel, tokenizer: Any, width: int, here: Device, check: Callable[[], None] = lambda: None
+    teacher: LoadedModel, tokenizer: Any, width: int, device: Device, check: Callable[[], None] = lambda: None
 ) -> Tensor:
     """One vector a token, special ones 0; mean 0 and standard deviation 1 over all others. (vocabulary, width)."""
     words = [_word(tokenizer, index) for index in range(len(tokenizer))]
     special = torch.tensor([not word or index in tokenizer.all_special_ids for index, word in enumerate(words)])
-    vectors = sentence_embedder.embeddings(teacher, words, 16, here, check)
+    vectors = sentence_embedder.embeddings(teacher, words, 16, device, check)
     known = vectors[~special]
     centered = known - known.mean(0)
     axes = torch.linalg.svd(centered, full_matrices=False).Vh[:width]  # (width, teacher's width)

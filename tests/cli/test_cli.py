@@ -13,13 +13,14 @@ import pytest
 import tiny
 import torch
 
-from distill_core import datasets, families, models
+from distill_core import families
 from distill_core.cli.main import build_parser, main
+from distill_core.datasets import catalogue
 from distill_core.model_ref import parse
-from distill_core.models import parameters
+from distill_core.models import loading, parameters
 from distill_core.results import BenchmarkRow, FinetuneArmResult, StudentReport, StudentRow, TeacherOfTen
-from distill_core.runs import RunStore
 from distill_core.runs.control import JobContext, Stopped
+from distill_core.runs.store import RunStore
 from distill_core.settings import PROJECT, settings
 from distill_core.specs import SPECS
 
@@ -63,7 +64,7 @@ def cli(capsys):
 def write(tmp_path):
     def write_csv(text, name="own.csv", encoding="utf-8"):
         (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
-        return f"{datasets.FILE_PREFIX}{tmp_path / name}"
+        return f"{catalogue.FILE_PREFIX}{tmp_path / name}"
 
     return write_csv
 
@@ -178,7 +179,7 @@ def test_finetune_distill_predict(cli, model, own, store):
 
     code, said, _ = cli("predict", "--model", f"run:{taught['run']}", "--text", "a warm film")
     assert code == 0
-    saved = models.load(parse(f"run:{taught['run']}"), store)
+    saved = loading.load(parse(f"run:{taught['run']}"), store)
     saved.model.eval()
     with torch.inference_mode():
         shares = saved.model(**saved.encode(["a warm film"], 32).batch([0])).logits.softmax(-1)[0]

@@ -11,14 +11,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from distill_core import datasets, families, models, specs
+from distill_core import families, specs
 from distill_core.cli import minis
 from distill_core.corpus import sources
+from distill_core.datasets import catalogue
 from distill_core.families import FAMILIES
 from distill_core.model_ref import Ref
-from distill_core.models import parameters
+from distill_core.models import loading, parameters
 from distill_core.models.tokens import sorted_batches
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 
 MEGABYTE = 10**6
 TEXT = "A warm, funny film with a big heart: 日本 🙂"
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: fami
 
 @pytest.fixture
 def loaded(family, tmp_path):
-    return models.load(Ref("mini", family.key), RunStore(tmp_path))
+    return loading.load(Ref("mini", family.key), RunStore(tmp_path))
 
 
 def card_of(family):
@@ -71,10 +72,10 @@ def test_its_card_tells_how_it_was_made(family, loaded):
 @pytest.mark.assets
 def test_what_it_says_of_a_text_tells_more_than_random_weights_do(family, loaded):
     """A linear probe on the state that a classifier reads: frozen networks, 600 labels, 1,037 test texts."""
-    movies = datasets.load("movies")
+    movies = catalogue.load("movies")
     train, test = movies.sample_train(600, 0), movies.split("test")
     torch.manual_seed(0)
-    twin = models.build_classifier(loaded.model.config, movies.label_names).base_model
+    twin = loading.build_classifier(loaded.model.config, movies.label_names).base_model
     found = []
     for network in (loaded.model, twin):
         probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, C=0.05))

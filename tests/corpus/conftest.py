@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import toy_registry
 
-from distill_core import assets
+from distill_core.assets import shelf
 from distill_core.corpus import sources
 from distill_core.corpus.sources import Source
 from distill_core.settings import settings
@@ -31,6 +31,6 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> toy_registry.Re
         name: Source(name, name.title(), "MIT", sentiment, ordered=name in ("amazon", "nyt"))
         for name in toy_registry.RATED
     }
-    monkeypatch.setattr(assets, "table", lambda: {"sentiment": sentiment, "topics": topics})
+    monkeypatch.setattr(shelf, "table", lambda: {"sentiment": sentiment, "topics": topics})
     monkeypatch.setattr(sources, "table", lambda: made.rows)
     return made

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from toy_registry import Registry
 
-from distill_core import assets
-from distill_core.assets import package_clients
+from distill_core.assets import package_clients, shelf
 from distill_core.errors import AssetError
 from distill_core.settings import settings
 
@@ -108,7 +107,7 @@ def test_an_asset_through_its_client(registry: Registry, play, tmp_path: Path, k
     path = (registry.folder / source.archive.file).rename(tmp_path / "elsewhere")
     play(client, f"cp {path} .")
     heard: list[tuple[int, int, str]] = []
-    folder = assets.fetch(source.archive, lambda *told: heard.append(told))
+    folder = shelf.fetch(source.archive, lambda *told: heard.append(told))
     assert (folder / "a.txt").read_text() == "A text of its own."
     size = source.archive.archive_bytes
     assert heard == [(0, size, "book"), (size, size, "book")]
@@ -120,7 +119,7 @@ def test_wrong_sha256(registry: Registry, play) -> None:
     registry.take_away("book")
     play("npm", "echo other > book.tgz")
     with pytest.raises(AssetError, match=r"arrived with wrong bytes.*sha256 is not the pinned one"):
-        assets.fetch(source.archive)
+        shelf.fetch(source.archive)
     assert not source.archive.folder.exists()
 
 
@@ -146,7 +145,7 @@ def test_errors_say_what_to_do(
     monkeypatch.setenv("DISTILL_ASSET_TIMEOUT_S", "0.5")
     settings.cache_clear()
     with pytest.raises(AssetError, match=f"Book {message}") as caught:
-        assets.fetch(source.archive)
+        shelf.fetch(source.archive)
     assert hint in caught.value.hint
 
 
@@ -154,7 +153,7 @@ def test_missing_client_as_an_error(registry: Registry) -> None:
     source = registry.add("book", {"a.txt": "A text of its own."})
     registry.take_away("book")
     with pytest.raises(AssetError, match="Book could not be fetched: npm is not installed") as caught:
-        assets.fetch(source.archive)
+        shelf.fetch(source.archive)
     assert "go on without these texts" in caught.value.hint
 
 
@@ -164,4 +163,4 @@ def test_a_broken_debian_package(registry: Registry, damage: bytes) -> None:
     (registry.folder / source.archive.file).write_bytes(damage)
     row = replace(source.archive, sha256=hashlib.sha256(damage).hexdigest())
     with pytest.raises(AssetError, match="cannot be unpacked"):
-        assets.fetch(row)
+        shelf.fetch(row)

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import distill_core
-from distill_core import assets, datasets
-from distill_core.assets import archives
-from distill_core.datasets import Dataset, prepare, splits
+from distill_core.assets import archives, shelf
+from distill_core.datasets import catalogue, prepare, splits
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError
 from distill_core.settings import PROJECT, settings
 
@@ -105,19 +105,21 @@ def test_unknown_split_and_name() -> None:
     with pytest.raises(DataError, match="Unknown split 'dev'"):
         make().split("dev")
     with pytest.raises(DataError, match="Unknown data set 'movie'") as caught:
-        datasets.load("movie")
+        catalogue.load("movie")
     assert "Did you mean movies?" in caught.value.hint
     with pytest.raises(DataError, match="Unknown data set"):
-        datasets.info("\0" * 300)
+        catalogue.info("\0" * 300)
 
 
 def test_info_is_complete_and_needs_no_torch() -> None:
-    assert set(OFFLINE) | {"sst2", "imdb", "ag_news"} == set(datasets.names())
-    for name in datasets.names():
-        info = datasets.info(name)
+    assert set(OFFLINE) | {"sst2", "imdb", "ag_news"} == set(catalogue.names())
+    for name in catalogue.names():
+        info = catalogue.info(name)
         assert all([info.title, info.domain, info.license, info.source, info.rows])
         assert info.needs_hub == (name not in OFFLINE)
-    code = "import sys; from distill_core import datasets; datasets.names(); sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys; from distill_core.datasets import catalogue; catalogue.names(); sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0
 
 
@@ -133,12 +135,12 @@ def small_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ]
     lines += ["7_9\t0.5\tdropped, too near to zero", "8_9\t-2\tText NUMBER 1  &quot;x&quot;", "damaged line"]
     (folder / "amazonReviewSnippets_GroundTruth.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    monkeypatch.setattr(assets, "ensure", lambda name, on_progress=None: folder)
+    monkeypatch.setattr(shelf, "ensure", lambda name, on_progress=None: folder)
     return folder
 
 
 def test_label_rule_and_entities(small_source: Path) -> None:
-    data = datasets.load("amazon")
+    data = catalogue.load("amazon")
     assert len(data.frame) == 321
     assert data.frame["label"].value_counts().to_dict() == {0: 161, 1: 160}
     assert data.frame["text"].iloc[0] == 'Text number 0 "x"'
@@ -147,7 +149,7 @@ def test_label_rule_and_entities(small_source: Path) -> None:
 
 
 def test_parents_and_equal_texts_stay_together(small_source: Path) -> None:
-    frame = datasets.load("amazon").frame
+    frame = catalogue.load("amazon").frame
     parent = frame["id"].str.split("_").str[0]
     assert (frame["split"].groupby(parent).nunique() == 1).all()
     joined = frame[parent.isin(["0", "8"])]  # the copy in document 8 ties it to document 0
@@ -155,16 +157,16 @@ def test_parents_and_equal_texts_stay_together(small_source: Path) -> None:
 
 
 def test_second_load_needs_no_source(small_source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = datasets.load("amazon")
-    monkeypatch.setattr(assets, "ensure", None)
-    again = datasets.load("amazon")
+    first = catalogue.load("amazon")
+    monkeypatch.setattr(shelf, "ensure", None)
+    again = catalogue.load("amazon")
     assert again.frame.equals(first.frame)
     assert (again.notes, again.commit) == (first.notes, first.commit)
 
 
 @pytest.mark.parametrize("damage", ["empty", "half", "bytes", "foreign"])
 def test_damaged_cache_is_prepared_again(small_source: Path, damage: str) -> None:
-    first = datasets.load("amazon")
+    first = catalogue.load("amazon")
     (path,) = (settings().cache_dir / "datasets").glob("amazon-*.parquet")
     raw = path.read_bytes()
     if damage == "foreign":
@@ -172,7 +174,7 @@ def test_damaged_cache_is_prepared_again(small_source: Path, damage: str) -> Non
     else:
         changed = {"empty": b"", "half": raw[: len(raw) // 2], "bytes": raw[:60] + b"\xff" * 40 + raw[100:]}
         path.write_bytes(changed[damage])
-    assert datasets.load("amazon").frame.equals(first.frame)
+    assert catalogue.load("amazon").frame.equals(first.frame)
     assert path.read_bytes() == raw
 
 
@@ -181,16 +183,16 @@ def test_full_disk_does_not_stop_a_load(small_source: Path, monkeypatch: pytest.
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(prepare.pq, "write_table", full)
-    assert len(datasets.load("amazon").frame) == 321
+    assert len(catalogue.load("amazon").frame) == 321
 
 
 def test_topics_drop_double_articles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for topic in datasets.info("topics").label_names:
+    for topic in catalogue.info("topics").label_names:
         (tmp_path / topic).mkdir()
         for number in range(12):
             (tmp_path / topic / f"{number:03}.txt").write_bytes(f"{topic} {number % 10}\n\n\xa3 5".encode("latin-1"))
-    monkeypatch.setattr(assets, "ensure", lambda name, on_progress=None: tmp_path)
-    data = datasets.load("topics")
+    monkeypatch.setattr(shelf, "ensure", lambda name, on_progress=None: tmp_path)
+    data = catalogue.load("topics")
     assert len(data.frame) == 50
     assert data.notes[0].startswith("10 of 60 articles were dropped")
     assert data.notes[1].startswith("49 more differ in the title alone")
@@ -204,7 +206,7 @@ def test_official_splits_from_the_hub(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     test = pd.DataFrame({"sentence": ["test 1", "test 2", "no label"], "label": [0, 1, -1]})
     (tmp_path / "data").mkdir()
-    for frame, file in zip((train, test), datasets.info("sst2").hub_files.values(), strict=True):
+    for frame, file in zip((train, test), catalogue.info("sst2").hub_files.values(), strict=True):
         frame.to_parquet(tmp_path / file)
     asked = []
 
@@ -215,7 +217,7 @@ def test_official_splits_from_the_hub(tmp_path: Path, monkeypatch: pytest.Monkey
     fake = SimpleNamespace(fetch_dataset=fetch_dataset)
     monkeypatch.setitem(sys.modules, "distill_core.hub", fake)
     monkeypatch.setattr(distill_core, "hub", fake, raising=False)
-    data = datasets.load("sst2")
+    data = catalogue.load("sst2")
     assert asked[0][0] == "stanfordnlp/sst2"
     assert data.commit == "abc"
     assert data.split("test")["text"].tolist() == ["test 1", "test 2"]
@@ -224,10 +226,10 @@ def test_official_splits_from_the_hub(tmp_path: Path, monkeypatch: pytest.Monkey
     assert any("1 training texts that also stand in the test" in note for note in data.notes)
     assert any("1 texts without a label" in note for note in data.notes)
     (tmp_path / "data").rename(tmp_path / "gone")
-    assert datasets.load("sst2").commit == "abc"
+    assert catalogue.load("sst2").commit == "abc"
     settings().cache_dir.joinpath("datasets").rename(tmp_path / "also-gone")
     with pytest.raises(DataError, match="cannot be read"):
-        datasets.load("sst2")
+        catalogue.load("sst2")
 
 
 # ── the real ones: the counts and reference accuracies of the sources ────────────────────────────────────────
@@ -239,23 +241,23 @@ def test_official_splits_from_the_hub(tmp_path: Path, monkeypatch: pytest.Monkey
     [("movies", 10_043, 0.496), ("amazon", 2_943, 0.586), ("nyt", 2_788, 0.395), ("tweets", 3_362, 0.684)],
 )
 def test_real_counts(name: str, rows: int, positive: float) -> None:
-    data = datasets.load(name)
-    assert len(data.frame) == datasets.info(name).rows == rows
+    data = catalogue.load(name)
+    assert len(data.frame) == catalogue.info(name).rows == rows
     assert data.frame["label"].mean() == pytest.approx(positive, abs=0.001)
 
 
 @pytest.mark.assets
 @pytest.mark.parametrize("name", OFFLINE)
 def test_real_data_has_no_leak(name: str) -> None:
-    data = datasets.load(name)
+    data = catalogue.load(name)
     frame = data.frame
-    assert len(frame) == datasets.info(name).rows
+    assert len(frame) == catalogue.info(name).rows
     assert frame["id"].is_unique
     assert (frame["split"].groupby(frame["text"].map(splits.normalize)).nunique() == 1).all()
     shares = frame["split"].value_counts(normalize=True)
     assert shares["train"] == pytest.approx(0.8, abs=0.05)
     assert shares["test"] == pytest.approx(0.1, abs=0.03)
-    if datasets.info(name).by_parent:
+    if catalogue.info(name).by_parent:
         assert (frame["split"].groupby(frame["id"].str.split("_").str[0]).nunique() == 1).all()
     assert not frame["text"].str.contains(r"&(?:amp|quot|lt|gt);", regex=True).any()
 
@@ -267,7 +269,7 @@ def test_real_data_gives_the_reference_accuracy(name: str, accuracy: float) -> N
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    data = datasets.load(name)
+    data = catalogue.load(name)
     train, test = data.split("train"), data.split("test")
     model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression(C=10, max_iter=1000))
     model.fit(train["text"], train["label"])
@@ -276,5 +278,5 @@ def test_real_data_gives_the_reference_accuracy(name: str, accuracy: float) -> N
 
 @pytest.mark.assets
 def test_archive_hash_is_the_provenance() -> None:
-    assert datasets.load("movies").commit == assets.asset("sentiment").sha256
+    assert catalogue.load("movies").commit == shelf.asset("sentiment").sha256
     assert archives.digest({}) != ""

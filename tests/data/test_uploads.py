@@ -10,8 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from distill_core import datasets
-from distill_core.datasets import csv_files, uploads
+from distill_core.datasets import catalogue, csv_files, dataset, uploads
 from distill_core.errors import DataError
 from distill_core.settings import settings
 
@@ -24,11 +23,11 @@ def csv(pairs: list[tuple[str, str]], header: str = "text,label") -> str:
     return "\n".join([header, *(f'"{text}",{label}' for text, label in pairs)]) + "\n"
 
 
-def read(text: str) -> datasets.Dataset:
+def read(text: str) -> dataset.Dataset:
     return uploads.read_csv(text.encode())
 
 
-def has_note(data: datasets.Dataset, part: str) -> bool:
+def has_note(data: dataset.Dataset, part: str) -> bool:
     return any(part in note for note in data.notes)
 
 
@@ -208,7 +207,7 @@ def test_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
 def test_bad_paths(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError):
-        datasets.load(f"file:{name}")
+        catalogue.load(f"file:{name}")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="devices and pipes are a matter of POSIX")
@@ -225,14 +224,14 @@ def test_folders_pipes_and_devices_are_refused(tmp_path: Path) -> None:
 def test_file_name_as_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("own.csv").write_text(csv(rows(), header="review,stars"), encoding="utf-8")
-    data = datasets.load("file:own.csv", text_column="review", label_column="stars")
+    data = catalogue.load("file:own.csv", text_column="review", label_column="stars")
     assert (data.name, data.title, len(data.frame)) == ("file:own.csv", "own.csv", 20)
 
 
 def test_kept_upload_can_be_loaded_by_name() -> None:
     name = uploads.keep(csv(rows()).encode())
     assert name == uploads.keep(csv(rows()).encode())
-    assert len(datasets.load(name).frame) == 20
+    assert len(catalogue.load(name).frame) == 20
     assert len(list((settings().cache_dir / "uploads").iterdir())) == 1
 
 

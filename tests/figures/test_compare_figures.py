@@ -9,17 +9,18 @@ import plotly.graph_objects as go
 import pytest
 import sample_runs
 
-from distill_core import tables
 from distill_core.figures import accuracy, bars, latency, memory_use, overview, parameters, theme, tradeoff
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.settings import settings
+from distill_core.tables import compare as tables_compare
+from distill_core.tables import families as tables_families
 
 SHARES = {"bert": (0.90, 0.88, 0.92), "distilbert": (0.89, 0.87, 0.91), "albert": (0.80, 0.77, 0.83)}
 
 
 def frame_of(rows: list | None = None, baseline: str = "bert@structure") -> pd.DataFrame:
     run = sample_runs.compare_run(RunStore(settings().runs_dir), rows)
-    return tables.relative_to(tables.compare_frame(run), baseline)
+    return tables_compare.relative_to(tables_compare.compare_frame(run), baseline)
 
 
 @pytest.fixture
@@ -205,7 +206,7 @@ def test_an_unknown_family_is_gray_and_a_diamond() -> None:
 
 
 def test_overview_puts_sizes_beside_times(ten: pd.DataFrame) -> None:
-    figure = overview.draw(tables.families_frame(), ten)
+    figure = overview.draw(tables_families.families_frame(), ten)
     assert title(figure) == "DistilBERT: 39 % fewer parameters than BERT, 2.0 × faster"
     sizes, _, times, _ = figure.data
     assert list(sizes.y) == list(times.y)
@@ -214,15 +215,15 @@ def test_overview_puts_sizes_beside_times(ten: pd.DataFrame) -> None:
     assert figure.layout.xaxis2.title.text == "latency (ms)"
 
 
-@pytest.mark.parametrize("speeds", [None, pd.DataFrame(columns=list(tables.COMPARE_COLUMNS))])
+@pytest.mark.parametrize("speeds", [None, pd.DataFrame(columns=list(tables_compare.COMPARE_COLUMNS))])
 def test_overview_without_times(speeds: pd.DataFrame | None) -> None:
-    figure = overview.draw(tables.families_frame(), speeds)
+    figure = overview.draw(tables_families.families_frame(), speeds)
     assert title(figure) == "DistilBERT: 39 % fewer parameters than BERT"
     assert len(figure.data) == 2
 
 
 def test_overview_without_families() -> None:
-    assert title(overview.draw(tables.families_frame().iloc[:0])) == "No families"
+    assert title(overview.draw(tables_families.families_frame().iloc[:0])) == "No families"
 
 
 def test_figures_are_small(ten: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ import sample_pretrain as sample
 
 from distill_core import families
 from distill_core.figures import pretrain_loss, signal_worth, theme
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.runs.tail import COLUMNS, Tail
 from distill_core.settings import settings
 from distill_core.tables import pretrain as tables_pretrain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from distill_core.figures import signals
-from distill_core.scenes.objective_chips import Scene
+from distill_core.results.scenes import Scene
 from distill_core.tables import objectives as tables_objectives
 
 

@@ -12,7 +12,8 @@ import sample_students as sample
 
 from distill_core.figures import arm_style, student_gaps, ten_students, theme
 from distill_core.measure.evaluate import wilson
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.tables import students as tables_students
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import sample_ablation as sample
 
-from distill_core import tables
 from distill_core.figures import ablation, depth_curve, sweep_map
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.tables import ablation as tables_ablation
+from distill_core.tables import frames as tables_frames
 from distill_core.tables import sweep as tables_sweep
 
 GRID = {"sweep_temperatures": (1, 2, 4), "sweep_soft": (0.25, 0.75)}
@@ -45,7 +45,7 @@ def rows(*values: tuple[Any, ...], seeds: int = 3) -> pd.DataFrame:
         }
         for arm, title, difference, over_seeds, over_texts, published in values
     ]
-    return tables.typed(
+    return tables_frames.typed(
         records, tables_ablation.ABLATION_COLUMNS, tables_ablation._ABLATION_COUNTS, tables_ablation._ABLATION_MEASURES
     )
 

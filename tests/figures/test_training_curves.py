@@ -14,7 +14,7 @@ from distill_core.figures import curves, lines, loss_terms, samples, theme
 from distill_core.figures.curves import View
 from distill_core.figures.lines import Arm, arm_of
 from distill_core.results import DistillResult, Metric
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.runs.tail import COLUMNS, Tail
 
 EMPTY = pd.DataFrame(columns=list(COLUMNS))

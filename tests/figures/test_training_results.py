@@ -10,7 +10,7 @@ import sample_training as sample
 
 from distill_core.figures import arms, claims, errors, students, theme
 from distill_core.results import FinetuneResult
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec, FinetuneSpec
 from distill_core.tables import training as tables
 

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import sample_transfer as sample
 
-from distill_core.advice import guesses
 from distill_core.figures import (
     arm_style,
     domain_gain,
@@ -21,8 +20,10 @@ from distill_core.figures import (
     unfreeze,
 )
 from distill_core.figures.learning_curve import View
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import FinetuneSpec
+from distill_core.tables import guesses
 from distill_core.tables import moved as tables_moved
 from distill_core.tables import transfer as tables
 

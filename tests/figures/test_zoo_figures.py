@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from distill_core import families, tables
+from distill_core import families
 from distill_core.figures import theme, timeline, treemap
 from distill_core.figures.labels import Box, Scale, name_points, place
+from distill_core.tables import families as tables_families
 
 
 @pytest.mark.parametrize("family", families.FAMILIES, ids=lambda row: row.key)
@@ -24,7 +25,7 @@ def test_treemap_title_by_hand() -> None:
 
 
 def test_timeline() -> None:
-    frame = tables.families_frame()
+    frame = tables_families.families_frame()
     figure = timeline.draw(frame)
     assert figure.layout.title.text == "10 families, 2018–2020: the largest has 19 × the parameters of the smallest"
     assert list(figure.layout.xaxis.ticktext) == ["2018", "2019", "2020"]
@@ -34,11 +35,13 @@ def test_timeline() -> None:
 
 
 def test_timeline_with_a_chosen_family() -> None:
-    figure = timeline.draw(tables.families_frame(), chosen="distilbert")
+    figure = timeline.draw(tables_families.families_frame(), chosen="distilbert")
     assert figure.layout.title.text == "DistilBERT (2019): 6 of the ten came before it, 8 are larger"
-    assert timeline.draw(tables.families_frame(), chosen="t5").layout.title.text.endswith("none is larger")
-    assert "none of the ten came before" in timeline.draw(tables.families_frame(), chosen="gpt").layout.title.text
-    opacity = dict(zip(tables.families_frame()["family"], figure.data[0].marker.opacity, strict=True))
+    assert timeline.draw(tables_families.families_frame(), chosen="t5").layout.title.text.endswith("none is larger")
+    assert (
+        "none of the ten came before" in timeline.draw(tables_families.families_frame(), chosen="gpt").layout.title.text
+    )
+    opacity = dict(zip(tables_families.families_frame()["family"], figure.data[0].marker.opacity, strict=True))
     assert opacity["distilbert"] == 1
     assert opacity["bert"] < 1
 

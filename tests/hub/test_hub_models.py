@@ -11,10 +11,11 @@ import torch
 from fakehub import FakeHub, Repo
 from official_checkpoints import TEXTS, Checkpoint
 
-from distill_core import hub, model_ref, models
+from distill_core import hub, model_ref
 from distill_core.errors import DistillError, ModelError
 from distill_core.families import FAMILIES, Family
-from distill_core.runs import RunStore
+from distill_core.models import loading
+from distill_core.runs.store import RunStore
 
 FINE_TUNED = [family for family in FAMILIES if family.sst2_hub_id is not None]
 
@@ -33,13 +34,13 @@ def same_weights(loaded: Any, saved: Any) -> bool:
 def test_the_official_checkpoint_loads(
     official_hub: FakeHub, official: dict[str, Checkpoint], store: RunStore, family: Family
 ) -> None:
-    loaded = models.load(model_ref.parse(f"{family.key}@hub"), store)
+    loaded = loading.load(model_ref.parse(f"{family.key}@hub"), store)
     assert loaded.commit == official_hub.repos[family.hub_id].commit
     assert loaded.family is family
     assert loaded.weights == "pretrained"
     assert same_weights(loaded.model, official[family.hub_id].model)
     asked = len(official_hub.requests)
-    again = models.load(model_ref.parse(f"hub:{family.hub_id}"), store, label_names=("negative", "positive"))
+    again = loading.load(model_ref.parse(f"hub:{family.hub_id}"), store, label_names=("negative", "positive"))
     assert len(official_hub.requests) == asked
     with torch.inference_mode():
         batch = again.encode(TEXTS, 32).batch(range(len(TEXTS)))
@@ -51,7 +52,7 @@ def test_the_fine_tuned_checkpoint_answers_as_the_saved_model(
     official_hub: FakeHub, official: dict[str, Checkpoint], store: RunStore, family: Family
 ) -> None:
     repo = family.sst2_hub_id or ""
-    loaded = models.load(model_ref.parse(f"{family.key}@sst2"), store)
+    loaded = loading.load(model_ref.parse(f"{family.key}@sst2"), store)
     assert loaded.commit == official_hub.repos[repo].commit
     assert loaded.weights == "fine-tuned"
     assert loaded.label_names == ("negative", "positive")
@@ -78,7 +79,7 @@ def _answers(model: Any, tokenizer: Any, batch: dict[str, torch.Tensor]) -> torc
 
 
 def test_t5_is_asked_in_its_own_words(official_hub: FakeHub, store: RunStore) -> None:
-    loaded = models.load(model_ref.parse("t5@sst2"), store)
+    loaded = loading.load(model_ref.parse("t5@sst2"), store)
     assert loaded.label_names == ("negative", "positive")
     asked = loaded.encode(["a fine film"], 32).ids[0].tolist()
     assert asked == loaded.tokenizer("sst2 sentence: a fine film").input_ids
@@ -87,7 +88,7 @@ def test_t5_is_asked_in_its_own_words(official_hub: FakeHub, store: RunStore) ->
 @pytest.mark.parametrize("family", ["gpt", "ernie"])
 def test_where_no_fine_tuned_checkpoint_is_known_it_is_said(store: RunStore, family: str) -> None:
     with pytest.raises(ModelError, match="No public fine-tuned checkpoint"):
-        models.load(model_ref.parse(f"{family}@sst2"), store)
+        loading.load(model_ref.parse(f"{family}@sst2"), store)
 
 
 def test_a_checkpoint_with_code_of_its_own_loads_without_it(official_hub: FakeHub, store: RunStore) -> None:
@@ -95,7 +96,7 @@ def test_a_checkpoint_with_code_of_its_own_loads_without_it(official_hub: FakeHu
     config = {**json.loads(files["config.json"]), "auto_map": {"AutoModel": "evil.Evil", "AutoConfig": "evil.Config"}}
     evil = {**files, "config.json": json.dumps(config).encode(), "evil.py": b"raise SystemExit('code was run')"}
     official_hub.repos["org/evil"] = Repo(evil)
-    loaded = models.load(model_ref.parse("hub:org/evil"), store)
+    loaded = loading.load(model_ref.parse("hub:org/evil"), store)
     assert type(loaded.model).__name__ == "BertModel"
 
 
@@ -115,4 +116,4 @@ def test_a_broken_checkpoint_is_one_sentence(
     files = {**official_hub.repos["google-bert/bert-base-uncased"].files, **change}
     official_hub.repos["org/broken"] = Repo({name: data for name, data in files.items() if data is not None})
     with pytest.raises(DistillError, match=words):
-        models.load(model_ref.parse("hub:org/broken"), store)
+        loading.load(model_ref.parse("hub:org/broken"), store)

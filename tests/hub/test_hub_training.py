@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 from fakehub import FakeHub
 
-from distill_core import datasets, model_ref, models, specs
+from distill_core import model_ref, specs
+from distill_core.datasets import catalogue
 from distill_core.launch.inline import InlineLauncher
+from distill_core.models import loading
 from distill_core.results import DistillResult, FinetuneResult
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.settings import settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
@@ -33,7 +36,7 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
         writer.writerows([f"a {word} film {n}", word] for n in range(30) for word in ("negative", "positive"))
-    return f"{datasets.FILE_PREFIX}{tmp_path / 'own.csv'}"
+    return f"{catalogue.FILE_PREFIX}{tmp_path / 'own.csv'}"
 
 
 def done(store: RunStore, **values: object) -> Run:
@@ -49,7 +52,7 @@ def test_a_model_that_answers_in_words_gets_a_head_when_it_is_fine_tuned(
     result = run.result()
     assert isinstance(result, FinetuneResult)
     assert [row.arm for row in result.arms] == list(arms)
-    saved = models.load(model_ref.parse(f"run:{run.id}"), store)
+    saved = loading.load(model_ref.parse(f"run:{run.id}"), store)
     assert type(saved.model).__name__ == "T5ForSequenceClassification"
     assert saved.label_names == ("negative", "positive")
 

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import tiny
 
-from distill_core import datasets, families, specs
-from distill_core.corpus import Corpus
-from distill_core.corpus.types import SourceText, text_digest
+from distill_core import families, specs
+from distill_core.corpus.types import Corpus, SourceText, text_digest
+from distill_core.datasets import catalogue
 from distill_core.launch.inline import InlineLauncher
-from distill_core.runs import Run, RunStore
 from distill_core.runs.control import JobContext, Stopped
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.settings import settings
 
 GOOD = ("warm", "funny", "moving", "great", "honest", "joy")
@@ -54,7 +55,7 @@ def make_csv(tmp_path: Path) -> Callable[..., str]:
                 label = row % len(labels)
                 drawn = [rng.choice(words[label]) for _ in range(rng.randint(1, 6))]
                 writer.writerow([f"the film {' and '.join(drawn)} {row}", labels[label]])
-        return f"{datasets.FILE_PREFIX}{tmp_path / name}"
+        return f"{catalogue.FILE_PREFIX}{tmp_path / name}"
 
     return make
 

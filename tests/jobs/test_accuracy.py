@@ -8,18 +8,19 @@ import pytest
 import tiny
 import torch
 
-from distill_core import datasets, families
+from distill_core import families
+from distill_core.datasets import catalogue
 from distill_core.errors import DataError
 from distill_core.jobs import accuracy
-from distill_core.machine import device
+from distill_core.machine import devices
 from distill_core.specs import CompareSpec
 
-CPU = device.Device(torch.device("cpu"), "float32", 1)
+CPU = devices.Device(torch.device("cpu"), "float32", 1)
 
 
 @pytest.fixture
 def own(make_csv):
-    return datasets.load(make_csv(200))
+    return catalogue.load(make_csv(200))
 
 
 def test_a_sample_of_the_test_is_the_same_for_every_model(own):

@@ -10,12 +10,13 @@ import pytest
 import tiny
 import torch
 
-from distill_core import datasets, families, models
+from distill_core import families
+from distill_core.datasets import catalogue
 from distill_core.errors import ModelError
 from distill_core.jobs import compare
-from distill_core.machine import device
+from distill_core.machine import devices
 from distill_core.model_ref import parse
-from distill_core.models import parameters
+from distill_core.models import loading, parameters
 from distill_core.results import CompareResult
 
 FAST = {"kind": "compare", "min_time_s": 0.01, "seq_lens": "12", "threads": 1}
@@ -23,9 +24,9 @@ FAST = {"kind": "compare", "min_time_s": 0.01, "seq_lens": "12", "threads": 1}
 
 def by_hand(ref, dataset, store, limit=None):
     """Accuracy on the test split, one text at a time."""
-    loaded = models.load(parse(ref), store)
+    loaded = loading.load(parse(ref), store)
     loaded.model.eval()
-    frame = datasets.load(dataset).split("test").head(limit)
+    frame = catalogue.load(dataset).split("test").head(limit)
     right = 0
     for text, label in zip(frame["text"], frame["label"], strict=True):
         ids = loaded.tokenizer(text, return_tensors="pt", truncation=True, max_length=128)["input_ids"]
@@ -184,7 +185,7 @@ def test_a_stop_ends_the_run_and_its_child(do, make_model, stop_at):
 
 
 def test_the_device_must_be_there(do, make_model, monkeypatch):
-    monkeypatch.setattr(device, "accelerator_type", lambda: None)
+    monkeypatch.setattr(devices, "accelerator_type", lambda: None)
     state = do(**FAST, models=make_model("bert"), device="cuda").state()
     assert (state.state, state.error_kind) == ("failed", "spec")
     assert "no device cuda" in state.message

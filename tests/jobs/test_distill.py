@@ -12,17 +12,18 @@ import tiny
 import torch
 from torch import nn
 
-from distill_core import datasets, families, models
+from distill_core import families
+from distill_core.datasets import catalogue
 from distill_core.errors import DistillError, SpecError
-from distill_core.machine import device
+from distill_core.machine import devices
 from distill_core.measure import evaluate
 from distill_core.model_ref import Ref, parse
-from distill_core.models import parameters, students
+from distill_core.models import loading, parameters, students
 from distill_core.specs import DistillSpec
 from distill_core.training import distillation
 from distill_core.training.teacher_cache import TeacherOutputs
 
-CPU = device.Device(torch.device("cpu"), "float32", 1)
+CPU = devices.Device(torch.device("cpu"), "float32", 1)
 FAST = {
     "kind": "distill",
     "student_layers": 1,
@@ -59,9 +60,9 @@ def test_all_arms_are_reported_beside_their_teacher(do, teacher, dataset, store)
     run = do(**FAST, teacher=teacher, dataset=dataset, arms=arms)
     assert run.state().state == "done", run.state()
     result = run.result()
-    frame = datasets.load(dataset).split("test")
+    frame = catalogue.load(dataset).split("test")
     texts, labels = frame["text"].tolist(), torch.tensor(frame["label"].tolist())
-    original = models.load(parse(teacher), store)
+    original = loading.load(parse(teacher), store)
     expected = says(original, texts)
     torch.testing.assert_close(logits_of(run, "teacher"), expected, rtol=0, atol=1e-5)
     assert result.teacher.params == parameters.count(original.model)
@@ -89,7 +90,7 @@ def test_all_arms_are_reported_beside_their_teacher(do, teacher, dataset, store)
         assert student.repaired_errors == int(((predicted == labels) & (right != labels)).sum())
         assert student.speedup > 0
         assert student.train_s > 0
-    saved = models.load(parse(f"run:{run.id}"), store)
+    saved = loading.load(parse(f"run:{run.id}"), store)
     torch.testing.assert_close(says(saved, texts), logits_of(run, "distilled"), rtol=0, atol=1e-5)
 
 
@@ -120,13 +121,13 @@ def test_a_student_of_another_family_starts_where_it_says(do, teacher, make_mode
         arms="distilled,init-only,scratch,scratch-distilled",
     )
     assert run.state().state == "done", run.state()
-    texts = datasets.load(dataset).split("test")["text"].tolist()
-    own = says(models.load(parse(other), store), texts)
+    texts = catalogue.load(dataset).split("test")["text"].tolist()
+    own = says(loading.load(parse(other), store), texts)
     for arm in ("distilled", "init-only"):
         torch.testing.assert_close(logits_of(run, arm), own, rtol=0, atol=1e-5)
     for arm in ("scratch", "scratch-distilled"):
         assert not torch.allclose(logits_of(run, arm), own, atol=0.01)
-    saved = models.load(parse(f"run:{run.id}"), store)
+    saved = loading.load(parse(f"run:{run.id}"), store)
     assert saved.family is families.get("gpt")
 
 
@@ -244,8 +245,8 @@ def test_a_teacher_without_a_head_is_refused(do, dataset, tmp_path):
 def test_a_teacher_that_is_never_right_is_refused_before_the_work(do, make_csv, make_model, store):
     """Its accuracy divides the student's."""
     ref, dataset = make_model("bert"), make_csv(30)
-    loaded = models.load(parse(ref), store)
-    tested = datasets.load(dataset).split("test").sample(1, random_state=0)
+    loaded = loading.load(parse(ref), store)
+    tested = catalogue.load(dataset).split("test").sample(1, random_state=0)
     with torch.no_grad():
         loaded.model.classifier.weight.zero_()
         loaded.model.classifier.bias[tested["label"].iloc[0]] = -99.0
@@ -305,8 +306,8 @@ def test_nothing_but_the_model_is_left_of_a_finished_training(do, teacher, datas
 def test_the_taught_student_is_saved_in_whatever_order_the_arms_stand(do, teacher, dataset, store):
     run = do(**FAST, teacher=teacher, dataset=dataset, arms="scratch,distilled")
     assert run.state().state == "done", run.state()
-    saved = models.load(parse(f"run:{run.id}"), store)
-    texts = datasets.load(dataset).split("test")["text"].tolist()
+    saved = loading.load(parse(f"run:{run.id}"), store)
+    texts = catalogue.load(dataset).split("test")["text"].tolist()
     torch.testing.assert_close(says(saved, texts), logits_of(run, "distilled"), rtol=0, atol=1e-5)
     alone = do(**FAST, teacher=teacher, dataset=dataset, arms="scratch")
     assert (alone.model_dir / "config.json").is_file()

@@ -14,14 +14,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from distill_core import datasets, models
+from distill_core.datasets import catalogue
 from distill_core.errors import ModelError
 from distill_core.jobs import adapt as adapt_module
 from distill_core.jobs import learners
 from distill_core.jobs.features import FrozenFeatures
 from distill_core.measure import evaluate, representation
 from distill_core.model_ref import parse
-from distill_core.models import parameters
+from distill_core.models import loading, parameters
 from distill_core.runs.control import Stopped
 
 FAST = {
@@ -49,7 +49,7 @@ def predicted(run, name, n_classes=2):
 
 
 def split(dataset, name="test"):
-    frame = datasets.load(dataset).split(name)
+    frame = catalogue.load(dataset).split(name)
     return frame["text"].tolist(), np.array(frame["label"])
 
 
@@ -77,7 +77,7 @@ def test_every_arm_size_and_seed_has_a_row(do, model, dataset):
 
 def test_the_bag_of_words_is_scikit_learn_by_hand(do, model, dataset):
     run = do(**FAST, model=model, dataset=dataset, arms="bow", seed=3)
-    train = datasets.load(dataset).sample_train(24, 3)
+    train = catalogue.load(dataset).sample_train(24, 3)
     texts, labels = split(dataset)
     words = TfidfVectorizer(ngram_range=(1, 2))
     by_hand = LogisticRegression(max_iter=1000).fit(words.fit_transform(train["text"]), train["label"])
@@ -94,7 +94,7 @@ def test_the_bag_of_words_is_scikit_learn_by_hand(do, model, dataset):
 def test_the_frozen_arm_is_scikit_learn_on_mean_pooled_states_by_hand(do, make_model, dataset, key, store):
     ref = make_model(key)
     run = do(**FAST, model=ref, dataset=dataset, arms="frozen", seed=3)
-    loaded = models.load(parse(ref), store)
+    loaded = loading.load(parse(ref), store)
     loaded.model.eval()
 
     def features(texts):
@@ -106,7 +106,7 @@ def test_the_frozen_arm_is_scikit_learn_on_mean_pooled_states_by_hand(do, make_m
                 rows.append(loaded.model.base_model(input_ids=ids, **extra).last_hidden_state[0].mean(0).numpy())
         return np.stack(rows)
 
-    train = datasets.load(dataset).sample_train(24, 3)
+    train = catalogue.load(dataset).sample_train(24, 3)
     texts, labels = split(dataset)
     scaler = StandardScaler().fit(features(train["text"]))
     by_hand = LogisticRegression(max_iter=2000, C=0.1).fit(scaler.transform(features(train["text"])), train["label"])
@@ -120,7 +120,7 @@ def test_the_frozen_arm_is_scikit_learn_on_mean_pooled_states_by_hand(do, make_m
 def test_the_saved_model_is_the_one_that_was_tested(do, model, dataset, store):
     run = do(**{**FAST, "epochs": 6, "train_examples": 60}, model=model, dataset=dataset, arms="pretrained")
     texts, labels = split(dataset)
-    saved = models.load(parse(f"run:{run.id}"), store)
+    saved = loading.load(parse(f"run:{run.id}"), store)
     assert saved.label_names == tiny.LABELS
     saved.model.eval()
     encoded = saved.encode(texts, 24)
@@ -150,7 +150,7 @@ def test_arms_start_and_learn_where_they_say(do, make_model, dataset, store):
     """At a rate of nearly 0 the body is what it was; the scratch arm has none of it."""
     ref = make_model("bert", labels=("a", "b", "c"))
     run = do(**{**FAST, "learning_rate": 1e-12}, model=ref, dataset=dataset, arms="pretrained,scratch")
-    before = models.load(parse(ref), store).model.bert.state_dict()
+    before = loading.load(parse(ref), store).model.bert.state_dict()
     saved = weights_after(run)
     for name, tensor in before.items():
         torch.testing.assert_close(saved[f"bert.{name}"], tensor, rtol=0, atol=1e-6)

@@ -6,9 +6,10 @@ import pytest
 import tiny
 import torch
 
-from distill_core import families, models
+from distill_core import families
 from distill_core.jobs import general
 from distill_core.model_ref import parse
+from distill_core.models import loading
 from distill_core.specs import DistillSpec
 
 FAST = {
@@ -44,7 +45,7 @@ def test_a_smaller_model_of_words_comes_out(do, tmp_path, dataset, store, key):
     assert [student.arm for student in result.students] == ["distilled", "scratch"]
     assert all(student.layers == 1 and student.n_eval > 0 for student in result.students)
     assert result.teacher.latency_ms_p50 > 0
-    saved = models.load(parse(f"run:{run.id}"), store, label_names=tiny.LABELS)
+    saved = loading.load(parse(f"run:{run.id}"), store, label_names=tiny.LABELS)
     assert saved.weights == "pretrained"
     assert saved.family is families.get(key)
 
@@ -52,7 +53,7 @@ def test_a_smaller_model_of_words_comes_out(do, tmp_path, dataset, store, key):
 def sure_teacher(tmp_path):
     """A teacher whose every guess is the letter e: right now and then."""
     folder = tiny.save_masked_lm(families.get("bert"), tmp_path / "sure")
-    loaded = models.load_masked_lm(parse(f"path:{folder}"), None)
+    loaded = loading.load_masked_lm(parse(f"path:{folder}"), None)
     with torch.no_grad():
         loaded.model.cls.predictions.bias[loaded.tokenizer.convert_tokens_to_ids("##m")] = 50.0
     loaded.model.save_pretrained(folder)
@@ -114,7 +115,7 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(do, launcher, tmp_path, make_c
 
 def test_a_teacher_that_guesses_no_word_is_refused(do, tmp_path, dataset):
     folder = tiny.save_masked_lm(families.get("bert"), tmp_path / "wrong")
-    loaded = models.load_masked_lm(parse(f"path:{folder}"), None)
+    loaded = loading.load_masked_lm(parse(f"path:{folder}"), None)
     with torch.no_grad():
         loaded.model.cls.predictions.bias[loaded.tokenizer.pad_token_id] = 1e4
         loaded.model.cls.predictions.decoder.bias = loaded.model.cls.predictions.bias

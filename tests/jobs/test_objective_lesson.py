@@ -14,14 +14,17 @@ import tiny
 import torch
 from safetensors.torch import load_file
 
-from distill_core import corpus, families, models, objectives, specs
+from distill_core import families, specs
+from distill_core.corpus import library, types
 from distill_core.corpus.types import SourceText
 from distill_core.errors import AssetError, ModelError, SpecError
 from distill_core.jobs import linear_probe, objective_lesson, pretrain, reading
 from distill_core.launch.inline import InlineLauncher
 from distill_core.model_ref import parse
-from distill_core.objectives import Vocabulary
-from distill_core.runs import RunStore
+from distill_core.models import loading
+from distill_core.objectives import table
+from distill_core.objectives.vocabulary import Vocabulary
+from distill_core.runs.store import RunStore
 
 FAST = {
     "kind": "pretrain",
@@ -40,7 +43,7 @@ OWN = [key for key in families.BY_KEY if key != "distilbert"]
 @pytest.fixture(autouse=True)
 def offline(monkeypatch, small_corpus):
     """A corpus of some hundred sentences in place of the real one."""
-    monkeypatch.setattr(corpus, "load", lambda names=None, **more: small_corpus)
+    monkeypatch.setattr(library, "load", lambda names=None, **more: small_corpus)
     monkeypatch.setattr(objective_lesson, "LOOKS", 3)
 
 
@@ -58,18 +61,18 @@ def check_learned(run, store, key):
     result = run.result()
     assert result.held_out["loss"] < result.held_out_before["loss"]
     assert result.tokens == pytest.approx(FAST["tokens"], rel=0.2)
-    bare = models.load(parse(f"run:{run.id}"), store)
+    bare = loading.load(parse(f"run:{run.id}"), store)
     assert bare.weights == "pretrained"
     trained = [name for name, _ in bare.model.named_parameters() if "pooler" not in name or key in ("bert", "albert")]
     assert result.params == sum(bare.model.get_parameter(name).numel() for name in trained)  # a fresh pooler is none
-    loaded = models.load(parse(f"run:{run.id}"), store, label_names=tiny.LABELS)
+    loaded = loading.load(parse(f"run:{run.id}"), store, label_names=tiny.LABELS)
     assert loaded.family is families.get(key)
     logits = loaded.model.eval()(**loaded.encode(["a warm film", "dull"], 16).batch([0, 1])).logits
     assert logits.shape == (2, 2)
     config = json.loads((run.model_dir / "config.json").read_text(encoding="utf-8"))
-    wanted = {"electra": "ElectraForPreTraining"}.get(key, objectives.get(key).network)
+    wanted = {"electra": "ElectraForPreTraining"}.get(key, table.get(key).network)
     assert config["architectures"] == [wanted]
-    usual = models.build_config(families.get(key), families.get(key).mini).to_dict()
+    usual = loading.build_config(families.get(key), families.get(key).mini).to_dict()
     rates = {name: value for name, value in usual.items() if "drop" in name and isinstance(value, float)}
     assert {name: config[name] for name in rates} == rates
 
@@ -102,7 +105,7 @@ def test_the_saved_weights_are_the_trained_ones(do, store, monkeypatch):
     monkeypatch.setitem(pretrain.LESSONS, "objective", spied)
     for key in ("t5", "electra"):
         run = do(**FAST, family=key)
-        loaded = models.load(parse(f"run:{run.id}"), store)
+        loaded = loading.load(parse(f"run:{run.id}"), store)
         trained = kept["lesson"].bare().state_dict()
         for name, tensor in loaded.model.state_dict().items():
             assert torch.equal(tensor, trained[name]), f"{key}: {name}"
@@ -113,12 +116,12 @@ def test_the_saved_weights_are_the_trained_ones(do, store, monkeypatch):
 
 def test_bert_teaches_distilbert_and_its_head_fills_in_words(do, store):
     teacher = do(**FAST, family="bert")
-    masked = models.load_masked_lm(parse(f"run:{teacher.id}"), store)
+    masked = loading.load_masked_lm(parse(f"run:{teacher.id}"), store)
     assert type(masked.model).__name__ == "BertForMaskedLM"
     run = do(**{**FAST, "vocab_size": 350}, family="distilbert", teacher=f"run:{teacher.id}")
     check_learned(run, store, "distilbert")
     assert run.result().signals == run.result().tokens
-    own = models.load(parse(f"run:{run.id}"), store).tokenizer
+    own = loading.load(parse(f"run:{run.id}"), store).tokenizer
     assert own.get_vocab() == masked.tokenizer.get_vocab()
 
 
@@ -164,7 +167,7 @@ def test_a_teacher_of_another_width_or_without_a_head_is_refused(do, tmp_path):
 def test_electra_cannot_be_loaded_as_a_masked_lm(do, store):
     run = do(**FAST, family="electra")
     with pytest.raises(ModelError, match="no head for masked words"):
-        models.load_masked_lm(parse(f"run:{run.id}"), store)
+        loading.load_masked_lm(parse(f"run:{run.id}"), store)
 
 
 # ── stopped, killed ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -248,7 +251,7 @@ def test_long_documents_are_cut_and_sources_share_evenly():
         SourceText("large", "Large", "CC0", True, False, 20, 600, 3000),
         SourceText("small", "Small", "CC0", False, False, 30, 30, 120),
     )
-    text = corpus.Corpus(sources, large + small, ("large",) * 20 + ("small",) * 30, (), "")
+    text = types.Corpus(sources, large + small, ("large",) * 20 + ("small",) * 30, (), "")
     passages = reading.mixed(text, "0")
     assert max(len(passage) for passage in passages) == reading.PASSAGE
     assert sorted(sentence for passage in passages for sentence in passage) == sorted(
@@ -281,8 +284,8 @@ def test_counts_are_of_training_alone(small_corpus):
     key = "electra"
     family = families.get(key)
     tokenizer = tiny.tokenizer(family)
-    config = models.build_config(family, tiny.fields(family, layers=1))
-    objective = objectives.get(key)
+    config = loading.build_config(family, tiny.fields(family, layers=1))
+    objective = table.get(key)
     learner = objective_lesson.Learner(objective, objective.build(config))
     documents = [[tokenizer(text, add_special_tokens=False)["input_ids"]] for text in small_corpus.documents[0]]
     corrupted = objective.corrupt(documents, Vocabulary.of(tokenizer, family), 64, torch.Generator().manual_seed(0))
@@ -304,7 +307,7 @@ def test_a_probe_that_cannot_be_had_is_missing(do, monkeypatch):
     def gone(*names, **more):
         raise AssetError("No network.", "Go on without.")
 
-    monkeypatch.setattr(linear_probe.datasets, "load", gone)
+    monkeypatch.setattr(linear_probe.catalogue, "load", gone)
     run = do(**{**FAST, "probe_dataset": "movies"}, family="gpt")
     assert run.state().state == "done"
     assert run.result().linear_probe is None

@@ -11,13 +11,15 @@ import tiny
 import torch
 from safetensors.torch import load_file
 
-from distill_core import corpus, families, models
+from distill_core import families
 from distill_core.cli import minis
+from distill_core.corpus import library
 from distill_core.errors import RunError, SpecError
 from distill_core.jobs import embedding_lesson
 from distill_core.jobs.lesson import mini_config, within_budget
 from distill_core.model_ref import Ref, parse
-from distill_core.models import LoadedModel, tokens
+from distill_core.models import loading, tokens
+from distill_core.models.loading import LoadedModel
 from distill_core.specs import PretrainSpec
 
 FAST = {
@@ -38,14 +40,14 @@ def offline(monkeypatch, small_corpus):
     """A corpus of some hundred sentences and a teacher of a few thousand weights, in place of the real ones."""
     family = families.get("bert")
     teacher = LoadedModel(Ref("minilm", "minilm"), family, tiny.backbone(family), tiny.tokenizer(family), "pretrained")
-    load = models.load
+    load = loading.load
     monkeypatch.setattr(
-        embedding_lesson.models,
+        embedding_lesson.loading,
         "load",
         lambda ref, *rest, **more: teacher if ref.source == "minilm" else load(ref, *rest, **more),
     )
     monkeypatch.setattr(embedding_lesson, "HELD_OUT", 32)
-    monkeypatch.setattr(corpus, "load", lambda names=None, **more: small_corpus)
+    monkeypatch.setattr(library, "load", lambda names=None, **more: small_corpus)
 
 
 @pytest.mark.parametrize("key", families.BY_KEY)
@@ -56,7 +58,7 @@ def test_a_small_model_of_every_family_learns_the_teachers_view(do, store, key):
     assert result.held_out["cosine"] < result.held_out_before["cosine"]
     assert result.tokens > 0
     assert result.signals == result.texts * round(result.tokens / sum_of_lengths(result))
-    loaded = models.load(parse(f"run:{run.id}"), store, label_names=tiny.LABELS)
+    loaded = loading.load(parse(f"run:{run.id}"), store, label_names=tiny.LABELS)
     assert loaded.family is families.get(key)
     assert loaded.weights == "pretrained"
     assert result.params == sum(weights.numel() for weights in loaded.model.base_model.parameters())
@@ -88,7 +90,7 @@ def test_a_run_is_not_resumed_in_another_text(do, launcher, stop_at, small_corpu
     stopped = do(**{**FAST, "tokens": 5000}, family="bert")
     assert stopped.state().state == "stopped"
     before = stopped.result()
-    monkeypatch.setattr(corpus, "load", lambda names=None, **more: replace(small_corpus, digest="another"))
+    monkeypatch.setattr(library, "load", lambda names=None, **more: replace(small_corpus, digest="another"))
     state = launcher.resume(stopped.id).state()
     assert (state.state, state.error_kind) == ("failed", "run")
     assert "not the one that this run began with" in state.message
@@ -112,7 +114,7 @@ def test_without_a_warm_start_it_begins_elsewhere(do):
 def test_dropout_is_off_while_it_reads(family):
     tokenizer = tiny.tokenizer(family)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.unk_token
-    model = models.build_classifier(mini_config(family, tokenizer), tiny.LABELS).train()
+    model = loading.build_classifier(mini_config(family, tokenizer), tiny.LABELS).train()
     batch = tokens.encode(tokenizer, list(tiny.SENTENCES), 16, family).batch(range(len(tiny.SENTENCES)))
     first, second = (model(**batch).logits for _ in range(2))
     assert torch.equal(first, second)
@@ -172,7 +174,7 @@ def test_a_mini_is_shipped_in_half_precision_with_its_card(do, store, tmp_path):
     assert card["result"]["held_out"] == run.result().held_out
     assert card["curve"][0]["loss"] > 0
     assert json.loads((tmp_path / "electra" / "card.json").read_text(encoding="utf-8")) == json.loads(json.dumps(card))
-    loaded = models.load(parse(f"path:{tmp_path / 'electra'}"), store, label_names=tiny.LABELS)
+    loaded = loading.load(parse(f"path:{tmp_path / 'electra'}"), store, label_names=tiny.LABELS)
     assert next(loaded.model.parameters()).dtype == torch.float32
     assert minis.summary(card)["held_out_cosine"] == run.result().held_out["cosine"]
 
@@ -236,7 +238,7 @@ def test_a_mini_that_fails_is_said(store, launcher, monkeypatch, tmp_path):
     def broken(names=None, **more):
         raise RunError("The text is gone.", "Bring it back.")
 
-    monkeypatch.setattr(corpus, "load", broken)
+    monkeypatch.setattr(library, "load", broken)
     with pytest.raises(RunError, match=r"mini bert ended as failed: The text is gone\.") as caught:
         minis.make([minis.request("bert")], store, print, folder=tmp_path)
     (run,) = store.list()

@@ -14,16 +14,17 @@ import pytest
 import tiny
 import torch
 
-from distill_core import datasets, families, models
+from distill_core import families
+from distill_core.datasets import catalogue
 from distill_core.errors import DistillError
 from distill_core.jobs import student_lesson
 from distill_core.jobs import students as job
 from distill_core.machine import capacity
-from distill_core.machine.device import Device
+from distill_core.machine.devices import Device
 from distill_core.measure import benchmark
 from distill_core.model_ref import parse
-from distill_core.models import parameters
-from distill_core.plans import preflight, shapes
+from distill_core.models import loading, parameters, shapes
+from distill_core.plans import preflight
 from distill_core.results import ErrorInfo, StudentsResult
 
 LABELS = 24
@@ -78,10 +79,10 @@ def test_every_arm_of_every_student_stands_beside_the_teacher(do, teacher, two, 
     run = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms=ARMS)
     assert run.state().state == "done", run.state()
     result = run.result()
-    own = datasets.load(dataset)
+    own = catalogue.load(dataset)
     frame = own.split("test")
     texts, labels = frame["text"].tolist(), torch.tensor(frame["label"].tolist())
-    expected = says(models.load(parse(teacher), store), texts)
+    expected = says(loading.load(parse(teacher), store), texts)
     torch.testing.assert_close(logits_of(run, "teacher"), expected, rtol=0, atol=1e-5)
     assert result.teacher.accuracy == (expected.argmax(-1) == labels).double().mean()
     assert (result.teacher.ref, result.teacher.labels, result.teacher.train_s) == (teacher, None, None)
@@ -90,7 +91,7 @@ def test_every_arm_of_every_student_stands_beside_the_teacher(do, teacher, two, 
     assert [(row.student, row.arm) for row in result.rows] == [(ref, arm) for arm in ARMS for ref in two]
     for row in result.rows:
         said = logits_of(run, f"{row.student} {row.arm}").argmax(-1)
-        model = models.load(parse(row.student), store, label_names=tiny.LABELS).model
+        model = loading.load(parse(row.student), store, label_names=tiny.LABELS).model
         assert row.params == parameters.count(model) == sum(row.params_by_part.values())
         assert row.layers == 1
         assert row.weights == ("random" if row.arm.startswith("random") else "pretrained")
@@ -124,7 +125,7 @@ def test_every_arm_is_what_another_job_does_with_that_one_model(do, teacher, mak
     run = do(**FAST, teacher=teacher, students=ref, dataset=dataset, arms=ARMS)
     tune = {**SHARED, "kind": "finetune", "min_steps": 0, "model": ref, "dataset": dataset}
     few = do(**{**tune, "epochs": 3}, train_examples=LABELS, arms="pretrained,scratch")
-    every = do(**tune, train_examples=datasets.load(dataset).train_size, arms="pretrained")
+    every = do(**tune, train_examples=catalogue.load(dataset).train_size, arms="pretrained")
     taught = do(
         **SHARED,
         kind="distill",
@@ -157,8 +158,8 @@ def test_without_a_teacher_the_base_becomes_one_on_the_labeled_texts(do, make_mo
     report = run.result().teacher
     assert (report.ref, report.title, report.labels) == (f"run:{run.id}", base, LABELS)
     assert report.train_s > 0
-    texts = datasets.load(dataset).split("test")["text"].tolist()
-    saved = models.load(parse(f"run:{run.id}"), store)
+    texts = catalogue.load(dataset).split("test")["text"].tolist()
+    saved = loading.load(parse(f"run:{run.id}"), store)
     torch.testing.assert_close(says(saved, texts), logits_of(run, "teacher"), rtol=0, atol=1e-5)
     values = {**SHARED, "kind": "finetune", "min_steps": 0, "train_examples": LABELS, "arms": "pretrained"}
     alone = do(**values, model=base, dataset=dataset)
@@ -195,7 +196,7 @@ def test_seeds_share_the_labels_and_draw_everything_else_anew(do, teacher, two, 
 
 def test_all_ten_families_learn_from_one_teacher(do, teacher, tmp_path, monkeypatch, dataset):
     """As `@mini` models in data/minis; nobody's tokens are those of the teacher."""
-    for module in (models, preflight, shapes):
+    for module in (loading, preflight, shapes):
         monkeypatch.setattr(module, "DATA", tmp_path)
     for family in families.FAMILIES:
         tiny.save(tiny.classifier(family, layers=1, seed=1), tmp_path / "minis" / family.key)
@@ -313,7 +314,7 @@ def test_two_at_once_learn_what_each_learns_alone(do, teacher, two, dataset, mon
     """In processes of their own: the same lessons, so the same numbers."""
     values = {**FAST, "teacher": teacher, "students": two, "dataset": dataset, "arms": "taught,random"}
     alone = do(**values)
-    monkeypatch.setattr(job, "lessons_at_once", lambda here, needed: 2)
+    monkeypatch.setattr(job, "lessons_at_once", lambda device, needed: 2)
     both = do(**values)
     assert both.state().state == "done", both.state()
     for row in alone.result().rows:
@@ -325,7 +326,7 @@ def test_two_at_once_learn_what_each_learns_alone(do, teacher, two, dataset, mon
 
 
 def test_two_at_once_stopped_end_as_undisturbed_ones(do, launcher, teacher, two, dataset, monkeypatch):
-    monkeypatch.setattr(job, "lessons_at_once", lambda here, needed: 2)
+    monkeypatch.setattr(job, "lessons_at_once", lambda device, needed: 2)
     values = {**FAST, "epochs": 40, "teacher": teacher, "students": two, "dataset": dataset, "arms": "taught"}
     whole = do(**values)
     hear, learn = job._Job._hear, job.learn
@@ -361,7 +362,7 @@ def learn_together(task, tell, check):
 
 
 def test_a_lesson_that_is_killed_every_time_is_an_error_in_its_own_row(do, teacher, two, dataset, monkeypatch):
-    monkeypatch.setattr(job, "lessons_at_once", lambda here, needed: 2)
+    monkeypatch.setattr(job, "lessons_at_once", lambda device, needed: 2)
     monkeypatch.setattr(job, "learn", killed_on_taught)
     rows = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught,labels").result().rows
     assert all("SIGKILL" in row.error.message and row.params for row in rows[:2])
@@ -376,7 +377,7 @@ def killed_on_taught(task, tell, check):
 
 def test_a_lesson_that_is_killed_once_tries_again_alone(do, teacher, two, dataset, monkeypatch):
     alone = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught")
-    monkeypatch.setattr(job, "lessons_at_once", lambda here, needed: 2)
+    monkeypatch.setattr(job, "lessons_at_once", lambda device, needed: 2)
     monkeypatch.setattr(job, "learn", killed_once)
     run = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught")
     assert len(list(run.path.glob("killed-*"))) == 2
@@ -392,7 +393,7 @@ def killed_once(task, tell, check):
 
 
 def test_a_full_disk_in_one_lesson_ends_the_run(do, teacher, two, dataset, monkeypatch):
-    monkeypatch.setattr(job, "lessons_at_once", lambda here, needed: 2)
+    monkeypatch.setattr(job, "lessons_at_once", lambda device, needed: 2)
     monkeypatch.setattr(job, "learn", full_disk)
     state = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught").state()
     assert (state.state, state.message) == ("failed", "The disk is full.")
@@ -419,19 +420,19 @@ def wanted_threads(task, tell, check):
 
 
 def test_as_many_learn_at_once_as_the_machine_can_hold(monkeypatch):
-    here, gib = Device(torch.device("cpu"), "float32", 4), 2**30
+    device, gib = Device(torch.device("cpu"), "float32", 4), 2**30
 
     def free(bytes_):
         monkeypatch.setattr(capacity, "available_bytes", lambda: bytes_)
 
     free(16 * gib)
-    assert job.lessons_at_once(here, [gib] * 10) == 4
-    assert job.lessons_at_once(here, [gib] * 3) == 3  # no more than there are lessons
-    assert job.lessons_at_once(here, [gib]) == 0  # one alone needs no other process
-    assert job.lessons_at_once(here, [gib] * 9 + [8 * gib]) == 2
-    assert job.lessons_at_once(here, []) == 0
+    assert job.lessons_at_once(device, [gib] * 10) == 4
+    assert job.lessons_at_once(device, [gib] * 3) == 3  # no more than there are lessons
+    assert job.lessons_at_once(device, [gib]) == 0  # one alone needs no other process
+    assert job.lessons_at_once(device, [gib] * 9 + [8 * gib]) == 2
+    assert job.lessons_at_once(device, []) == 0
     free(gib)
-    assert job.lessons_at_once(here, [gib] * 10) == 0
+    assert job.lessons_at_once(device, [gib] * 10) == 0
     free(16 * gib)
     assert job.lessons_at_once(Device(torch.device("meta"), "float32", 4), [gib] * 10) == 0
 

@@ -16,7 +16,8 @@ import pytest
 
 from distill_core.launch import queue
 from distill_core.launch.local import LocalLauncher
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.settings import PROJECT, Settings
 from distill_core.specs import CompareSpec
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from fake_worker import job
 
 from distill_core import jobs
-from distill_core.launch import resume_foreground, run_foreground
-from distill_core.runs import RunStore
+from distill_core.launch.foreground import resume_foreground, run_foreground
+from distill_core.runs.store import RunStore
 from distill_core.specs import parse
 
 if __name__ == "__main__":

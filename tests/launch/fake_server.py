@@ -14,7 +14,7 @@ from typing import Any
 
 from distill_core.launch import processes
 from distill_core.launch.local import LocalLauncher
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.specs import parse
 
 FAKE_WORKER = Path(__file__).parent / "fake_worker.py"

@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from distill_core import jobs, worker
+from distill_core import jobs
 from distill_core.errors import ModelError
+from distill_core.files import locks
+from distill_core.launch import execution
 from distill_core.results import CompareResult, Metric
-from distill_core.runs import Run, locks
 from distill_core.runs.control import JobContext
+from distill_core.runs.run import Run
 
 RESULT = CompareResult(baseline="bert@structure", dataset="none")
 
@@ -126,4 +128,4 @@ def job(spec: Any, context: JobContext) -> CompareResult:
 if __name__ == "__main__":
     jobs.JOBS = {"compare": job}  # type: ignore[dict-item]
     life = locks.adopt(int(sys.argv[2])) if len(sys.argv) > 2 else None
-    worker.execute(Run(Path(sys.argv[1])), life)
+    execution.execute(Run(Path(sys.argv[1])), life)

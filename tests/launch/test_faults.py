@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from distill_core import runs as runs_module
+from distill_core import units
 from distill_core.errors import LaunchError, RunError
 from distill_core.launch.local import LocalLauncher
+from distill_core.runs.store import RunStore
 
 SERVER = Path(__file__).parent / "fake_server.py"
 KILL = signal.SIGKILL
@@ -136,7 +137,7 @@ def test_a_clock_jump_changes_nothing(launcher, make_spec, monkeypatch, until, u
     run = launcher.submit(make_spec("steps"))
     until(lambda: (run.path / "steps").exists(), launcher)
     monkeypatch.setattr(time, "time", lambda: 0.0)
-    monkeypatch.setattr(runs_module, "now", lambda: "1970-01-01T00:00:00.000+00:00")
+    monkeypatch.setattr(units, "now", lambda: "1970-01-01T00:00:00.000+00:00")
     launcher.tick()
     assert run.state().state == "running"
     (run.path / "enough").touch()
@@ -203,7 +204,7 @@ def test_a_new_run_is_refused_when_the_disk_is_nearly_full(launcher, store, limi
 
 def test_a_folder_that_cannot_be_written(tmp_path, limits, make_spec):
     (tmp_path / "file").touch()
-    launcher = LocalLauncher(runs_module.RunStore(tmp_path / "file" / "runs"), 1)
+    launcher = LocalLauncher(RunStore(tmp_path / "file" / "runs"), 1)
     launcher.tick()
     with pytest.raises(LaunchError, match="cannot be used") as refused:
         launcher.submit(make_spec("quick"))

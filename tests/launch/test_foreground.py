@@ -12,7 +12,7 @@ import pytest
 
 from distill_core import jobs
 from distill_core.errors import LaunchError, RunError
-from distill_core.launch import resume_foreground, run_foreground
+from distill_core.launch.foreground import resume_foreground, run_foreground
 from distill_core.results import CompareResult
 
 SCRIPT = Path(__file__).parent / "fake_foreground.py"

@@ -8,8 +8,9 @@ import pytest
 
 from distill_core import jobs
 from distill_core.errors import LaunchError, RunError
-from distill_core.launch import get_launcher, local
+from distill_core.launch import local
 from distill_core.launch.inline import InlineLauncher
+from distill_core.launch.launchers import get_launcher
 from distill_core.results import CompareResult
 from distill_core.runs.control import Stopped
 from distill_core.settings import Settings
@@ -108,7 +109,7 @@ def test_a_result_that_is_no_number_fails(inline, make_spec, monkeypatch):
 
 def test_the_launcher_is_chosen_by_the_settings(store, monkeypatch):
     def choose(name):
-        monkeypatch.setattr("distill_core.launch.settings", lambda: Settings(launcher=name))
+        monkeypatch.setattr("distill_core.launch.launchers.settings", lambda: Settings(launcher=name))
         return get_launcher(store)
 
     assert isinstance(choose("inline"), InlineLauncher)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from distill_core.errors import RunError
-from distill_core.runs import locks
+from distill_core.files import locks
 from distill_core.settings import PROJECT
 
 

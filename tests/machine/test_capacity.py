@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 import pytest
 
-from distill_core.machine import capacity, device
+from distill_core.machine import capacity, devices
 
 GIB = 2**30
 
@@ -64,7 +64,7 @@ def test_a_quota_of_processor_time_in_cores(cgroup, monkeypatch, text, cores):
     assert capacity.container_cores() == cores
     monkeypatch.setattr(psutil, "cpu_count", lambda logical: 16)
     monkeypatch.setattr(psutil.Process, "cpu_affinity", lambda self: list(range(8)), raising=False)
-    assert device.physical_cores() == (cores or 8)
+    assert devices.physical_cores() == (cores or 8)
 
 
 def test_no_limit_in_words_is_no_limit(cgroup):

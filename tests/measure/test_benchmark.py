@@ -13,13 +13,13 @@ from torch.utils.benchmark import Timer
 
 from distill_core import families
 from distill_core.errors import ModelError
-from distill_core.machine import device
-from distill_core.machine.isolation import run_isolated
+from distill_core.jobs.isolation import run_isolated
+from distill_core.machine import devices
 from distill_core.measure import benchmark
 from distill_core.measure.memory import PeakMemory
 
-CPU = device.Device(torch.device("cpu"), "float32", 1)
-BF16 = device.Device(torch.device("cpu"), "bfloat16", 1)
+CPU = devices.Device(torch.device("cpu"), "float32", 1)
+BF16 = devices.Device(torch.device("cpu"), "bfloat16", 1)
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
 
 
@@ -34,7 +34,7 @@ def clock(monkeypatch):
     """A time that passes only when a call says so."""
     made = tiny.Clock()
     monkeypatch.setattr(benchmark, "time", made)
-    monkeypatch.setattr(device, "time", made)
+    monkeypatch.setattr(devices, "time", made)
     return made
 
 

@@ -10,10 +10,10 @@ import tiny
 import torch
 
 from distill_core import families
-from distill_core.machine import device
+from distill_core.machine import devices
 from distill_core.measure import evaluate
 
-CPU = device.Device(torch.device("cpu"), "float32", 1)
+CPU = devices.Device(torch.device("cpu"), "float32", 1)
 
 
 @pytest.mark.parametrize(

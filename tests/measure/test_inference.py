@@ -13,10 +13,12 @@ import sample_training
 import tiny
 import torch
 
-from distill_core import families, typed_text
+from distill_core import families
+from distill_core.datasets import typed_text
 from distill_core.errors import DataError, DistillError, ModelError
 from distill_core.measure import inference
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.settings import settings
 
 

@@ -9,10 +9,10 @@ import torch
 from sklearn.decomposition import PCA
 
 from distill_core import families
-from distill_core.machine import device
+from distill_core.machine import devices
 from distill_core.measure import representation
 
-CPU = device.Device(torch.device("cpu"), "float32", 1)
+CPU = devices.Device(torch.device("cpu"), "float32", 1)
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
 
 

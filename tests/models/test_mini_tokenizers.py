@@ -6,9 +6,9 @@ import pytest
 import tiny
 from transformers import AutoTokenizer
 
-from distill_core import families, models
+from distill_core import families
 from distill_core.families import FAMILIES
-from distill_core.models import mini_tokenizers
+from distill_core.models import loading, mini_tokenizers
 from distill_core.runs.control import Stopped
 
 CORPUS = [f"{sentence} Number {n}, said Anna in Paris: enough!" for n in range(30) for sentence in tiny.SENTENCES]
@@ -75,7 +75,7 @@ def test_bytes_know_every_character(trained):
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
 def test_a_saved_one_loads_as_a_checkpoint_does(family, trained, tmp_path):
     trained[family.key].save_pretrained(tmp_path)
-    models.build_config(family, family.mini).save_pretrained(tmp_path)
+    loading.build_config(family, family.mini).save_pretrained(tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path, local_files_only=True)
     assert loaded(TEXT)["input_ids"] == trained[family.key](TEXT)["input_ids"]
 

@@ -10,11 +10,12 @@ import tiny
 import torch
 from safetensors.torch import load_file, save_file
 
-from distill_core import families, models
+from distill_core import families
 from distill_core.errors import DistillError, ModelError, RunError
-from distill_core.machine import device
+from distill_core.machine import devices
 from distill_core.model_ref import Ref, parse
-from distill_core.runs import RunStore
+from distill_core.models import loading, text_classifier
+from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec
 
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
@@ -31,7 +32,7 @@ def folder(tmp_path):
 
 
 def load(folder, store, **more):
-    return models.load(Ref("path", str(folder)), store, **more)
+    return loading.load(Ref("path", str(folder)), store, **more)
 
 
 # ── heads ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -40,13 +41,13 @@ def load(folder, store, **more):
 @each_family
 def test_a_head_for_other_classes_is_fresh_and_the_rest_is_kept(family, tmp_path, store):
     folder = tiny.save(tiny.classifier(family), tmp_path / "model")
-    device.seed_everything(3)
+    devices.seed_everything(3)
     loaded = load(folder, store, label_names=("a", "b", "c"))
     assert loaded.label_names == ("a", "b", "c")
     assert loaded.model.config.num_labels == 3
     saved = tiny.classifier(family).model.base_model.state_dict()
     assert all(torch.equal(tensor, saved[name]) for name, tensor in loaded.model.base_model.state_dict().items())
-    device.seed_everything(3)
+    devices.seed_everything(3)
     again = load(folder, store, label_names=("a", "b", "c"))
     assert all(torch.equal(a, b) for a, b in zip(loaded.model.parameters(), again.model.parameters(), strict=True))
 
@@ -110,23 +111,23 @@ def test_the_model_knows_the_padding_of_its_tokenizer(family, tmp_path, store):
 
 def test_a_structure_has_random_weights_and_no_tokenizer(store, monkeypatch):
     small = dict.fromkeys(("official",), tiny.fields(families.get("bert")))
-    monkeypatch.setattr(models.families, "get", lambda key: type("Row", (), {**vars(families.BY_KEY[key]), **small})())
-    device.seed_everything(1)
-    loaded = models.load(parse("bert@structure"), store)
+    monkeypatch.setattr(loading.families, "get", lambda key: type("Row", (), {**vars(families.BY_KEY[key]), **small})())
+    devices.seed_everything(1)
+    loaded = loading.load(parse("bert@structure"), store)
     assert (loaded.weights, loaded.tokenizer, loaded.label_names, loaded.title) == ("random", None, None, "BERT")
     with pytest.raises(ModelError, match="no tokenizer"):
         loaded.encode(["a"], 8)
-    headed = models.load(parse("bert@structure"), store, label_names=("a", "b", "c"))
+    headed = loading.load(parse("bert@structure"), store, label_names=("a", "b", "c"))
     assert headed.model.config.num_labels == 3
-    device.seed_everything(1)
-    again = models.load(parse("bert@structure"), store)
+    devices.seed_everything(1)
+    again = loading.load(parse("bert@structure"), store)
     assert all(torch.equal(a, b) for a, b in zip(loaded.model.parameters(), again.model.parameters(), strict=True))
 
 
 @pytest.mark.slow
 @each_family
 def test_official_structures_run(family, store):
-    loaded = models.load(parse(f"{family.key}@structure"), store, label_names=tiny.LABELS)
+    loaded = loading.load(parse(f"{family.key}@structure"), store, label_names=tiny.LABELS)
     ids = torch.full((1, 8), 5000)
     ids[:, -1] = loaded.model.config.eos_token_id or 7
     with torch.inference_mode():
@@ -210,33 +211,33 @@ def test_no_code_of_a_checkpoint_is_run(folder, store, tmp_path):
 def test_a_run_without_a_model_says_its_state(store):
     run = store.create(CompareSpec(models="bert@structure"))
     with pytest.raises(RunError, match="saved no model"):
-        models.load(Ref("run", run.id), store)
+        loading.load(Ref("run", run.id), store)
     with pytest.raises(RunError, match="There is no run"):
-        models.load(Ref("run", "000099-abcdef"), store)
+        loading.load(Ref("run", "000099-abcdef"), store)
 
 
 def test_the_model_of_a_run_loads(store):
     run = store.create(CompareSpec(models="bert@structure"))
     tiny.save(tiny.classifier(families.get("bert")), run.model_dir)
-    assert models.load(parse(f"run:{run.id}"), store).label_names == tiny.LABELS
+    assert loading.load(parse(f"run:{run.id}"), store).label_names == tiny.LABELS
 
 
 def test_a_mini_that_is_not_there(store):
-    if (models.DATA / "minis" / "bart").is_dir():
+    if (loading.DATA / "minis" / "bart").is_dir():
         pytest.skip("the minis are here")
     with pytest.raises(ModelError, match="bart@mini"):
-        models.load(parse("bart@mini"), store)
+        loading.load(parse("bart@mini"), store)
 
 
 @each_family
 def test_the_hub_id_of_a_reference(family):
-    assert models.hub_id(parse(f"{family.key}@hub")) == family.hub_id
+    assert loading.hub_id(parse(f"{family.key}@hub")) == family.hub_id
     if family.sst2_hub_id:
-        assert models.hub_id(parse(f"{family.key}@sst2")) == family.sst2_hub_id
+        assert loading.hub_id(parse(f"{family.key}@sst2")) == family.sst2_hub_id
     else:
         with pytest.raises(ModelError, match="No public fine-tuned checkpoint"):
-            models.hub_id(parse(f"{family.key}@sst2"))
-    assert models.hub_id(parse("hub:a/b")) == "a/b"
+            loading.hub_id(parse(f"{family.key}@sst2"))
+    assert loading.hub_id(parse("hub:a/b")) == "a/b"
 
 
 # ── T5 as a classifier of text ───────────────────────────────────────────────────────────────────────────────
@@ -248,10 +249,10 @@ def test_a_text_classifiers_logits_are_log_likelihoods_of_its_answers():
 
     family = families.get("t5")
     tokens = tiny.tokenizer(family)
-    model = T5ForConditionalGeneration(models.build_config(family, tiny.fields(family)))
+    model = T5ForConditionalGeneration(loading.build_config(family, tiny.fields(family)))
     tiny.roughen(model)
-    wrapped = models.TextClassifier(model.eval(), tokens, ("the film", "dull")).eval()
-    loaded = models.LoadedModel(Ref("path", "t5"), family, wrapped, tokens, "fine-tuned", ("the film", "dull"))
+    wrapped = text_classifier.TextClassifier(model.eval(), tokens, ("the film", "dull")).eval()
+    loaded = loading.LoadedModel(Ref("path", "t5"), family, wrapped, tokens, "fine-tuned", ("the film", "dull"))
     encoded = loaded.encode(["a warm film", "bad"], 16)
     with torch.inference_mode():
         logits = wrapped(**encoded.batch([0, 1])).logits

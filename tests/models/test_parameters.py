@@ -8,8 +8,8 @@ import time
 import pytest
 import torch
 
-from distill_core import families, models
-from distill_core.models import parameters
+from distill_core import families
+from distill_core.models import loading, parameters
 from distill_core.settings import DATA
 
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
@@ -64,7 +64,7 @@ def test_all_ten_are_counted_within_two_seconds_and_without_their_weights():
         parameters.official(family)
     assert time.process_time() - start < 2
     with torch.device("meta"):
-        assert all(p.device.type == "meta" for p in models.build_backbone(families.get("bert"), {}).parameters())
+        assert all(p.device.type == "meta" for p in loading.build_backbone(families.get("bert"), {}).parameters())
 
 
 def test_writing_the_table_again_changes_nothing(tmp_path):
@@ -78,8 +78,8 @@ def test_writing_the_table_again_changes_nothing(tmp_path):
 def test_a_classification_head_counts_as_other(family):
     """The same backbone with a head: embeddings, attention and feed-forward stay, only `other` may grow or shrink."""
     with torch.device("meta"):
-        config = models.build_config(family, family.official)
-        sizes = parameters.count_by_part(models.build_classifier(config, ("no", "yes")))
+        config = loading.build_config(family, family.official)
+        sizes = parameters.count_by_part(loading.build_classifier(config, ("no", "yes")))
     bare = parameters.official(family)
     assert {part: sizes[part] - bare[part] for part in families.PARTS if part != "other"} == {
         "embeddings": 0,

@@ -8,10 +8,9 @@ import pytest
 import tiny
 import torch
 
-from distill_core import families, models
+from distill_core import families
 from distill_core.errors import SpecError
-from distill_core.models import parameters, students
-from distill_core.plans import shapes
+from distill_core.models import loading, parameters, shapes, students
 from distill_core.specs import DistillSpec
 
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
@@ -198,4 +197,4 @@ def test_vocabularies_are_told_apart():
 
 def test_a_family_is_known_by_its_config():
     for family in families.FAMILIES:
-        assert models.family_of(tiny.classifier(family).model.config) is family
+        assert loading.family_of(tiny.classifier(family).model.config) is family

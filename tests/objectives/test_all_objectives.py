@@ -9,9 +9,11 @@ import sample_objectives as sample
 import torch
 import torch.nn.functional as F
 
-from distill_core import families, objectives
+from distill_core import families
 from distill_core.errors import DataError, ModelError, SpecError
-from distill_core.objectives import IGNORED, OBJECTIVES
+from distill_core.objectives import distilled, table
+from distill_core.objectives.batch import IGNORED
+from distill_core.objectives.table import OBJECTIVES
 
 each = pytest.mark.parametrize("key", OBJECTIVES)
 LENGTH = 48
@@ -21,11 +23,11 @@ WITHOUT_GRADIENT = {"xlnet": ("r_s_bias", "seg_embed")}  # one segment: no relat
 
 def corrupt(key, documents=None, length=LENGTH, seed=0):
     given = sample.tiny_documents(key) if documents is None else documents
-    return objectives.get(key).corrupt(given, sample.vocabulary(key), length, sample.generator(seed))
+    return table.get(key).corrupt(given, sample.vocabulary(key), length, sample.generator(seed))
 
 
 def taught(key, module, corrupted):
-    return objectives.teach(module, corrupted) if key == "distilbert" else None
+    return distilled.teach(module, corrupted) if key == "distilbert" else None
 
 
 def flat(documents):
@@ -39,7 +41,7 @@ def tensors(corrupted):
 def test_each_family_has_one():
     assert [row.key for row in families.FAMILIES] == list(OBJECTIVES)
     with pytest.raises(SpecError, match="bert, gpt"):
-        objectives.get("word2vec")
+        table.get("word2vec")
 
 
 @each
@@ -49,7 +51,7 @@ def test_the_text_is_rebuilt_exactly(key, length):
     documents = sample.tiny_documents(key)
     for seed in range(5):
         corrupted = corrupt(key, documents, length, seed)
-        restored = objectives.get(key).restore(corrupted, sample.vocabulary(key))
+        restored = table.get(key).restore(corrupted, sample.vocabulary(key))
         assert restored == [row.ids for row in corrupted.rows]
         # a random second segment (BERT) belongs elsewhere and is read there, too
         random = key == "bert"
@@ -87,7 +89,7 @@ def test_nothing_is_drawn_from_the_global_generator(key):
 def test_the_loss_is_that_of_transformers(key):
     """Transformers' own loss, where it computes one, from the same inputs and labels."""
     module, corrupted = sample.module(key), corrupt(key)
-    found = objectives.get(key).loss(module, corrupted, taught(key, module, corrupted))
+    found = table.get(key).loss(module, corrupted, taught(key, module, corrupted))
     if key == "electra":
         expected, total = _electra_by_hand(module, corrupted)
         assert found.total.item() == pytest.approx(total, rel=1e-6)
@@ -105,7 +107,7 @@ def test_the_output_layer_answers_at_the_gaps_alone(key):
     head = module.generator.generator_lm_head if key == "electra" else module.get_output_embeddings()
     shapes = []
     hook = head.register_forward_hook(lambda _, states, out: shapes.append(tuple(out.shape)))
-    objectives.get(key).loss(module, corrupted)
+    table.get(key).loss(module, corrupted)
     gaps = int((corrupted.targets["labels"] != IGNORED).sum())
     assert shapes == [(gaps, sample.vocabulary(key).size)]
     shapes.clear()
@@ -140,8 +142,8 @@ def test_the_gradient_reaches_every_weight_of_the_backbone(key):
     with torch.no_grad():
         for parameter in teacher.parameters():
             parameter.mul_(0.9)
-    objectives.get(key).loss(module, corrupted, taught(key, teacher, corrupted)).total.backward()
-    kept = dict(objectives.get(key).backbone(module).named_parameters())
+    table.get(key).loss(module, corrupted, taught(key, teacher, corrupted)).total.backward()
+    kept = dict(table.get(key).backbone(module).named_parameters())
     still = [name for name, parameter in kept.items() if parameter.grad is None or not parameter.grad.abs().sum()]
     assert [name for name in still if not name.endswith(WITHOUT_GRADIENT.get(key, ("never",)))] == []
 
@@ -151,7 +153,7 @@ def test_the_backbone_is_the_family_without_heads(key):
     """Its weights load into the bare model of the family: what a classifier will start from."""
     from transformers import AutoModel
 
-    kept = objectives.get(key).backbone(sample.module(key))
+    kept = table.get(key).backbone(sample.module(key))
     bare = AutoModel.from_config(sample.config(key))
     report = bare.load_state_dict(kept.state_dict(), strict=False)
     assert not report.unexpected_keys
@@ -163,7 +165,7 @@ def test_the_backbone_is_the_family_without_heads(key):
 def test_a_step_makes_the_loss_smaller(key):
     """Twenty steps on one batch."""
     torch.manual_seed(0)
-    objective = objectives.get(key)
+    objective = table.get(key)
     module = objective.build(sample.config(key)).train()
     corrupted = corrupt(key)
     spoken = taught(key, sample.module(key), corrupted)
@@ -191,9 +193,9 @@ def test_one_token(key):
     token = flat(sample.tiny_documents(key))[0]
     corrupted = corrupt(key, [[[token]]])
     assert corrupted.n_tokens == 1
-    assert objectives.get(key).restore(corrupted, sample.vocabulary(key)) == [[token]]
+    assert table.get(key).restore(corrupted, sample.vocabulary(key)) == [[token]]
     module = sample.module(key)
-    assert torch.isfinite(objectives.get(key).loss(module, corrupted, taught(key, module, corrupted)).total)
+    assert torch.isfinite(table.get(key).loss(module, corrupted, taught(key, module, corrupted)).total)
     assert corrupted.n_signal == (0 if key == "gpt" else 1)  # the first token of all cannot be predicted from nothing
 
 
@@ -201,11 +203,11 @@ def test_one_token(key):
 def test_a_sentence_longer_than_a_row_is_cut(key):
     tokens = flat(sample.tiny_documents(key)) * 3
     corrupted = corrupt(key, [[tokens], [tokens[:5]]], length=16)
-    restored = objectives.get(key).restore(corrupted, sample.vocabulary(key))
+    restored = table.get(key).restore(corrupted, sample.vocabulary(key))
     assert restored == [row.ids for row in corrupted.rows]
     assert corrupted.inputs["input_ids"].shape[1] <= 16
     module = sample.module(key)
-    assert torch.isfinite(objectives.get(key).loss(module, corrupted, taught(key, module, corrupted)).total)
+    assert torch.isfinite(table.get(key).loss(module, corrupted, taught(key, module, corrupted)).total)
 
 
 @each
@@ -217,7 +219,7 @@ def test_no_room_for_text_is_an_error(key):
 @each
 def test_padding_is_not_scored_and_not_seen(key):
     """Three more padded columns, at each side that grows, change no part of the loss."""
-    objective, module, corrupted = objectives.get(key), sample.module(key), corrupt(key)
+    objective, module, corrupted = table.get(key), sample.module(key), corrupt(key)
     mask, seen = corrupted.inputs["attention_mask"], corrupted.inputs["input_ids"]
     assert (seen[mask == 0] == sample.vocabulary(key).pad).all()
     assert (mask == 0).any()
@@ -265,15 +267,15 @@ def test_the_counts_of_signals(key):
 
 def test_distilbert_needs_its_teacher():
     with pytest.raises(ModelError, match="teacher"):
-        objectives.get("distilbert").loss(sample.module("distilbert"), corrupt("distilbert"))
+        table.get("distilbert").loss(sample.module("distilbert"), corrupt("distilbert"))
 
 
 def test_the_triple_loss_is_the_weighted_sum_of_its_terms():
     """Against torch's own functions; weights and temperature of the authors' training command."""
-    student, teacher = sample.module("distilbert"), objectives.get("distilbert").build(sample.config("distilbert"))
+    student, teacher = sample.module("distilbert"), table.get("distilbert").build(sample.config("distilbert"))
     teacher.eval()
     corrupted = corrupt("distilbert")
-    found = objectives.get("distilbert").loss(student, corrupted, objectives.teach(teacher, corrupted))
+    found = table.get("distilbert").loss(student, corrupted, distilled.teach(teacher, corrupted))
     with torch.no_grad():
         own = student(**corrupted.inputs, output_hidden_states=True)
         their = teacher(**corrupted.inputs, output_hidden_states=True)
@@ -292,7 +294,7 @@ def test_the_gradient_of_electra_does_not_pass_the_draw_and_embeddings_are_one()
     assert own.word_embeddings.weight is other.word_embeddings.weight
     assert own.position_embeddings.weight is other.position_embeddings.weight
     assert module.generator.generator_lm_head.weight is own.word_embeddings.weight
-    loss = objectives.get("electra").loss(module, corrupt("electra"))
+    loss = table.get("electra").loss(module, corrupt("electra"))
     loss.parts["detection"].backward()
     inside = [parameter.grad for parameter in module.generator.electra.encoder.parameters()]
     assert all(grad is None for grad in inside)

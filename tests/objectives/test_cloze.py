@@ -10,10 +10,11 @@ import tiny
 import torch
 from torch import nn
 
-from distill_core import families, objectives
+from distill_core import families
 from distill_core.jobs.lesson import mini_config
 from distill_core.models import mini_tokenizers
-from distill_core.objectives import Vocabulary, cloze
+from distill_core.objectives import cloze, table
+from distill_core.objectives.vocabulary import Vocabulary
 
 PROBE = cloze.PROBES[2]
 each = pytest.mark.parametrize("key", families.BY_KEY)
@@ -139,7 +140,7 @@ def ask(tokenizers):
 
 
 def network_of(key, tokenizer):
-    network = objectives.get(key).build(mini_config(families.get(key), tokenizer))
+    network = table.get(key).build(mini_config(families.get(key), tokenizer))
     tiny.roughen(network)
     return network.eval()
 

@@ -10,8 +10,8 @@ import pytest
 import sample_objectives as sample
 import torch
 
-from distill_core import objectives
-from distill_core.objectives import IGNORED
+from distill_core.objectives import table
+from distill_core.objectives.batch import IGNORED
 from distill_core.objectives.infilling import draw_lengths, draw_spans
 from distill_core.objectives.knowledge import units, whole_units
 from distill_core.objectives.lexicon import Lexicon
@@ -29,7 +29,7 @@ DOCUMENTS = sample.long_documents()
 @cache
 def corrupted(key):
     """The 100,000 tokens through one objective."""
-    return objectives.get(key).corrupt(DOCUMENTS, VOCABULARY, LENGTH, sample.generator(7))
+    return table.get(key).corrupt(DOCUMENTS, VOCABULARY, LENGTH, sample.generator(7))
 
 
 def share(key):
@@ -89,7 +89,7 @@ def test_alberts_ngrams_are_complete_words_and_single_ones_most_often():
 
 
 def test_robertas_masks_are_drawn_anew_for_the_same_text():
-    objective, drawing = objectives.get("roberta"), sample.generator(1)
+    objective, drawing = table.get("roberta"), sample.generator(1)
     first, second = (objective.corrupt(DOCUMENTS[:20], VOCABULARY, LENGTH, drawing) for _ in range(2))
     assert first.rows == second.rows
     asked = [found.targets["labels"] != IGNORED for found in (first, second)]
@@ -140,7 +140,7 @@ def test_t5_drops_15_percent_in_spans_of_three():
 
 def test_t5_has_no_two_spans_side_by_side_unless_few_sentinels_force_long_ones():
     few = replace(VOCABULARY, sentinels=VOCABULARY.sentinels[:3])
-    found = objectives.get("t5").corrupt(DOCUMENTS[:10], few, LENGTH, sample.generator())
+    found = table.get("t5").corrupt(DOCUMENTS[:10], few, LENGTH, sample.generator())
     assert torch.isin(found.inputs["input_ids"], torch.tensor(few.sentinels)).sum(-1).max() == 2
     seen = torch.isin(corrupted("t5").inputs["input_ids"], torch.tensor(VOCABULARY.sentinels))
     assert not (seen[:, 1:] & seen[:, :-1]).any()
@@ -196,7 +196,7 @@ def test_electra_masks_15_percent_and_judges_every_token():
 
 def test_electra_replaces_what_its_generator_gets_wrong():
     """A generator that gives the original 40 % and one other token 60 %: 60 % of the masked tokens are replaced."""
-    found = objectives.get("electra").corrupt(DOCUMENTS[:40], VOCABULARY, LENGTH, sample.generator(8))
+    found = table.get("electra").corrupt(DOCUMENTS[:40], VOCABULARY, LENGTH, sample.generator(8))
     labels = found.targets["labels"]
     original = torch.where(labels == IGNORED, torch.full_like(labels, 7), labels)
     right, wrong = torch.tensor([0.4, 0.6]).log().tolist()
@@ -248,7 +248,7 @@ def test_barts_sentences_change_places():
     document = [[200, 201, 202], [300, 301, 302], [400, 401, 402]]
     orders = set()
     for seed in range(60):
-        found = objectives.get("bart").corrupt([document], VOCABULARY, LENGTH, sample.generator(seed))
+        found = table.get("bart").corrupt([document], VOCABULARY, LENGTH, sample.generator(seed))
         left = [token // 100 for token in found.inputs["input_ids"][0].tolist() if token >= 200]
         met = list(dict.fromkeys(left))
         assert left == sorted(left, key=met.index)  # no sentence is torn apart

@@ -7,8 +7,8 @@ import sample_objectives as sample
 
 from distill_core import families
 from distill_core.errors import ModelError
-from distill_core.objectives import OBJECTIVES
 from distill_core.objectives.lexicon import find
+from distill_core.objectives.table import OBJECTIVES
 from distill_core.objectives.vocabulary import Vocabulary
 
 each = pytest.mark.parametrize("key", OBJECTIVES)

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from distill_core.errors import LaunchError
 from distill_core.results import CompareResult
-from distill_core.runs import RunStore
-from pages.parts import device_badge, run_panel, stored_runs
+from distill_core.runs.store import RunStore
+from pages.parts.shared import device_badge, run_panel, stored_runs
 
 APP = str(Path(__file__).parents[2] / "app.py")
 

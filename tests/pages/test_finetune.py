@@ -9,7 +9,7 @@ import sample_training as sample
 import sample_transfer
 from training_pages import failing_job, finetune_job, inline, open_page, own, recorded, texts
 
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.specs import FinetuneSpec
 
 __all__ = ["inline", "recorded"]

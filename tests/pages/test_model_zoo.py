@@ -23,7 +23,7 @@ def zoo(family: str | None = None) -> AppTest:
 
 @pytest.fixture(autouse=True)
 def no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pages.parts import device_badge
+    from pages.parts.shared import device_badge
 
     monkeypatch.setattr(device_badge, "show", lambda: None)
 

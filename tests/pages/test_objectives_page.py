@@ -9,9 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from training_pages import open_page, recorded, texts
 
-from distill_core import families
+from distill_core import families, objective_facts
 from distill_core.errors import DataError
-from distill_core.scenes import objective_draw, objective_facts, objective_tokens
+from distill_core.objectives import scenes, shown_tokens
 
 __all__ = ["recorded"]
 PAGE = "pages/objectives.py"
@@ -20,7 +20,7 @@ PAGE = "pages/objectives.py"
 @pytest.fixture(autouse=True)
 def without_minis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No tokenizer of a mini, so that every family reads whole words, whatever ships with the product."""
-    monkeypatch.setattr(objective_tokens, "DATA", tmp_path)
+    monkeypatch.setattr(shown_tokens, "DATA", tmp_path)
 
 
 def shown(app: AppTest) -> str:
@@ -103,7 +103,7 @@ def test_a_megabyte_is_cut_to_what_an_address_can_hold() -> None:
     assert len(app.text_area(key="obj_text").value) == 1000
     assert len(signals(app)) == 10
     with pytest.raises(DataError, match="1,000,000 characters; 100,000 are accepted"):
-        objective_draw.scenes("word " * 200_000, 1)
+        scenes.scenes("word " * 200_000, 1)
 
 
 @pytest.mark.parametrize(

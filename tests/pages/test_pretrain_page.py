@@ -12,8 +12,8 @@ from training_pages import inline, open_page, own, recorded, texts
 from distill_core import families
 from distill_core.errors import RunError
 from distill_core.results import PretrainResult
-from distill_core.runs import RunStore
 from distill_core.runs.control import JobContext
+from distill_core.runs.store import RunStore
 from distill_core.specs import PretrainSpec
 
 __all__ = ["inline", "recorded"]

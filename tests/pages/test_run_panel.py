@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from training_pages import inline, own, recorded, texts
 
 from distill_core.settings import settings
-from pages.parts import run_panel
+from pages.parts.shared import run_panel
 
 __all__ = ["inline", "recorded"]
 
@@ -17,7 +17,7 @@ def script(request: dict) -> None:
     """A page that submits at once."""
     import streamlit as st
 
-    from pages.parts import run_panel
+    from pages.parts.shared import run_panel
 
     st.text(str(run_panel.submit(request)))
 

@@ -6,10 +6,10 @@ import pytest
 import sample_training as sample
 from training_pages import inline, open_page, own, recorded, texts
 
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 
 __all__ = ["inline", "recorded"]
-PAGE = "pages/runs_page.py"
+PAGE = "pages/runs.py"
 
 
 def test_no_run_yet() -> None:

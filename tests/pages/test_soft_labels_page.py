@@ -19,7 +19,8 @@ from streamlit.testing.v1 import AppTest
 from training_pages import open_page, own, recorded, texts
 
 from distill_core import families
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 
 __all__ = ["recorded"]
 PAGE = "pages/soft_labels.py"

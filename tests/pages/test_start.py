@@ -11,8 +11,8 @@ import pytest
 import sample_runs
 from streamlit.testing.v1 import AppTest
 
-from distill_core.runs import RunStore
-from pages.parts import device_badge, run_panel, stored_runs
+from distill_core.runs.store import RunStore
+from pages.parts.shared import device_badge, run_panel, stored_runs
 
 PROJECT = Path(__file__).parents[2]
 APP = str(PROJECT / "app.py")
@@ -138,7 +138,7 @@ def test_no_page_loads_torch() -> None:
     code = (
         "import sys; sys.path.insert(0, '.');"
         "from streamlit.testing.v1 import AppTest;"
-        "from pages.parts import device_badge;"
+        "from pages.parts.shared import device_badge;"
         "device_badge.COMMAND = [sys.executable, '-c', 'print(0)'];"
         "app = AppTest.from_file('app.py', default_timeout=60).run();"
         "[app.switch_page(f'pages/{name}.py').run() for name in ('model_zoo', 'compare')];"

@@ -11,9 +11,9 @@ from training_pages import inline, open_page, own, recorded, texts
 
 from distill_core import families
 from distill_core.results import StudentsResult
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.specs import StudentsSpec
-from pages.parts import model_picker
+from pages.parts.shared import model_picker
 
 __all__ = ["inline", "recorded"]
 PAGE = "pages/students.py"
@@ -24,9 +24,9 @@ def minis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All ten small models, as far as a form looks at them."""
     for module in (
         "distill_core.plans.preflight",
-        "distill_core.plans.shapes",
-        "distill_core.models",
-        "pages.parts.model_picker",
+        "distill_core.models.shapes",
+        "distill_core.models.loading",
+        "pages.parts.shared.model_picker",
     ):
         monkeypatch.setattr(f"{module}.DATA", tmp_path)
     for key in families.BY_KEY:
@@ -63,7 +63,7 @@ def test_the_form_offers_all_ten_and_a_teacher_made_first(minis: Path) -> None:
 
 
 def test_the_request_is_what_the_form_says(minis: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pages.parts import run_panel
+    from pages.parts.shared import run_panel
 
     teacher = sample_training.finetune_run(own(), arms=("pretrained",))
     asked: list[StudentsSpec] = []
@@ -201,7 +201,7 @@ def test_compare_begins_with_the_recorded_picture(recorded: RunStore) -> None:
 
 def test_the_runs_page_opens_it() -> None:
     run = sample.students_run(own())
-    app = open_page("pages/runs_page.py", r_run=run.id)
+    app = open_page("pages/runs.py", r_run=run.id)
     assert not app.exception
     link = next(link for link in app.page_link if "Open on its page" in link.label)
     assert f"ts_run={run.id}" in link.proto.query_string

@@ -13,7 +13,8 @@ from distill_core import specs
 from distill_core.cli.flags import spec_values
 from distill_core.cli.main import build_parser
 from distill_core.figures import ablation, report
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec
 from distill_core.tables import ablation as tables_ablation
 
@@ -30,7 +31,7 @@ def teacher() -> Run:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[DistillSpec]:
     """What the button submits; nothing is started."""
-    from pages.parts import run_panel
+    from pages.parts.shared import run_panel
 
     found: list[DistillSpec] = []
 

@@ -12,8 +12,9 @@ from training_pages import failing_job, inline, open_page, own, recorded, texts
 from distill_core.datasets import upload_names
 from distill_core.errors import RunError
 from distill_core.results import FinetuneResult
-from distill_core.runs import Run, RunStore
 from distill_core.runs.control import JobContext
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import FinetuneSpec
 
 __all__ = ["inline", "recorded"]

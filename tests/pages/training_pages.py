@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 from distill_core import jobs
 from distill_core.errors import RunError
 from distill_core.results import FinetuneResult
-from distill_core.runs import RunStore
 from distill_core.runs.control import JobContext
+from distill_core.runs.store import RunStore
 from distill_core.settings import settings
 from distill_core.specs import FinetuneSpec
 
@@ -67,7 +67,7 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, object], None]:
 @pytest.fixture(autouse=True)
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
     """No recorded runs but the test's own, no probe of the machine, and a queue that stands still."""
-    from pages.parts import device_badge, run_panel, stored_runs
+    from pages.parts.shared import device_badge, run_panel, stored_runs
 
     store = RunStore(tmp_path / "recorded")
     monkeypatch.setattr(stored_runs, "RECORDED", store)

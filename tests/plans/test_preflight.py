@@ -8,10 +8,11 @@ import sys
 
 import pytest
 
-from distill_core import datasets, families, specs
+from distill_core import families, specs
+from distill_core.datasets import catalogue
 from distill_core.errors import DataError, DistillError, ModelError, RunError, SpecError
 from distill_core.plans import preflight
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.settings import PROJECT, settings
 
 ROWS = "".join(f"a {word} film {n},{label}\n" for n in range(12) for word, label in (("warm", "good"), ("dull", "bad")))
@@ -25,7 +26,7 @@ def store():
 @pytest.fixture
 def own(tmp_path):
     (tmp_path / "own.csv").write_text(f"text,label\n{ROWS}")
-    return f"{datasets.FILE_PREFIX}{tmp_path / 'own.csv'}"
+    return f"{catalogue.FILE_PREFIX}{tmp_path / 'own.csv'}"
 
 
 @pytest.fixture

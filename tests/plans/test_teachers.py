@@ -9,12 +9,12 @@ import pytest
 import sample_training as sample
 import transformers
 
-from distill_core import families, models
+from distill_core import families
 from distill_core.model_ref import parse
-from distill_core.models import students
-from distill_core.plans import shapes, teachers
-from distill_core.plans.shapes import Shape
-from distill_core.runs import RunStore
+from distill_core.models import loading, shapes, students
+from distill_core.models.shapes import Shape
+from distill_core.plans import teachers
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec
 
 
@@ -56,7 +56,7 @@ def test_public_teachers_know_their_depth() -> None:
 
 @pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
 def test_official_shapes_are_those_of_the_config(family: families.Family, store: RunStore) -> None:
-    from distill_core.models import build_config
+    from distill_core.models.loading import build_config
 
     config = build_config(family, family.official)
     shape = shapes.shape_of(parse(f"{family.key}@hub"), store)
@@ -67,7 +67,7 @@ def test_official_shapes_are_those_of_the_config(family: families.Family, store:
 
 @pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
 def test_the_shape_of_a_folder_is_read_from_its_config(family: families.Family, tmp_path: Path) -> None:
-    from distill_core.models import build_config
+    from distill_core.models.loading import build_config
 
     config = build_config(family, family.mini)
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict(), default=str))
@@ -81,7 +81,7 @@ def test_unknown_shapes_are_none(store: RunStore) -> None:
 
 @pytest.mark.parametrize(("teacher", "student"), [(12, 6), (6, 3), (6, 1), (12, 12), (7, 4)])
 def test_the_form_shows_the_layers_that_the_job_copies(teacher: int, student: int) -> None:
-    config = models.build_config(families.get("bert"), {"num_hidden_layers": teacher})
+    config = loading.build_config(families.get("bert"), {"num_hidden_layers": teacher})
     for layer_map in ("spread", "first", "last"):
         spec = DistillSpec.model_validate({"teacher": "minilm", "student_layers": student, "layer_map": layer_map})
         assert shapes.copied_layers(teacher, student, layer_map) == students.choose_layers(config, spec)

@@ -9,7 +9,8 @@ import pytest
 import sample_training as sample
 
 from distill_core.plans import training_cost
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
 
 

@@ -11,9 +11,9 @@ import time
 import pytest
 
 from distill_core.results import CompareResult, Metric
-from distill_core.runs import RunStore
 from distill_core.runs import control as control_module
 from distill_core.runs.control import Control, JobContext, NullControl, Stopped
+from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec
 
 

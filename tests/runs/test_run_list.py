@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import sample_training as sample
 
-from distill_core.runs import RunStore, run_list
+from distill_core.runs import run_list
+from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec, StudentsSpec
 
 

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from distill_core import json_files
 from distill_core.errors import RunError
+from distill_core.files import json_files, locks
+from distill_core.files.json_files import read_json, write_json
 from distill_core.results import CompareResult, Metric
-from distill_core.runs import RunStore, locks, read_json, write_json
+from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec
 
 SPEC = CompareSpec(models="bert@structure,distilbert@structure", title="émoji 🎓")

@@ -10,7 +10,8 @@ import pytest
 from sample_training import metrics
 
 from distill_core.results import Metric
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.runs.tail import COLUMNS, MAX_POINTS, Line, Tail
 from distill_core.specs import FinetuneSpec
 

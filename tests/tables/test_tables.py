@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 import sample_runs
 
-from distill_core import families, tables
+from distill_core import families
+from distill_core.maths import intervals
 from distill_core.results import ErrorInfo
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.settings import settings
+from distill_core.tables import compare as tables_compare
+from distill_core.tables import families as tables_families
 
 
 @pytest.fixture
@@ -25,8 +28,8 @@ def accuracy(share: float, half: float = 0.02) -> dict[str, object]:
 
 
 def test_compare_frame_has_all_columns_with_types(store: RunStore) -> None:
-    frame = tables.compare_frame(sample_runs.compare_run(store))
-    assert tuple(frame.columns) == tables.COMPARE_COLUMNS
+    frame = tables_compare.compare_frame(sample_runs.compare_run(store))
+    assert tuple(frame.columns) == tables_compare.COMPARE_COLUMNS
     assert len(frame) == 10
     assert frame["params"].dtype == "Int64"
     assert frame["latency_ms_p50"].dtype == "Float64"
@@ -37,32 +40,32 @@ def test_compare_frame_has_all_columns_with_types(store: RunStore) -> None:
 
 
 def test_compare_frame_of_a_run_without_rows_is_empty_but_typed(store: RunStore) -> None:
-    frame = tables.compare_frame(sample_runs.compare_run(store, [], state="queued"))
+    frame = tables_compare.compare_frame(sample_runs.compare_run(store, [], state="queued"))
     assert frame.empty
-    assert tuple(frame.columns) == tables.COMPARE_COLUMNS
-    assert tables.cells(frame) == []
-    assert tables.relative_to(frame, "bert@structure").empty
+    assert tuple(frame.columns) == tables_compare.COMPARE_COLUMNS
+    assert tables_compare.cells(frame) == []
+    assert tables_compare.relative_to(frame, "bert@structure").empty
 
 
 def test_models_of_one_title_are_told_apart(store: RunStore) -> None:
     rows = [sample_runs.row("bert"), sample_runs.row("bert", model="bert@hub"), sample_runs.row("gpt")]
-    labels = list(tables.compare_frame(sample_runs.compare_run(store, rows))["label"])
+    labels = list(tables_compare.compare_frame(sample_runs.compare_run(store, rows))["label"])
     assert labels == ["BERT (bert@structure)", "BERT (bert@hub)", "GPT"]
 
 
 def test_cells_and_rows_of_one_cell(store: RunStore) -> None:
     rows = [sample_runs.row(key, batch, 32) for key in ("bert", "gpt") for batch in (8, 1)]
-    frame = tables.compare_frame(sample_runs.compare_run(store, rows))
-    assert tables.cells(frame) == [(1, 32), (8, 32)]
-    assert list(tables.at_cell(frame, (8, 32))["title"]) == ["BERT", "GPT"]
+    frame = tables_compare.compare_frame(sample_runs.compare_run(store, rows))
+    assert tables_compare.cells(frame) == [(1, 32), (8, 32)]
+    assert list(tables_compare.at_cell(frame, (8, 32))["title"]) == ["BERT", "GPT"]
 
 
 def test_failures_are_listed_once_a_model(store: RunStore) -> None:
     failed = sample_runs.failed_row("t5")
     rows = [sample_runs.row("bert"), failed, failed.model_copy(update={"batch_size": 8})]
     rows.append(sample_runs.failed_row("gpt").model_copy(update={"error": ErrorInfo(kind="model", message="Gone.")}))
-    frame = tables.compare_frame(sample_runs.compare_run(store, rows))
-    assert tables.failures(frame) == [
+    frame = tables_compare.compare_frame(sample_runs.compare_run(store, rows))
+    assert tables_compare.failures(frame) == [
         ("T5", "Not enough memory for 1 × 128 tokens.", "Choose a smaller batch."),
         ("GPT", "Gone.", ""),
     ]
@@ -70,7 +73,9 @@ def test_failures_are_listed_once_a_model(store: RunStore) -> None:
 
 def test_relative_columns_by_hand(store: RunStore) -> None:
     rows = [sample_runs.row("bert", **accuracy(0.9)), sample_runs.row("distilbert", **accuracy(0.88))]
-    frame = tables.relative_to(tables.compare_frame(sample_runs.compare_run(store, rows)), "bert@structure")
+    frame = tables_compare.relative_to(
+        tables_compare.compare_frame(sample_runs.compare_run(store, rows)), "bert@structure"
+    )
     bert, distilbert = frame.iloc[0], frame.iloc[1]
     assert bert["is_baseline"]
     assert bert["speedup"] == bert["params_ratio"] == bert["accuracy_ratio"] == 1
@@ -83,8 +88,8 @@ def test_relative_columns_by_hand(store: RunStore) -> None:
 
 
 def test_relative_to_a_missing_baseline_is_missing(store: RunStore) -> None:
-    frame = tables.compare_frame(sample_runs.compare_run(store, [sample_runs.row("bert")]))
-    relative = tables.relative_to(frame, "nobody")
+    frame = tables_compare.compare_frame(sample_runs.compare_run(store, [sample_runs.row("bert")]))
+    relative = tables_compare.relative_to(frame, "nobody")
     assert relative["speedup"].isna().all()
     assert not relative["is_baseline"].any()
 
@@ -92,7 +97,9 @@ def test_relative_to_a_missing_baseline_is_missing(store: RunStore) -> None:
 def test_relative_uses_the_baseline_at_the_same_size(store: RunStore) -> None:
     rows = [sample_runs.row(key, batch) for key in ("bert", "distilbert") for batch in (1, 8)]
     rows[1] = rows[1].model_copy(update={"latency_ms_p50": 400.0})
-    frame = tables.relative_to(tables.compare_frame(sample_runs.compare_run(store, rows)), "bert@structure")
+    frame = tables_compare.relative_to(
+        tables_compare.compare_frame(sample_runs.compare_run(store, rows)), "bert@structure"
+    )
     student = frame[frame["family"] == "distilbert"].set_index("batch_size")["speedup"]
     assert student[1] == pytest.approx(58.0 / 29.4)
     assert student[8] == pytest.approx(400 / (29.4 * 8))
@@ -107,7 +114,7 @@ def wilson(share: float, n: int) -> tuple[float, float, float]:
 
 def test_ratio_interval_agrees_with_the_log_interval_of_large_samples() -> None:
     p1, p2, n = 0.85, 0.9, 1_000_000
-    low, high = tables.ratio_interval(wilson(p1, n), wilson(p2, n))
+    low, high = intervals.ratio_interval(wilson(p1, n), wilson(p2, n))
     error = math.sqrt((1 - p1) / (n * p1) + (1 - p2) / (n * p2))  # Katz et al. 1978
     assert low == pytest.approx(p1 / p2 * math.exp(-1.96 * error), rel=1e-5)
     assert high == pytest.approx(p1 / p2 * math.exp(1.96 * error), rel=1e-5)
@@ -115,7 +122,7 @@ def test_ratio_interval_agrees_with_the_log_interval_of_large_samples() -> None:
 
 @pytest.mark.parametrize(("p1", "p2"), [(1.0, 1.0), (0.0, 0.9), (1.0, 0.5), (0.5, 1.0)])
 def test_ratio_interval_at_the_limits(p1: float, p2: float) -> None:
-    low, high = tables.ratio_interval(wilson(p1, 50), wilson(p2, 50))
+    low, high = intervals.ratio_interval(wilson(p1, 50), wilson(p2, 50))
     assert low is not None
     assert high is not None
     assert 0 <= low <= p1 / p2 + 1e-9
@@ -123,7 +130,7 @@ def test_ratio_interval_at_the_limits(p1: float, p2: float) -> None:
 
 
 def test_ratio_to_a_share_that_may_be_zero_has_no_interval() -> None:
-    assert tables.ratio_interval((0.5, 0.4, 0.6), (0.0, 0.0, 0.05)) == (None, None)
+    assert intervals.ratio_interval((0.5, 0.4, 0.6), (0.0, 0.0, 0.05)) == (None, None)
 
 
 def brute_force(points: list[tuple[float | None, float | None]], sign: int) -> list[bool]:
@@ -145,13 +152,13 @@ def test_pareto_is_what_brute_force_finds(seed: int, better: str) -> None:
     values = [*range(6), None]  # few values, so that ties happen
     points = [(generator.choice(values), generator.choice(values)) for _ in range(generator.randint(0, 25))]
     frame = pd.DataFrame(points, columns=["x", "y"], index=range(100, 100 + len(points))).astype("Float64")
-    found = tables.pareto(frame, lower="x", other="y", other_is_better_when=better)
+    found = tables_compare.pareto(frame, lower="x", other="y", other_is_better_when=better)
     assert list(found) == brute_force(points, 1 if better == "lower" else -1)
     assert list(found.index) == list(frame.index)
 
 
 def test_families_frame_is_exact() -> None:
-    frame = tables.families_frame().set_index("family")
+    frame = tables_families.families_frame().set_index("family")
     assert len(frame) == 10
     assert frame.loc["bert", "params"] == 109_482_240
     assert (frame[list(families.PARTS)].sum(axis=1) == frame["params"]).all()
@@ -162,8 +169,8 @@ def test_families_frame_is_exact() -> None:
 
 @pytest.mark.parametrize("family", families.FAMILIES, ids=lambda row: row.key)
 def test_every_family_has_facts_and_published_figures(family: families.Family) -> None:
-    facts = tables.family_facts(family)
+    facts = tables_families.family_facts(family)
     assert {"Paper", "Learned by", "Tokenizer", "Shape"} <= set(facts)
-    published = tables.published_frame(family)
+    published = tables_families.published_frame(family)
     assert not published.empty
     assert published["source"].str.len().gt(0).all()

@@ -11,7 +11,8 @@ from scipy import stats
 
 from distill_core.errors import RunError
 from distill_core.results import DistillResult
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec, DistillSpec
 from distill_core.tables import ablation as tables_ablation
 from distill_core.tables import paired_intervals

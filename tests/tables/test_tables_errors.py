@@ -10,7 +10,7 @@ import sample_ablation as sample
 
 from distill_core.errors import RunError
 from distill_core.results import DistillResult
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec
 from distill_core.tables import errors as tables_errors
 

@@ -10,7 +10,8 @@ import pytest
 import sample_transfer as sample
 
 from distill_core.errors import RunError
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.tables import mismatch as tables_mismatch
 from distill_core.tables.mismatch import Counts, Pair
 

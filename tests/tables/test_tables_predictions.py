@@ -10,12 +10,15 @@ import pytest
 import sample_predictions as sample
 import sample_training
 
-from distill_core import assets, datasets, soft_labels
-from distill_core.advice import soft_label_sources
-from distill_core.datasets import Dataset
+from distill_core.assets import shelf
+from distill_core.datasets import catalogue
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import RunError
-from distill_core.runs import Run, RunStore
+from distill_core.maths import distributions
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.tables import predictions as tables_predictions
+from distill_core.tables import soft_label_sources
 
 
 @pytest.fixture
@@ -107,9 +110,9 @@ def test_missing_texts_come_from_the_fetched_data_set(
     labels = list(sample.LABELS) if labels_fit else list(sample.LABELS)[::-1]
     rows = {"id": [str(row) for row in range(sample.N)], "text": sample.TEXTS, "label": labels, "split": "test"}
     topics = Dataset("topics", "News topics", pd.DataFrame(rows), sample.TOPICS, "", "")
-    monkeypatch.setattr(datasets, "load", lambda name, **_: topics)
-    present = [row.__class__(**{**vars(row), "present": True}) for row in assets.status()]
-    monkeypatch.setattr(assets, "status", lambda: present)
+    monkeypatch.setattr(catalogue, "load", lambda name, **_: topics)
+    present = [row.__class__(**{**vars(row), "present": True}) for row in shelf.status()]
+    monkeypatch.setattr(shelf, "status", lambda: present)
     frame = tables_predictions.logits_of(sample.topics_teacher(store, texts=False))
     assert bool(frame["text_is_here"].all()) is labels_fit
     assert (frame["text"].iloc[3] == sample.TEXTS[3]) is labels_fit
@@ -121,7 +124,7 @@ def test_missing_texts_come_from_the_fetched_data_set(
 def test_examples_are_ordered_by_what_they_show(store: RunStore) -> None:
     frame = tables_predictions.logits_of(sample.topics_teacher(store))
     said = tables_predictions.logits(frame, "pretrained")
-    doubt = soft_labels.entropy(soft_labels.softmax(said))
+    doubt = distributions.entropy(distributions.softmax(said))
     right = said.argmax(-1) == np.array(sample.LABELS)
     sure = tables_predictions.examples(frame, "pretrained", "sure")
     undecided = tables_predictions.examples(frame, "pretrained", "undecided")

@@ -8,7 +8,7 @@ import sample_pretrain as sample
 from distill_core import families
 from distill_core.plans import pretrain_scale
 from distill_core.results import ClozeLook, Guess
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.runs.tail import Tail
 from distill_core.settings import settings
 from distill_core.specs import PretrainSpec

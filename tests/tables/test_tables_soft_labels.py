@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from distill_core import soft_labels
 from distill_core.errors import SpecError
+from distill_core.maths import distributions
 from distill_core.tables import soft_labels as tables_soft_labels
 from distill_core.tables.soft_labels import Scene
 
@@ -42,7 +42,7 @@ def test_terms_add_up_under_their_weights() -> None:
     frame = tables_soft_labels.terms(scene(soft=0.3, hard=0.7)).set_index("term")
     assert frame.index.tolist() == ["soft", "hard", "cosine", "loss"]
     assert frame.loc["hard", "value"] == pytest.approx(math.log(3))
-    assert frame.loc["soft", "value"] == pytest.approx(float(soft_labels.soft_loss(np.zeros(3), TEACHER, 2.0)))
+    assert frame.loc["soft", "value"] == pytest.approx(float(distributions.soft_loss(np.zeros(3), TEACHER, 2.0)))
     assert frame.loc["soft", "weighted"] == pytest.approx(0.3 * frame.loc["soft", "value"])
     assert frame.loc["loss", "value"] == pytest.approx(frame.loc[["soft", "hard"], "weighted"].sum())
     assert frame.loc["cosine"].isna().all()  # not known here, hence neither 0 nor a guess

@@ -9,7 +9,7 @@ import pytest
 import sample_students as sample
 
 from distill_core.measure.evaluate import wilson
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.tables import paired_intervals
 from distill_core.tables import students as tables_students
 

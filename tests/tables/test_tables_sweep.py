@@ -9,7 +9,7 @@ import pytest
 import sample_ablation as sample
 
 from distill_core.results import DistillResult
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec
 from distill_core.tables import sweep as tables_sweep
 

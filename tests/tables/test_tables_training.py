@@ -9,7 +9,7 @@ import pytest
 import sample_training as sample
 
 from distill_core.results import ErrorInfo, FinetuneArmResult, FinetuneResult
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec, FinetuneSpec
 from distill_core.tables import training as tables
 

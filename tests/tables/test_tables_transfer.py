@@ -14,7 +14,7 @@ from distill_core.datasets import known_splits
 from distill_core.figures import domain_matrix
 from distill_core.plans import transfer_plan
 from distill_core.results import ErrorInfo, FinetuneArmResult
-from distill_core.runs import RunStore
+from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec, FinetuneSpec
 from distill_core.tables import moved as tables_moved
 from distill_core.tables import transfer as tables
@@ -203,9 +203,9 @@ def test_the_gain_of_reading_the_target_first(store: RunStore) -> None:
 @pytest.mark.assets
 @pytest.mark.parametrize("name", ["movies", "amazon", "nyt", "tweets", "topics"])
 def test_known_splits_are_those_of_the_data(name: str) -> None:
-    from distill_core import datasets
+    from distill_core.datasets import catalogue
 
-    dataset, known = datasets.load(name), known_splits.of(name)
+    dataset, known = catalogue.load(name), known_splits.of(name)
     assert known is not None
     sizes = [len(dataset.split(part)) for part in ("train", "validation", "test")]
     assert [known.train, known.validation, known.test] == sizes

@@ -10,7 +10,8 @@ import pytest
 import sample_ablation
 import sample_training as sample
 
-from distill_core.runs import Run, RunStore
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec
 from distill_core.tables import unlabeled as tables_unlabeled
 

@@ -9,15 +9,15 @@ import tiny
 import torch
 
 from distill_core import families, specs
-from distill_core.machine import device
+from distill_core.machine import devices
 from distill_core.models import students
 from distill_core.training import teacher_cache
 from distill_core.training.distillation import DistillStep, Lesson
-from distill_core.training.first_token import first_token_only
 from distill_core.training.losses import hard_label_loss
+from distill_core.training.speed.first_token import first_token_only
 
 SHORTENED = ("bert", "roberta", "ernie", "electra")
-CPU = device.Device(torch.device("cpu"), "float32", 1)
+CPU = devices.Device(torch.device("cpu"), "float32", 1)
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
 LABELS = torch.arange(len(tiny.SENTENCES)) % 2
 

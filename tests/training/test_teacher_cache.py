@@ -12,11 +12,12 @@ import tiny
 import torch
 
 from distill_core import families
-from distill_core.machine import device, isolation
+from distill_core.jobs import isolation
+from distill_core.machine import devices
 from distill_core.settings import settings
 from distill_core.training import teacher_cache
 
-CPU = device.Device(torch.device("cpu"), "float32", 1)
+CPU = devices.Device(torch.device("cpu"), "float32", 1)
 TEXTS = [*tiny.SENTENCES, "", "a warm film"]
 
 

@@ -16,14 +16,16 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import get_linear_schedule_with_warmup
 
-from distill_core import families, training
+from distill_core import families
 from distill_core.errors import RunError
-from distill_core.machine import device, isolation
+from distill_core.jobs import isolation
+from distill_core.machine import devices
 from distill_core.models.tokens import bucketed_batches
-from distill_core.training import Hooks, Loss, TrainSettings, fit
-from distill_core.training.losses import hard_label_loss
+from distill_core.training import loop
+from distill_core.training.loop import Hooks, TrainSettings, fit
+from distill_core.training.losses import Loss, hard_label_loss
 
-CPU = device.Device(torch.device("cpu"), "float32", 1)
+CPU = devices.Device(torch.device("cpu"), "float32", 1)
 TEXTS = [*tiny.SENTENCES, *(f"{text}, {text}" for text in tiny.SENTENCES), "good"]  # 17
 LABELS = torch.arange(len(TEXTS)) % 2
 SETTINGS = TrainSettings(epochs=3, batch_size=4, learning_rate=1e-3)
@@ -168,7 +170,7 @@ def test_rates_are_those_of_transformers_schedule(warmup_fraction):
     """While it warms up, this loop is one step ahead: transformers spends its first step at a rate of 0."""
     lengths = [5] * 120
     settings = TrainSettings(epochs=2, batch_size=3, learning_rate=2e-4, warmup_fraction=warmup_fraction)
-    trainer = training._Trainer(nn.Linear(1, 1), lengths, settings, CPU, Hooks())
+    trainer = loop._Trainer(nn.Linear(1, 1), lengths, settings, CPU, Hooks())
     ours = []
     for number in range(80):
         trainer.step_number = number
@@ -279,7 +281,7 @@ def test_many_short_epochs_are_not_followed_at_every_step():
 
 
 def test_a_curve_holds_the_mean_since_its_last_point(monkeypatch):
-    monkeypatch.setattr(training, "FLUSH_EVERY_S", 1e9)
+    monkeypatch.setattr(loop, "FLUSH_EVERY_S", 1e9)
     losses, told = [], []
     model, lengths, step = setup()
 
@@ -306,7 +308,7 @@ def test_what_is_frozen_stays():
 
 def test_training_time_leaves_out_evaluation_and_pauses(monkeypatch):
     clock, told = tiny.Clock(), []
-    monkeypatch.setattr(training, "time", clock)
+    monkeypatch.setattr(loop, "time", clock)
     model, lengths, step = setup()
 
     def timed(network, rows):
@@ -322,7 +324,7 @@ def test_training_time_leaves_out_evaluation_and_pauses(monkeypatch):
     assert report.train_s == told[-1].elapsed_s == pytest.approx(0.25 * STEPS)
 
 
-BF16 = device.Device(torch.device("cpu"), "bfloat16", 1)
+BF16 = devices.Device(torch.device("cpu"), "bfloat16", 1)
 
 
 def test_bfloat16_trains_on_a_cpu_with_weights_in_float32():

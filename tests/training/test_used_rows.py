@@ -13,15 +13,16 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoModelForMaskedLM
 
-from distill_core import families, training
-from distill_core.machine import device
+from distill_core import families
+from distill_core.machine import devices
 from distill_core.models import students
 from distill_core.models.tokens import Encoded
-from distill_core.training import Hooks, Loss, TrainSettings, fit
-from distill_core.training.losses import hard_label_loss
-from distill_core.training.used_rows import UsedRows
+from distill_core.training import loop
+from distill_core.training.loop import Hooks, TrainSettings, fit
+from distill_core.training.losses import Loss, hard_label_loss
+from distill_core.training.speed.used_rows import UsedRows
 
-CPU = device.Device(torch.device("cpu"), "float32", 1)
+CPU = devices.Device(torch.device("cpu"), "float32", 1)
 TEXTS = tiny.SENTENCES[1:5]  # other letters and words occur in the rest
 OTHERS = (tiny.SENTENCES[0], tiny.SENTENCES[5], "why, xylophone")
 LABELS = torch.arange(len(TEXTS)) % 2
@@ -110,7 +111,7 @@ def test_the_rate_of_the_embeddings_group_counts():
 
 
 def test_the_norm_of_the_gradient_and_the_loss_are_told_alike(monkeypatch):
-    monkeypatch.setattr(training, "FLUSH_EVERY_S", 0)  # at every step
+    monkeypatch.setattr(loop, "FLUSH_EVERY_S", 0)  # at every step
     told = {True: [], False: []}
     for used, heard in told.items():
         settings = replace(SETTINGS, max_grad_norm=1e9)

@@ -1,0 +1,34 @@
+"""How runs start: a queue of processes on this machine, or at once in this process.
+
+Pages and the command line use `get_launcher` and `run_foreground`; nobody else starts a run.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from distill_core.errors import LaunchError
+from distill_core.launch.base import AnySpec, Launcher
+from distill_core.launch.foreground import check_alone, resume_foreground, run_foreground
+from distill_core.launch.inline import InlineLauncher
+from distill_core.launch.local import LocalLauncher
+from distill_core.runs.store import RunStore
+from distill_core.settings import settings
+
+__all__ = ["AnySpec", "Launcher", "check_alone", "get_launcher", "resume_foreground", "run_foreground"]
+
+LAUNCHERS: dict[str, type[Launcher]] = {"local": LocalLauncher, "inline": InlineLauncher}
+
+
+def get_launcher(store: RunStore | None = None) -> Launcher:
+    """The launcher that the settings name; the same object for the same folder, since it knows its children."""
+    root = store.root if store is not None else settings().runs_dir.absolute()
+    return _launcher(settings().launcher, root)
+
+
+@lru_cache(maxsize=64)
+def _launcher(name: str, root: Path) -> Launcher:
+    if name not in LAUNCHERS:
+        raise LaunchError(f"DISTILL_LAUNCHER is {name!r}.", f"It can be: {', '.join(LAUNCHERS)}.")
+    return LAUNCHERS[name](RunStore(root))

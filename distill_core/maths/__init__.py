@@ -1,0 +1,1 @@
+"""Distributions and intervals on numpy arrays and plain numbers: no torch, no files."""

@@ -1,0 +1,304 @@
+"""ModelRef → model and tokenizer. The architectures are transformers' own; no code from a checkpoint is ever run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import transformers
+from huggingface_hub.errors import StrictDataclassError
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+)
+
+from distill_core import families
+from distill_core.errors import ModelError, RunError
+from distill_core.families import Family
+from distill_core.model_ref import Ref, hub_id
+from distill_core.models.text_classifier import TextClassifier
+from distill_core.models.tokens import Encoded, encode
+from distill_core.runs.store import RunStore
+from distill_core.settings import DATA
+
+transformers.logging.set_verbosity_error()  # a fresh head is expected; tables of missing weights would alarm
+transformers.logging.disable_progress_bar()
+
+Weights = Literal["random", "pretrained", "fine-tuned"]
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
+# Names of weights that make a model what it is: embeddings and layers, in the spelling of all ten families.
+_BODY = re.compile(r"embed|\b(layer|layers|h|block|albert_layers)\.\d+\.|final_layer_norm")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with all that is needed to feed it and to name it.
+
+    `tokenizer` is None for a structure of random weights. `label_names` is None for a bare model (no head).
+    `commit` is the resolved commit of a checkpoint from the Hub.
+    """
+
+    ref: Ref
+    family: Family
+    model: Any
+    tokenizer: Any
+    weights: Weights
+    label_names: tuple[str, ...] | None = None
+    commit: str | None = None
+    prompt: str = ""
+
+    def encode(self, texts: Sequence[str], max_length: int) -> Encoded:
+        """The texts as this model wants them. Raises ModelError without a tokenizer or beyond its positions."""
+        if self.tokenizer is None:
+            raise ModelError(
+                f"{self.ref} has random weights and no tokenizer.", "Choose minilm, a run, or a checkpoint of the Hub."
+            )
+        return encode(self.tokenizer, [self.prompt + text for text in texts], max_length, self.family)
+
+    @property
+    def title(self) -> str:
+        """A short name for tables and figures."""
+        return self.ref.title
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder with config.json, *.safetensors and a tokenizer."""
+
+    path: Path
+    commit: str | None = None
+
+
+def build_config(family: Family, fields: dict[str, Any], **more: Any) -> PretrainedConfig:
+    """The transformers config of a family. GPT has no padding token of its own: it gets id 0."""
+    config: PretrainedConfig = getattr(transformers, family.config_class)(**fields, **more)
+    if config.pad_token_id is None:
+        config.pad_token_id = 0
+    config.use_cache = False  # a cache of past keys serves generation alone
+    return config
+
+
+def build_backbone(family: Family, fields: dict[str, Any]) -> PreTrainedModel:
+    """The bare model (no head) with random weights."""
+    return AutoModel.from_config(build_config(family, fields))
+
+
+def build_classifier(config: PretrainedConfig, label_names: tuple[str, ...]) -> PreTrainedModel:
+    """A classifier with random weights for these classes."""
+    _set_labels(config, label_names)
+    return AutoModelForSequenceClassification.from_config(config)
+
+
+def family_of(config: PretrainedConfig) -> Family:
+    """The family of a config. Raises ModelError for an architecture that is not one of the ten."""
+    family = families.by_model_type(config.model_type)
+    if family is None:
+        raise ModelError(
+            f"{config.model_type!r} is not one of the ten families.", f"Known: {', '.join(families.BY_KEY)}."
+        )
+    return family
+
+
+def load(ref: Ref, store: RunStore, *, label_names: tuple[str, ...] | None = None) -> LoadedModel:
+    """Load a model.
+
+    With `label_names` the model gets a classification head for these classes: its own where it was fine-tuned on as
+    many, else a fresh one (seed torch before). Without, a fine-tuned model keeps its head and any other comes bare; one
+    that answers in words, as T5, becomes a classifier of its own words.
+
+    Raises:
+        ModelError: it does not exist, has no safetensors, is of another architecture, or is not whole.
+        AssetError: a registry or the Hub does not deliver it.
+    """
+    if ref.source == "structure":
+        return _structure(ref, label_names)
+    checkpoint = locate(ref, store)
+    config = _read_config(checkpoint.path)
+    family = family_of(config)
+    fine_tuned = any("SequenceClassification" in name for name in config.architectures or [])
+    names = label_names or (_known_labels(ref, config) if fine_tuned else None)
+    config.use_cache = False
+    tokenizer = load_tokenizer(checkpoint.path, config)
+    text = _text_labels(ref, config) if label_names is None else None
+    if text is not None:
+        model: Any = _read_weights(AutoModelForSeq2SeqLM, checkpoint.path, config)
+        wrapped = TextClassifier(model, tokenizer, tuple(text.words))
+        return LoadedModel(
+            ref, family, wrapped, tokenizer, "fine-tuned", tuple(text.words), checkpoint.commit, text.prefix
+        )
+    if names is not None:
+        keeps_head = fine_tuned and len(names) == len(_labels(config))
+        _set_labels(config, names)
+        model = _read_weights(AutoModelForSequenceClassification, checkpoint.path, config, fresh_head=not keeps_head)
+    else:
+        model = _read_weights(AutoModel, checkpoint.path, config, fresh_head=True)  # some poolers are
+    weights: Weights = "fine-tuned" if fine_tuned else "pretrained"
+    return LoadedModel(ref, family, model, tokenizer, weights, names, checkpoint.commit)
+
+
+def _structure(ref: Ref, label_names: tuple[str, ...] | None) -> LoadedModel:
+    family = families.get(ref.name)
+    config = build_config(family, family.official)
+    if label_names is None:
+        model: Any = AutoModel.from_config(config)
+    else:
+        model = build_classifier(config, label_names)
+    return LoadedModel(ref, family, model, None, "random", label_names)
+
+
+def load_masked_lm(ref: Ref, store: RunStore) -> LoadedModel:
+    """A checkpoint with the head that fills in masked words.
+
+    Raises:
+        ModelError: it has no such head, as minilm, or its family does not learn that way.
+    """
+    checkpoint = locate(ref, store)
+    config = _read_config(checkpoint.path)
+    heads = [name for name in config.architectures or [] if name.endswith(("ForMaskedLM", "ForPreTraining"))]
+    if not heads or "ElectraForPreTraining" in heads:  # ELECTRA's discriminator fills in nothing
+        raise ModelError(
+            f"{ref} has no head for masked words, so it cannot teach on raw text.",
+            "Choose bert@hub, or a run of your own that pre-trained BERT by its objective (run:ID).",
+        )
+    tokenizer = load_tokenizer(checkpoint.path, config)
+    model = _read_weights(AutoModelForMaskedLM, checkpoint.path, config)
+    return LoadedModel(ref, family_of(config), model, tokenizer, "pretrained", None, checkpoint.commit)
+
+
+def locate(ref: Ref, store: RunStore) -> Checkpoint:
+    """The folder of a checkpoint; fetched first where it is not here yet."""
+    if ref.source == "minilm":
+        from distill_core.assets import shelf
+
+        return Checkpoint(shelf.ensure("minilm"))
+    if ref.source in ("hub", "sst2", "hub_repo"):
+        from distill_core import hub
+
+        snapshot = hub.fetch(hub_id(ref))
+        return Checkpoint(snapshot.path, snapshot.commit)
+    if ref.source == "run":
+        run = store.get(ref.name)
+        if not (run.model_dir / "config.json").is_file():
+            raise RunError(
+                f"The run {ref.name} has saved no model (state: {run.state().state}).",
+                "Choose a finished training run.",
+            )
+        return Checkpoint(run.model_dir)
+    if ref.source == "mini":
+        path = DATA / "minis" / ref.name
+        if not path.is_dir():
+            raise ModelError(f"{ref} is not in data/minis.", "Use minilm or a model of your own run instead.")
+        return Checkpoint(path)
+    path = Path(ref.name)
+    if not (path / "config.json").is_file():
+        raise ModelError(
+            f"There is no model in {ref.name!r}: config.json is missing.", "Name a save_pretrained folder."
+        )
+    return Checkpoint(path)
+
+
+def load_tokenizer(path: Path, config: PretrainedConfig) -> Any:
+    """The checkpoint's tokenizer. One without a padding token pads with its unknown token, in the config too.
+
+    Raises ModelError when there is none or it does not read.
+    """
+    if not any((path / name).is_file() for name in _VOCABULARIES):
+        # transformers would make an empty one, to which every word is unknown
+        raise ModelError(f"There is no tokenizer in {path.name}.", "Save the tokenizer beside the model.")
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(
+            f"The tokenizer in {path.name} does not load: {_reason(error, path)}.", "Check its files."
+        ) from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    config.pad_token_id = tokenizer.pad_token_id
+    return tokenizer
+
+
+def _read_config(path: Path) -> PretrainedConfig:
+    if not any(path.glob("*.safetensors")):
+        raise ModelError(f"{path.name} has no safetensors weights.", "Pickled weights are never loaded.")
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, StrictDataclassError) as error:
+        raise ModelError(
+            f"The config in {path.name} does not load: {_reason(error, path)}.", "Check config.json."
+        ) from error
+    return config
+
+
+def _read_weights(auto: Any, path: Path, config: PretrainedConfig, *, fresh_head: bool = False) -> Any:
+    """The model with all its weights from the files; with `fresh_head` only what lies above the layers may be random.
+
+    transformers fills whatever is missing with random numbers: such a model would answer, and wrongly.
+    """
+    try:
+        model, report = auto.from_pretrained(
+            path,
+            config=config,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=fresh_head,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except Exception as error:
+        raise ModelError(
+            f"The weights in {path.name} do not load: {_reason(error, path)}.", "Delete the folder and fetch it again."
+        ) from error
+    random = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+    lost = sorted(name for name in random if not fresh_head or _BODY.search(name))
+    if lost:
+        raise ModelError(
+            f"The weights in {path.name} are not whole: {len(lost)} tensors are missing or of another size, "
+            f"for instance {lost[0]}.",
+            "Delete the folder and fetch it again.",
+        )
+    return model
+
+
+def _reason(error: BaseException, path: Path) -> str:
+    """The first line of an error; the folder's place on this machine is nobody's business."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line.replace(str(path), path.name)[:200].rstrip(".")
+
+
+def _labels(config: PretrainedConfig) -> tuple[str, ...]:
+    return tuple(config.id2label[index] for index in range(config.num_labels))
+
+
+def _known_labels(ref: Ref, config: PretrainedConfig) -> tuple[str, ...]:
+    """The class names of a fine-tuned checkpoint; of one from the Hub in their checked order."""
+    if ref.source in ("sst2", "hub_repo"):
+        from distill_core import hub
+
+        order = hub.dataset_order(hub_id(ref), config)
+        if order is not None:
+            return tuple(("negative", "positive")[label] for label in order)
+    return _labels(config)
+
+
+def _set_labels(config: PretrainedConfig, names: tuple[str, ...]) -> None:
+    config.id2label = dict(enumerate(names))
+    config.label2id = {name: index for index, name in enumerate(names)}
+
+
+def _text_labels(ref: Ref, config: PretrainedConfig) -> Any:
+    if ref.source not in ("sst2", "hub_repo") or config.model_type != "t5":
+        return None
+    from distill_core import hub
+
+    return hub.text_labels(hub_id(ref))

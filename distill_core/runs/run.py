@@ -1,0 +1,225 @@
+"""A run is a directory. This module is the only owner of its file names, and each file has one writer at a time.
+
+    spec.json       what was asked                  written once, when the run is created
+    env.json        machine, device, versions       the run's process
+    launch.json     token, number of starts          the launcher
+    state.json      queued, running, paused, …      the run's process while it lives, else the launcher
+    control.json    pause, resume, step, stop       pages and command line
+    metrics.jsonl   points of the curves            the run's process, append only
+    result.json     rows and reports so far         the run's process, after each of them
+    log.txt         stdout, stderr, tracebacks      the run's process
+    alive.lock      an OS lock held while it lives  the run's process
+    adapted/ domain_predictions.parquet             the run's process, of a fine-tuning on several domains
+    checkpoint/ model/ predictions.parquet          the run's process
+    tokenizer/                                      the run's process, of a pre-training
+
+JSON is written whole (files/json_files.py); a reader of metrics.jsonl skips a half-written line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import ValidationError
+
+from distill_core import specs
+from distill_core.errors import DistillError, RunError
+from distill_core.files import locks
+from distill_core.files.json_files import read_json, write_json
+from distill_core.results import Environment, Metric, Result, State, parse_result
+from distill_core.units import now
+
+Command = Literal["pause", "resume", "step", "stop"]
+RECORDED_FILES = (
+    "spec.json",
+    "env.json",
+    "state.json",
+    "result.json",
+    "metrics.jsonl",
+    "predictions.parquet",
+    "domain_predictions.parquet",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory. Reading never raises for damage: state "damaged" says it."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def model_dir(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def tokenizer_dir(self) -> Path:
+        """The tokenizer that a pre-training made before its first step."""
+        return self.path / "tokenizer"
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        return self.path / "checkpoint"
+
+    @property
+    def predictions_file(self) -> Path:
+        return self.path / "predictions.parquet"
+
+    @property
+    def domain_predictions_file(self) -> Path:
+        return self.path / "domain_predictions.parquet"
+
+    @property
+    def adapted_dir(self) -> Path:
+        return self.path / "adapted"
+
+    @property
+    def log_file(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "alive.lock"
+
+    @property
+    def control_file(self) -> Path:
+        return self.path / "control.json"
+
+    def is_alive(self) -> bool:
+        """Whether the run's process lives, whatever state.json says."""
+        return locks.is_held(self.lock_file)
+
+    # ── what was asked, where it stands ──────────────────────────────────────────────────────────────────────
+
+    def spec(self) -> specs.AnySpec:
+        """What was asked. Raises RunError when spec.json is damaged."""
+        data = read_json(self.path / "spec.json")
+        if data is None:
+            raise RunError(f"The run {self.id} is damaged: spec.json cannot be read.", "Delete it and run again.")
+        try:
+            return specs.parse(data)
+        except DistillError as error:
+            raise RunError(f"The run {self.id} is damaged: {error.message}", "Delete it and run again.") from error
+
+    def state(self) -> State:
+        """Where the run stands. The file is read again only when it has changed: lists of runs ask all the time."""
+        path = self.path / "state.json"
+        try:
+            stat = path.stat()
+        except OSError:
+            return _DAMAGED
+        return _cached_state(path, (stat.st_mtime_ns, stat.st_size, stat.st_ino))
+
+    def fresh_state(self) -> State:
+        """As `state`, always read from the file: for decisions that cannot be taken back."""
+        return _read_state(self.path / "state.json")
+
+    def set_state(self, **changes: Any) -> State:
+        """Change some fields of state.json; the rest stays."""
+        path = self.path / "state.json"
+        state = State.model_validate({**_read_state(path).model_dump(), **changes})
+        write_json(path, state.model_dump())
+        return state
+
+    def environment(self) -> Environment | None:
+        data = read_json(self.path / "env.json")
+        try:
+            return Environment.model_validate(data) if data else None
+        except ValidationError:
+            return None
+
+    def set_environment(self, environment: Environment) -> None:
+        write_json(self.path / "env.json", environment.model_dump())
+
+    def launch_info(self) -> dict[str, Any]:
+        return read_json(self.path / "launch.json") or {}
+
+    def set_launch_info(self, info: dict[str, Any]) -> None:
+        write_json(self.path / "launch.json", info)
+
+    # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def command(self, command: Command) -> None:
+        """Ask the run's process to pause, resume, take one step or stop. `seq` tells one step from the next."""
+        write_json(self.control_file, {"command": command, "seq": self.control()[1] + 1, "at": now()})
+
+    def control(self) -> tuple[Command | None, int]:
+        """The last command and its number; None and 0 where there is none or it cannot be read."""
+        data = read_json(self.control_file) or {}
+        command, seq = data.get("command"), data.get("seq")
+        if command not in get_args(Command) or not isinstance(seq, int):
+            return None, 0
+        return command, seq
+
+    def clear_control(self) -> None:
+        self.control_file.unlink(missing_ok=True)
+
+    # ── curves and results ───────────────────────────────────────────────────────────────────────────────────
+
+    def add_metrics(self, metrics: list[Metric]) -> None:
+        """Append points. One write a call, so that a crash costs at most one half line, which the next call ends."""
+        lines = "".join(metric.model_dump_json() + "\n" for metric in metrics).encode()
+        with (self.path / "metrics.jsonl").open("ab+") as file:
+            if file.tell() > 0:
+                file.seek(-1, os.SEEK_END)
+                lines = lines if file.read(1) == b"\n" else b"\n" + lines
+            file.write(lines)
+
+    def read_metrics(self, offset: int = 0) -> tuple[list[Metric], int]:
+        """Points from byte `offset` on, and the offset to go on from. Damaged lines are skipped."""
+        try:
+            with (self.path / "metrics.jsonl").open("rb") as file:
+                file.seek(offset)
+                data = file.read()
+        except OSError:
+            return [], offset
+        end = data.rfind(b"\n") + 1
+        found = []
+        for line in data[:end].split(b"\n"):
+            with contextlib.suppress(ValueError):
+                found.append(Metric.model_validate_json(line))
+        return found, offset + end
+
+    def set_result(self, result: Result) -> None:
+        write_json(self.path / "result.json", result.model_dump())
+
+    def result(self) -> Result | None:
+        """The result so far; None when there is none yet or it cannot be read."""
+        data = read_json(self.path / "result.json")
+        try:
+            return parse_result(data) if data else None
+        except ValidationError:
+            return None
+
+    def log_tail(self, limit: int = 20_000) -> str:
+        """The last `limit` bytes of the log as text."""
+        try:
+            with self.log_file.open("rb") as file:
+                file.seek(0, os.SEEK_END)
+                file.seek(max(0, file.tell() - limit))
+                return file.read().decode("utf-8", "replace").replace("\0", "")
+        except OSError:
+            return ""
+
+
+_DAMAGED = State(state="damaged", message="state.json cannot be read.", hint="Delete this run.")
+
+
+def _read_state(path: Path) -> State:
+    try:
+        return State.model_validate(read_json(path))
+    except ValidationError:
+        return _DAMAGED
+
+
+@lru_cache(maxsize=4096)
+def _cached_state(path: Path, version: tuple[int, int, int]) -> State:
+    return _read_state(path)

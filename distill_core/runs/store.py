@@ -1,0 +1,90 @@
+"""All runs below one folder: made whole, found by id, listed in order, removed."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from pathlib import Path
+
+from distill_core import specs
+from distill_core.errors import RunError
+from distill_core.files.json_files import write_json
+from distill_core.results import LIVE, State
+from distill_core.runs.run import Run
+from distill_core.units import now
+
+_ID = re.compile(r"\d{6,9}-[0-9a-f]{6}|[a-z0-9][a-z0-9-]{0,60}")
+
+
+class RunStore:
+    """All runs below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    @property
+    def queue_lock_file(self) -> Path:
+        """The lock under which runs are queued and started, by whatever process."""
+        return self.root / ".queue.lock"
+
+    def create(self, spec: specs.AnySpec) -> Run:
+        """A new queued run. It appears whole: a hidden directory is filled, then renamed."""
+        run_id = f"{self._next_number():06d}-{secrets.token_hex(3)}"
+        hidden = self.root / f".new-{run_id}"
+        try:
+            hidden.mkdir(parents=True)
+            write_json(hidden / "spec.json", spec.model_dump(mode="json"))
+            write_json(hidden / "state.json", State(state="queued", created_at=now()).model_dump())
+            hidden.rename(self.root / run_id)
+        except (OSError, RunError) as error:
+            shutil.rmtree(hidden, ignore_errors=True)
+            reason = error.strerror if isinstance(error, OSError) else error.message
+            raise RunError(
+                f"Cannot create a run in {self.root}: {reason}.",
+                "Check the permissions and the free disk space, or set DISTILL_RUNS_DIR to another folder.",
+            ) from error
+        return Run(self.root / run_id)
+
+    def _next_number(self) -> int:
+        return max((_number(run.id) for run in self.list()), default=0) + 1
+
+    def get(self, run_id: str) -> Run:
+        """The run of this id. Raises RunError for an id that is malformed or unknown; no path leaves the root."""
+        if not _ID.fullmatch(run_id):
+            raise RunError(f"{run_id[:80]!r} is not a run id.", "List the runs with: python -m distill_core runs list")
+        path = self.root / run_id
+        if path.is_symlink() or not path.is_dir():
+            raise RunError(f"There is no run {run_id}.", "List the runs with: python -m distill_core runs list")
+        return Run(path)
+
+    def list(self) -> list[Run]:
+        """All runs, oldest first."""
+        try:
+            with os.scandir(self.root) as entries:
+                names = [e.name for e in entries if _ID.fullmatch(e.name) and e.is_dir(follow_symlinks=False)]
+        except OSError:
+            return []
+        return [Run(self.root / name) for name in sorted(names, key=lambda name: (_number(name), name))]
+
+    def remove(self, run_id: str) -> None:
+        """Delete a run's directory. Raises RunError while it is queued, running or paused, or its process lives."""
+        run = self.get(run_id)
+        state = run.state().state
+        if state in LIVE or run.is_alive():
+            raise RunError(f"The run {run_id} is {state if state in LIVE else 'still at work'}.", "Stop it first.")
+        hidden = self.root / f".gone-{run_id}-{secrets.token_hex(3)}"
+        try:
+            run.path.rename(hidden)
+        except OSError as error:
+            raise RunError(
+                f"Cannot delete the run {run_id}: {error.strerror}.", "Close programs that use it."
+            ) from error
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _number(run_id: str) -> int:
+    """The place in the order of creation; 0 for a run with a name, which came with the repository."""
+    head = run_id.partition("-")[0]
+    return int(head) if head.isdigit() and len(head) >= 6 else 0

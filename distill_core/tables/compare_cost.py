@@ -1,0 +1,68 @@
+"""How long a comparison will take here: said on the button before anybody presses it. A guess, and shown as one.
+
+A run costs its start, and each model its loading plus, for each batch size and length, the warm-up and the timed calls
+of `measure/benchmark.py`. The latency behind it comes from an earlier run (same model, else the middle of all), in
+proportion to the tokens; how far that run's own time was off corrects this one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+
+from distill_core.runs.run import Run
+from distill_core.specs import CompareSpec
+from distill_core.tables import compare as tables_compare
+
+START_S = 5.0  # a new process that loads torch and transformers
+LOAD_S = 2.0  # a base-size model from its configuration, or from disk
+CALLS_BEFORE = 17  # the first call, the one that measures memory, and about three rounds of five to warm up
+CALLS_TIMED = 10
+MS_PER_TOKEN = 0.5  # a base-size model on two cores of a server processor: 60 ms for 128 tokens
+EVAL_TOKENS = 32  # a usual text of the offline data sets, padding included
+PACE_LIMITS = (0.5, 4.0)
+
+
+def compare_seconds(spec: CompareSpec, earlier: Run | None = None) -> float:
+    """Seconds that this comparison will take. `earlier`: a comparison that was finished on this machine."""
+    if earlier is None:
+        return _seconds(spec, pd.Series(dtype=float))
+    speeds = _ms_per_token(tables_compare.compare_frame(earlier))
+    return _seconds(spec, speeds) * _pace(earlier, speeds)
+
+
+def _seconds(spec: CompareSpec, speeds: pd.Series[float]) -> float:
+    usual = float(speeds.median()) if len(speeds) else MS_PER_TOKEN
+    total = START_S
+    for ref in spec.models:
+        speed = float(speeds.get(str(ref), usual)) / 1000
+        total += LOAD_S
+        for batch_size in spec.batch_sizes:
+            for seq_len in spec.seq_lens:
+                call = speed * batch_size * seq_len
+                total += CALLS_BEFORE * call + max(spec.min_time_s, CALLS_TIMED * call)
+        if spec.dataset != "none" and ref.source != "structure":
+            total += (spec.eval_examples or 5000) * EVAL_TOKENS * speed
+    return total
+
+
+def _ms_per_token(frame: pd.DataFrame) -> pd.Series[float]:
+    """Milliseconds a token by model, from the largest measured batch of each."""
+    known = frame.dropna(subset=["latency_ms_p50"])
+    tokens = (known["batch_size"] * known["seq_len"]).astype(float)
+    speed = known.assign(tokens=tokens, speed=known["latency_ms_p50"].astype(float) / tokens)
+    return speed.sort_values("tokens").groupby("model")["speed"].last().astype(float)
+
+
+def _pace(run: Run, speeds: pd.Series[float]) -> float:
+    """How many times longer the earlier run took than this estimate says of it; 1 where its times are unknown."""
+    spec, state = run.spec(), run.state()
+    if not isinstance(spec, CompareSpec):
+        return 1.0
+    try:
+        took = datetime.fromisoformat(state.ended_at) - datetime.fromisoformat(state.started_at)
+    except ValueError:
+        return 1.0
+    low, high = PACE_LIMITS
+    return min(high, max(low, took.total_seconds() / _seconds(spec, speeds)))

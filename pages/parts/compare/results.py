@@ -1,0 +1,119 @@
+"""The results of one comparison: pickers, figures, table, downloads. Rows appear while the run is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from distill_core.figures import accuracy, latency, memory_use, parameters, tradeoff
+from distill_core.results import CompareResult
+from distill_core.runs.run import Run
+from distill_core.tables import compare as tables_compare
+from pages.parts.compare import table
+from pages.parts.shared import downloads, page, provenance, run_panel, stored_runs
+
+SEEN = (
+    "Each mark is a model: left is faster, low is smaller. With a data set, high is more accurate and a larger mark "
+    "has more parameters. No other model beats the ones on the dotted line in both at once. "
+    "Circles are encoders, triangles decoders, squares encoder–decoders; hollow marks are distilled."
+)
+FORMULA = r"\text{speedup} = \frac{\text{p50 of the baseline}}{\text{p50 of the model}} \qquad" + (
+    r"\text{retained} = \frac{\text{accuracy of the model}}{\text{accuracy of the baseline}}"
+)
+CODE = "frame = tables.relative_to(tables.compare_frame(run), baseline)\nfrontier = tables.pareto(frame, …)"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where on the page the parts go: the row of pickers, the main figure, everything below it."""
+
+    pickers: DeltaGenerator
+    main: DeltaGenerator
+    below: DeltaGenerator
+
+
+@dataclass(frozen=True)
+class View:
+    """What the pickers say: the rows of one batch size and length with their relative columns, and how to show them."""
+
+    rows: pd.DataFrame
+    relative: bool
+    dark: bool
+
+
+def show(run: Run, places: Places) -> None:
+    """State, figures and table of a run, again and again while it is live."""
+    run_panel.live(run.id, lambda live_run: _draw(live_run, places))
+
+
+def _draw(run: Run, places: Places) -> None:
+    frame = tables_compare.compare_frame(run)
+    if frame.empty:
+        with places.main:
+            page.chart(tradeoff.draw(frame), "cmp_tradeoff")
+        places.pickers.empty()  # a fragment may write later only into places it has written to from the start
+        places.below.empty()
+        return
+    with places.pickers:
+        view = _pickers(run, frame)
+    with places.main:
+        _main_figure(run, view)
+    with places.below:
+        _failures(frame)
+        _bars(view)
+        table.show(tables_compare.relative_to(frame, _baseline_ref(frame)))
+        downloads.show(run, view.rows, _figures(view))
+        page.explanation(SEEN, FORMULA, CODE)
+
+
+def _main_figure(run: Run, view: View) -> None:
+    page.chart(tradeoff.draw(view.rows, relative=view.relative, dark=view.dark), "cmp_tradeoff")
+    left_out = tradeoff.left_out(view.rows)
+    if left_out:
+        st.caption(f"Without an accuracy, so not in this figure: {page.plain(', '.join(left_out))}.")
+    provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), f"sizes {provenance.EXACT}")
+
+
+def _pickers(run: Run, frame: pd.DataFrame) -> View:
+    """The pickers. They are drawn once there are rows: a picker that was empty would stay without a choice."""
+    result = run.result()
+    first = result.baseline if isinstance(result, CompareResult) else ""
+    labels = dict(zip(frame["model"], frame["label"], strict=True))
+    names = list(frame.loc[frame["error"].isna(), "label"].unique())
+    cells = {f"{batch} × {length}": (batch, length) for batch, length in tables_compare.cells(frame)}
+    if names:
+        start = names.index(labels[first]) if labels.get(first) in names else 0
+        st.selectbox("Baseline", names, index=start, key="cmp_baseline", bind="query-params")
+    cell = st.selectbox("Texts × tokens", list(cells), key="cmp_cell", bind="query-params")
+    relative = st.toggle("Relative to baseline", key="cmp_relative", bind="query-params")
+    rows = tables_compare.at_cell(frame, cells.get(cell) or next(iter(cells.values())))
+    return View(tables_compare.relative_to(rows, _baseline_ref(frame)), relative, page.is_dark())
+
+
+def _baseline_ref(frame: pd.DataFrame) -> str:
+    chosen = st.session_state.get("cmp_baseline")
+    found = frame.loc[frame["label"] == chosen, "model"]
+    return str(found.iloc[0]) if len(found) else ""
+
+
+def _failures(frame: pd.DataFrame) -> None:
+    for name, message, hint in tables_compare.failures(frame):
+        st.warning(f"{page.plain(message)} {page.plain(hint)}", title=f"{page.plain(name)} could not be measured")
+
+
+def _figures(view: View) -> list[Callable[[], object]]:
+    drawn = (tradeoff.draw, parameters.draw, latency.draw, memory_use.draw, accuracy.draw)
+    return [lambda draw=draw: draw(view.rows, relative=view.relative) for draw in drawn]
+
+
+def _bars(view: View) -> None:
+    shown = [("cmp_size", parameters.draw), ("cmp_latency", latency.draw), ("cmp_memory", memory_use.draw)]
+    shown.append(("cmp_accuracy", accuracy.draw))
+    grid = st.grid(2, min_column_width=360, gap="medium")
+    for key, draw in shown:
+        with grid.cell():
+            page.chart(draw(view.rows, relative=view.relative, dark=view.dark), key)

@@ -1,0 +1,198 @@
+"""A distillation on the page: curves while the student learns, then what it kept, beside DistilBERT's claims."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from distill_core import units
+from distill_core.datasets import catalogue, csv_files
+from distill_core.figures import claims, curves, errors, loss_terms, plane, samples, students
+from distill_core.results import LIVE, DistillResult
+from distill_core.runs.run import Run
+from distill_core.specs import DistillSpec
+from distill_core.tables import training as tables_training
+from distill_core.tables import unlabeled as tables_unlabeled
+from pages.parts.finetune.view import x_axis
+from pages.parts.shared import page, provenance, run_panel, stored_runs
+
+SEEN = (
+    "The bars are measured in this run; the hollow diamonds are the claims of DistilBERT's paper, for its own task and "
+    "machine. Inherited errors are the teacher's own. A distilled student should beat one from scratch: that gap is "
+    "what the teacher's soft targets were worth."
+)
+CODE = (
+    "p = log_softmax(teacher_logits / tau)\nq = log_softmax(student_logits / tau)\n"
+    "soft_loss = kl_div(q, p, log_target=True, reduction='batchmean') * tau**2"
+)
+_NUMBER = st.column_config.NumberColumn
+COLUMNS = {
+    "label": st.column_config.TextColumn("model", pinned=True),
+    "params": _NUMBER("parameters", format="localized"),
+    "params_saved": _NUMBER("parameters saved", format="percent"),
+    "accuracy": _NUMBER("accuracy", format="percent"),
+    "retained": _NUMBER("of teacher's accuracy", format="percent"),
+    "speedup": _NUMBER("times as fast", format="%.2f ×"),
+    "agreement": _NUMBER("says the same", format="percent"),
+    "ci_low": _NUMBER("accuracy from (95 %)", format="percent"),
+    "ci_high": _NUMBER("to", format="percent"),
+    "n_eval": _NUMBER("test texts", format="localized"),
+    "retained_low": _NUMBER("of teacher's from (95 %)", format="percent"),
+    "retained_high": _NUMBER("to", format="percent"),
+    "latency_ms_p50": _NUMBER("p50 (ms)", format="%.3g"),
+    "latency_ms_p95": _NUMBER("p95 (ms)", format="%.3g"),
+    "kl_to_teacher": _NUMBER("KL to teacher (nats)", format="%.3g"),
+    "layers": _NUMBER("layers", format="%d"),
+    "train_s": _NUMBER("training (s)", format="%.3g"),
+    "source": "source",
+}
+QUANTITIES = {"accuracy": "Accuracy", "agreement": "Agreement with the teacher"}
+
+
+def show(run: Run) -> None:
+    """All that is known of the run so far. Called again and again while it is live."""
+    frame = tables_training.students_frame(run)
+    if run.state().state in LIVE:
+        _learning(run, frame)
+        if len(frame) > 1:
+            page.chart(students.draw(frame, dark=page.is_dark()), "d_fig_students")
+        if run.environment() is not None:
+            provenance.caption(provenance.measured(run))
+        return
+    curve = _card(run, frame)
+    folded = st.expander("How it learned", icon=":material/show_chart:", key="d_learned", on_change="rerun")
+    if folded.open:
+        with folded:
+            _learning(run, frame, curve)
+
+
+def _learning(run: Run, frame: pd.DataFrame, curve: str = "") -> None:
+    """Curves with the teacher dashed; the terms of the loss and some texts as both see them, for one curve or the
+    newest."""
+    points, dark = run_panel.curves(run), page.is_dark()
+    x, quantity = _pickers() if len(points) else ("examples", "accuracy")
+    teacher = tables_training.teacher_accuracy(frame)
+    page.chart(curves.draw(points, curves.View(quantity, x, teacher, dark)), "d_fig_curves")
+    page.chart(plane.draw(points, dark=dark), "d_fig_plane")
+    own = points[points["arm"] == curve] if curve else points
+    page.chart(loss_terms.draw(own, _weights(run), x=x, dark=dark), "d_fig_terms")
+    result = run.result()
+    if isinstance(result, DistillResult) and result.sample_texts:
+        page.chart(samples.draw(own, result, dark=dark), "d_fig_samples")
+
+
+def _pickers() -> tuple[str, str]:
+    """What runs along the axis, and which curve is drawn."""
+    with st.container(horizontal=True):
+        x = x_axis("d_x")
+        quantity = st.segmented_control(
+            "Curve",
+            list(QUANTITIES),
+            default="accuracy",
+            required=True,
+            format_func=QUANTITIES.get,
+            key="d_curve",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+    return x, quantity
+
+
+def _weights(run: Run) -> dict[str, float]:
+    spec = run.spec()
+    if not isinstance(spec, DistillSpec):
+        return {}
+    return {name: getattr(spec, name) for name in tables_training.TERM_TITLES if name != "loss"}
+
+
+def _card(run: Run, frame: pd.DataFrame) -> str:
+    """Size, speed and accuracy beside the published claims; agreement and errors; the numbers. Returns the curve of
+    the student that was chosen."""
+    dark = page.is_dark()
+    found = tables_training.students(frame)
+    chosen = _choose(list(found["label"]))
+    arm = next(iter(found.loc[found["label"] == chosen, "arm"]), "distilled")
+    page.chart(claims.draw(tables_training.claims_frame(frame, chosen), arm=arm, dark=dark), "d_fig_claims")
+    provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), provenance.PUBLISHED + ": ◇")
+    if found.empty:
+        return ""
+    _metrics(found[found["label"] == chosen].iloc[0])
+    grid = st.grid(2, min_column_width=340, gap="medium")
+    for key, draw in (("d_fig_students", students.draw), ("d_fig_errors", errors.draw)):
+        with grid.cell():
+            page.chart(draw(frame, dark=dark), key)
+    gain = tables_unlabeled.gain(run)
+    if gain is not None:
+        st.caption(gain.sentence)
+    _table(run, frame)
+    return str(found.loc[found["label"] == chosen, "curve"].iloc[0])
+
+
+def _choose(labels: list[str]) -> str:
+    """Which student the claims speak of; a question only where there are several."""
+    if len(labels) < 2:
+        return labels[0] if labels else ""
+    return st.segmented_control(
+        "Student",
+        labels,
+        default=labels[0],
+        required=True,
+        key="d_student",
+        bind="query-params",
+        wrap=True,
+        label_visibility="collapsed",
+    )
+
+
+def _metrics(student: pd.Series) -> None:
+    cards = (
+        (
+            "Agreement",
+            units.percent(student["agreement"], 3),
+            "Share of the test texts on which student and teacher choose the same class, right or wrong.",
+        ),
+        ("Parameters", units.millions(student["params"]), "Exact: counted in the student that was trained."),
+        (
+            "Time a text",
+            units.milliseconds(student["latency_ms_p50"]),
+            "Median (p50) of one text at a time, teacher and student measured in turns.",
+        ),
+    )
+    with st.grid(3, min_column_width=150, gap="small"):
+        for label, value, sentence in cards:
+            st.metric(label, value, help=sentence, border=True)
+
+
+def _table(run: Run, frame: pd.DataFrame) -> None:
+    st.markdown("##### The numbers")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_order=list(COLUMNS),
+        column_config=COLUMNS,
+        placeholder="n/a",
+        key="d_table",
+        alt="Size, speed, accuracy and agreement of the teacher and of each student",
+    )
+    st.download_button(
+        "CSV",
+        partial(csv_files.safe_csv, frame),
+        f"distill-{run.id}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="d_csv",
+    )
+
+
+def compare_link(run: Run) -> None:
+    """Teacher and student side by side, under any batch size and length."""
+    spec = run.spec()
+    if not isinstance(spec, DistillSpec) or stored_runs.is_recorded(run) or not run.model_dir.is_dir():
+        return
+    query: dict[str, object] = {"cmp_models": [str(spec.teacher), f"run:{run.id}"]}
+    if spec.dataset in catalogue.names():
+        query["cmp_dataset"] = spec.dataset
+    page.next_step("pages/compare.py", "Compare both at other lengths and batch sizes", query)

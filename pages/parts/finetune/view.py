@@ -1,0 +1,106 @@
+"""A fine-tuning on the page: curves while it learns, then what pre-training was worth, and the numbers behind it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from distill_core.datasets import csv_files
+from distill_core.figures import arms, curves
+from distill_core.figures.lines import X_TITLES
+from distill_core.results import LIVE
+from distill_core.runs.run import Run
+from distill_core.tables import training as tables_training
+from pages.parts.shared import page, provenance, run_panel, stored_runs
+
+SEEN = (
+    "Each bar is one way to learn the task from the same labeled texts. The gap between fine-tuned and from scratch is "
+    "what pre-training was worth. With more labeled texts the gap shrinks."
+)
+FORMULA = r"\mathcal{L} = \mathrm{CE}(y, p) = -\log p_y"
+CODE = "loss = torch.nn.functional.cross_entropy(model(**batch).logits, labels)"
+_NUMBER = st.column_config.NumberColumn
+COLUMNS = {
+    "title": st.column_config.TextColumn("way to learn", pinned=True),
+    "accuracy": _NUMBER("accuracy", format="percent"),
+    "ci_low": _NUMBER("95 % from", format="percent"),
+    "ci_high": _NUMBER("95 % to", format="percent"),
+    "params_trained": _NUMBER("trained parameters", format="localized"),
+    "train_s": _NUMBER("training (s)", format="%.3g"),
+    "train_examples": _NUMBER("labeled texts", format="localized"),
+    "seed": _NUMBER("seed", format="%d"),
+    "n_eval": _NUMBER("test texts", format="localized"),
+    "params": _NUMBER("parameters", format="localized"),
+    "source": "source",
+}
+
+
+def show(run: Run) -> None:
+    """All that is known of the run so far. Called again and again while it is live."""
+    live = run.state().state in LIVE
+    frame = tables_training.finetune_frame(run)
+    if live:
+        _curves(run)
+    if not live or not frame.empty:
+        page.chart(arms.draw(frame, dark=page.is_dark()), "ft_fig_arms")
+    if run.environment() is not None:
+        provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
+    _failures(frame)
+    if not live:
+        _table(run, frame)
+        folded = st.expander("How it learned", icon=":material/show_chart:", key="ft_learned", on_change="rerun")
+        if folded.open:
+            with folded:
+                _curves(run)
+
+
+def _curves(run: Run) -> None:
+    points = run_panel.curves(run)
+    x = x_axis("ft_x") if len(points) else "examples"
+    dark = page.is_dark()
+    page.chart(curves.draw(points, curves.View("accuracy", x, dark=dark)), "ft_fig_accuracy")
+    page.chart(curves.draw(points, curves.View("loss", x, dark=dark)), "ft_fig_loss")
+    st.caption("Frozen and bag of words are solved at once, so they have no curve.")
+
+
+def x_axis(key: str) -> str:
+    """Texts learned from, or seconds."""
+    return st.segmented_control(
+        "Along the axis",
+        list(X_TITLES),
+        default="examples",
+        required=True,
+        format_func=X_TITLES.get,
+        key=key,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+
+
+def _failures(frame: pd.DataFrame) -> None:
+    for row in frame[frame["error"].notna()].itertuples():
+        st.warning(page.plain(f"{row.error} {row.error_hint or ''}"), title=f"{page.plain(row.title)} failed")
+
+
+def _table(run: Run, frame: pd.DataFrame) -> None:
+    if frame.empty:
+        return
+    st.markdown("##### The numbers")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_order=list(COLUMNS),
+        column_config=COLUMNS,
+        placeholder="n/a",
+        key="ft_table",
+        alt="Accuracy, trained parameters and seconds of each way to learn",
+    )
+    st.download_button(
+        "CSV",
+        csv_files.safe_csv(frame),
+        f"finetune-{run.id}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="ft_csv",
+    )

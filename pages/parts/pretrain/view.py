@@ -1,0 +1,163 @@
+"""A pre-training on the page: the loss beside word counts, the gaps as they are filled, families side by side."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from distill_core import families, objective_facts, units
+from distill_core.figures import pretrain_loss, signal_worth
+from distill_core.plans import pretrain_scale
+from distill_core.results import LIVE, PretrainResult
+from distill_core.runs.run import Run
+from distill_core.tables import pretrain as tables_pretrain
+from pages.parts.pretrain import more
+from pages.parts.shared import downloads, page, provenance, run_panel, stored_runs
+
+SEEN = (
+    "The thick line is the loss on text that the network never reads, the thin one on what it reads. The dashed line "
+    "is what knowing frequencies alone would reach: how often each token occurs, for ELECTRA how often one is "
+    "replaced. Below it the network has begun to use the words around. The table shows what it says at a gap: first "
+    "frequent words everywhere, later words that fit.\n\n"
+    "**What such a budget can do.** A million tokens bring the loss near the dashed line, and frequent words into the "
+    "gaps. **What it cannot do.** In a trial on two cores a masked model had read 6.6 million tokens, still lay on its "
+    "plateau, and was hardly better with 1,000 labels than before (66.4 % and 65.4 %). The papers read thousands of "
+    "times more."
+)
+CANNOT_COMPARE = (
+    "The accuracy of the linear probe can be compared between families: the same 1,000 labels, the same classifier on "
+    "the frozen network. The losses cannot, since each objective asks another question; so they are drawn as a share "
+    "of their own start. The first fall is cheap: it takes frequencies alone, and ELECTRA's question has only two "
+    "answers."
+)
+_NUMBER = st.column_config.NumberColumn
+CLOZE = {
+    "sentence": st.column_config.TextColumn("sentence", width=280),
+    "wanted": st.column_config.TextColumn("looked for", width=75),
+    "probability_now": _NUMBER("probability", format="%.3f", width=75),
+    "now": st.column_config.TextColumn("likeliest now", width=300),
+    "first": st.column_config.TextColumn("before the first step", width="medium"),
+}
+REPLACED = {
+    **CLOZE,
+    "wanted": st.column_config.TextColumn("wrong word", width=75),
+    "probability_now": _NUMBER("suspected", format="%.3f", width=75),
+    "now": st.column_config.TextColumn("most suspected now", width=300),
+}
+RUNS = {
+    "title": st.column_config.TextColumn("family", pinned=True),
+    "lesson": "lesson",
+    "tokens": _NUMBER("tokens read", format="localized"),
+    "signals": _NUMBER("signals", format="localized"),
+    "signal_share": _NUMBER("signals per token", format="%.3g"),
+    "probe_start": _NUMBER("linear probe before", format="percent"),
+    "probe_end": _NUMBER("linear probe after", format="percent"),
+    "probe_low": _NUMBER("95 % from", format="percent"),
+    "probe_high": _NUMBER("95 % to", format="percent"),
+    "n_eval": _NUMBER("test texts", format="localized"),
+    "asks": "the loss asks for",
+    "loss_start": _NUMBER("loss before", format="%.3g"),
+    "loss_end": _NUMBER("loss after", format="%.3g"),
+    "share_of_start": _NUMBER("of its start", format="percent"),
+    "reference_nats": _NUMBER("frequencies alone", format="%.3g"),
+    "wanted_end": _NUMBER("looked-for word, mean probability", format="percent"),
+    "params": _NUMBER("parameters (exact)", format="localized"),
+    "train_s": _NUMBER("training (s)", format="%.3g"),
+    "tokens_per_s": _NUMBER("tokens/s", format="localized"),
+    "source": "source",
+}
+
+
+def show(run: Run) -> None:
+    """All that is known of the run so far. Called again and again while it is live."""
+    result = run.result()
+    known = result if isinstance(result, PretrainResult) else None
+    points = run_panel.curves(run)
+    looks = tables_pretrain.looks_frame(run, points)
+    page.chart(pretrain_loss.draw(looks, points, known, dark=page.is_dark()), "pt_fig_loss")
+    if known is None:
+        return
+    if run.environment() is not None:
+        provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
+    _cloze(known)
+    if run.state().state not in LIVE:
+        st.caption(page.plain(_worth(known)))
+        _side_by_side(run)
+
+
+def _cloze(result: PretrainResult) -> None:
+    frame = tables_pretrain.cloze_frame(result)
+    if frame.empty:
+        return
+    electra = result.family == "electra"
+    st.markdown("##### Which word does not belong?" if electra else "##### Which word belongs into the gap?")
+    columns = REPLACED if electra else CLOZE
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_order=list(columns),
+        column_config=columns,
+        placeholder=units.MISSING,
+        key="pt_cloze",
+        alt="What the network says about each sentence",
+    )
+    read = result.cloze[-1].tokens
+    st.caption(f"After {read:,} tokens. {'Suspected: probability of being a replaced token.' if electra else ''}")
+
+
+def _worth(result: PretrainResult) -> str:
+    """What the budget was beside the paper's, and what the linear probe says."""
+    said = pretrain_scale.beside_paper(families.get(result.family), result.tokens or 0)
+    before, after = result.linear_probe_before, result.linear_probe
+    if before is None or after is None:
+        return f"Read: {said}"
+    shown = (units.percent(value, 3) for value in (before.accuracy, after.accuracy, after.ci_low, after.ci_high))
+    was, now, low, high = shown
+    place = "inside" if after.ci_low <= before.accuracy <= after.ci_high else "outside"
+    return (
+        f"Read: {said} A linear probe with {result.probe_labels:,} labels ({result.probe_dataset}) is right on {now} "
+        f"of {after.n_eval:,} test texts (95 % interval {low} to {high}); before the first step on {was}, which lies "
+        f"{place} that interval."
+    )
+
+
+def _side_by_side(run: Run) -> None:
+    """Families with the same budget: what the signal of a token is worth."""
+    runs = tables_pretrain.comparable(run, [*stored_runs.own_of("pretrain"), *stored_runs.recorded_of("pretrain")])
+    frame = tables_pretrain.runs_frame(runs)
+    if frame.empty:
+        return
+    curves = {
+        row.family: tables_pretrain.looks_frame(one, run_panel.curves(one))
+        for one, row in zip(runs, frame.itertuples(), strict=True)
+        if row.lesson == tables_pretrain.LESSON_TITLES["objective"]
+    }
+    if curves:
+        page.chart(signal_worth.draw(curves, dark=page.is_dark()), "pt_fig_signals")
+    st.caption(CANNOT_COMPARE)
+    more.show(run, runs, curves.keys())
+    st.markdown("##### The numbers")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_order=list(RUNS),
+        column_config=RUNS,
+        placeholder=units.MISSING,
+        key="pt_table",
+        alt="Tokens, signals, linear probe and loss of each family with the same budget",
+    )
+    downloads.show(run, frame, [lambda: signal_worth.draw(curves)], name="pretrain", key="pt")
+
+
+def explanation(family: str) -> None:
+    """What you see, with the family's equation and code."""
+    facts = objective_facts.BY_KEY[family]
+    page.explanation(f"{SEEN}\n\n{facts.family.title}: {facts.idea}", facts.equation, facts.source())
+    page.next_step(
+        "pages/objectives.py", "See the ten objectives on your own sentence", {"obj_family": facts.family.title}
+    )
+
+
+def family_of(run: Run) -> str | None:
+    """The family that a run trains."""
+    result = run.result()
+    return result.family if isinstance(result, PretrainResult) else None

@@ -1,0 +1,84 @@
+"""An own CSV file as a data set: upload, which columns, a look at the texts. The file is kept under its hash."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from distill_core.datasets import uploads
+from distill_core.datasets.catalogue import FILE_PREFIX
+from distill_core.errors import DistillError
+from distill_core.settings import settings
+from pages.parts.shared.page import plain, problem
+
+_HASH = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """What the form needs: the data set's name, its two columns, and how many texts there are to learn from."""
+
+    dataset: str
+    text_column: str
+    label_column: str
+    train_size: int
+
+
+def choose(prefix: str) -> OwnFile | None:
+    """The uploader and its columns. None until there is a usable file; the reason is on the page then.
+
+    The address holds the file's hash, never its folder, so that a reload finds it again.
+    """
+    parameter = f"{prefix}_file"
+    uploaded = st.file_uploader(
+        "CSV with one column of texts and one of labels", type=["csv", "tsv", "txt"], key=f"{prefix}_upload"
+    )
+    try:
+        if uploaded is not None:
+            name = uploads.keep(uploaded.getvalue())
+            st.query_params[parameter] = Path(name.removeprefix(FILE_PREFIX)).stem
+        else:
+            name = _kept(st.query_params.get(parameter, ""))
+        return _columns(prefix, name) if name else None
+    except DistillError as error:
+        problem(error)
+        return None
+
+
+def _kept(digest: str) -> str:
+    """The data set of a file that was uploaded before; empty where there is none."""
+    if not _HASH.fullmatch(digest):
+        return ""
+    path = settings().cache_dir / "uploads" / f"{digest}.csv"
+    return f"{FILE_PREFIX}{path}" if path.is_file() else ""
+
+
+def _columns(prefix: str, name: str) -> OwnFile:
+    found = _guess(name)
+    text, label = (found.names.index(column) for column in (found.text, found.label))
+    with st.container(horizontal=True):
+        text_column = st.selectbox("Texts in", found.names, index=text, key=f"{prefix}_text_column")
+        label_column = st.selectbox("Labels in", found.names, index=label, key=f"{prefix}_label_column")
+    frame, notes, train_size = _preview(name, text_column, label_column)
+    st.dataframe(frame, hide_index=True, height=150, alt="The first texts of the file with their labels")
+    for note in notes:
+        st.caption(plain(note))
+    return OwnFile(name, text_column, label_column, train_size)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _guess(name: str) -> uploads.Columns:
+    return uploads.columns(name.removeprefix(FILE_PREFIX))
+
+
+@st.cache_data(max_entries=32, show_spinner="Reading the file")
+def _preview(name: str, text_column: str, label_column: str) -> tuple[pd.DataFrame, tuple[str, ...], int]:
+    dataset = uploads.read_csv(name.removeprefix(FILE_PREFIX), text_column, label_column)
+    head = dataset.frame.head(20)
+    labels = [dataset.label_names[code] for code in head["label"]]
+    counts = f"{len(dataset.frame):,} texts, {dataset.train_size:,} of them for training."
+    return pd.DataFrame({"label": labels, "text": head["text"]}), (counts, *dataset.notes), dataset.train_size

@@ -1,0 +1,91 @@
+"""The runs that a page can show: this installation's own, and the recorded ones that ship with the product."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from distill_core.errors import RunError
+from distill_core.runs.run import Run
+from distill_core.runs.store import RunStore
+from distill_core.settings import DATA, settings
+from distill_core.specs import PretrainSpec
+from distill_core.tables import transfer as tables_transfer
+
+RECORDED = RunStore(DATA / "recorded")
+SHOWN = 50  # the newest runs that a list offers; the Runs page has them all
+
+
+def own() -> RunStore:
+    """The runs of this installation."""
+    return RunStore(settings().runs_dir.absolute())
+
+
+def find(run_id: str) -> Run:
+    """An own or a recorded run. Raises RunError for an id that is neither."""
+    try:
+        return own().get(run_id)
+    except RunError:
+        if run_id in {run.id for run in RECORDED.list()}:
+            return RECORDED.get(run_id)
+        raise
+
+
+def is_recorded(run: Run) -> bool:
+    """Whether the run ships with the product."""
+    return run.path.parent == RECORDED.root
+
+
+def kind(run: Run) -> str:
+    """What the run does; empty for a damaged one. A spec never changes, so it is read once."""
+    return _kind(str(run.path))
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _kind(path: str) -> str:
+    try:
+        return Run(Path(path)).spec().kind
+    except RunError:
+        return ""
+
+
+def recorded_of(wanted: str) -> list[Run]:
+    """Recorded runs of one kind."""
+    return [run for run in RECORDED.list() if kind(run) == wanted]
+
+
+def recorded_side_by_side() -> list[Run]:
+    """Recorded fine-tunings that put ways to learn side by side; the experiments of the Transfer lab are left out."""
+    return [run for run in recorded_of("finetune") if tables_transfer.experiment_of(run) is None]
+
+
+def recorded_pretraining(family: str) -> Run | None:
+    """The recorded pre-training of this family, else of any."""
+    runs = recorded_of("pretrain")
+    of_family = (run for run in runs if isinstance(spec := run.spec(), PretrainSpec) and spec.family == family)
+    return next(of_family, runs[0] if runs else None)
+
+
+def own_of(*wanted: str) -> list[Run]:
+    """The newest own runs of these kinds, newest first."""
+    return [run for run in reversed(own().list()) if kind(run) in wanted][:SHOWN]
+
+
+def finished_comparison() -> Run | None:
+    """The newest comparison that was finished on this machine: the ground of cost estimates."""
+    return next((run for run in own_of("compare") if run.state().state == "done"), None)
+
+
+def ten_students() -> Run | None:
+    """Ten families side by side in size, speed and accuracy: the recorded run of ten students, else the newest that has
+    been finished here."""
+    recorded = recorded_of("students")
+    own = (run for run in own_of("students") if run.state().state == "done")
+    return recorded[-1] if recorded else next(own, None)
+
+
+def first_comparison() -> Run | None:
+    """The comparison that Start shows: the recorded one, else the newest that has been finished here."""
+    recorded = recorded_of("compare")
+    return recorded[0] if recorded else finished_comparison()

@@ -1,0 +1,121 @@
+"""What the page Soft labels shows of one scene: figures, formula, numbers, and the way on to Distill."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from distill_core.datasets import csv_files
+from distill_core.figures import gradient_scale, logit_pulls, loss_weights, soft_labels
+from distill_core.tables import soft_labels as tables_soft_labels
+from distill_core.tables.soft_label_sources import Source
+from distill_core.tables.soft_labels import Scene
+from pages.parts.shared import page
+
+SEEN = (
+    "The hard label knows one class. The teacher's smaller shares tell which classes are alike: a higher τ makes them "
+    "visible, and entropy counts how many bits are left open. The soft targets hand this to the student, so that they "
+    "may raise a class that the label alone would push down."
+)
+CODE = (
+    "p = softmax(teacher / tau)\n"
+    "q = softmax(student / tau)\n"
+    "q_1 = softmax(student)\n"
+    "soft_loss = tau**2 * sum(p * log(p / q))\n"
+    "hard_loss = -log(q_1[label])\n"
+    "soft_gradient = tau * (q - p)\n"
+    "hard_gradient = q_1 - one_hot(label)"
+)
+
+
+_NUMBER = st.column_config.NumberColumn
+_MOST_TAU = 10.0  # where the slider of Distill ends
+
+
+def distributions(scene: Scene) -> None:
+    """The main figure."""
+    frame = tables_soft_labels.distributions(scene)
+    page.chart(soft_labels.draw(frame, scene.temperature, dark=page.is_dark()), "sl_fig_labels")
+
+
+def loss(scene: Scene) -> None:
+    """The terms of the loss under their weights."""
+    page.chart(loss_weights.draw(tables_soft_labels.terms(scene), dark=page.is_dark()), "sl_fig_loss")
+
+
+def pulls(scene: Scene) -> None:
+    """What each term does to each logit, and what τ² is for."""
+    dark = page.is_dark()
+    left, right = st.columns([1.5, 1], gap="large")
+    with left:
+        page.chart(logit_pulls.draw(tables_soft_labels.gradients(scene), dark=dark), "sl_fig_pulls")
+    with right:
+        frame = tables_soft_labels.scale(scene)
+        page.chart(gradient_scale.draw(frame, scene.temperature, dark=dark), "sl_fig_scale")
+
+
+def numbers(scene: Scene) -> None:
+    """All numbers of the page, folded, to take away."""
+    frame = tables_soft_labels.numbers(scene)
+    with st.expander("The numbers", icon=":material/table:"):
+        st.caption(soft_labels.entropy_sentence(tables_soft_labels.distributions(scene), scene.temperature))
+        st.dataframe(
+            frame,
+            hide_index=True,
+            key="sl_table",
+            placeholder="n/a",
+            column_config=_columns(scene),
+            alt="Shares, logits and gradients of each class",
+        )
+        st.download_button(
+            "CSV",
+            partial(csv_files.safe_csv, frame),
+            "soft-labels.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key="sl_csv",
+        )
+
+
+def _columns(scene: Scene) -> dict[str, object]:
+    """Headings in words; the file keeps the names with their units."""
+    share, logit = partial(_NUMBER, format="percent"), partial(_NUMBER, format="%.2f")
+    gradient = partial(_NUMBER, format="%.3f", help="∂L/∂z of the weighted term, nats per logit")
+    return {
+        "class": st.column_config.TextColumn(pinned=True),
+        "hard_label": share("hard label"),
+        "teacher_logit": logit("teacher's logit"),
+        "teacher_share_tau_1": share("teacher, τ = 1"),
+        f"teacher_share_tau_{scene.temperature:g}": share(f"teacher, τ = {scene.temperature:g}"),
+        "student_logit": logit("student's logit"),
+        "student_share_tau_1": share("student, τ = 1"),
+        "gradient_soft_nats_per_logit": gradient("∂L/∂z, soft targets"),
+        "gradient_hard_nats_per_logit": gradient("∂L/∂z, labels"),
+        "gradient_sum_nats_per_logit": gradient("∂L/∂z, sum"),
+    }
+
+
+def formula(scene: Scene) -> str:
+    """The loss and its gradient on the student's logits z, as LaTeX, with the weights and the temperature as set."""
+    soft, hard, tau = f"{scene.soft:g}", f"{scene.hard:g}", f"{scene.temperature:g}"
+    return (
+        r"\begin{aligned}"
+        rf"\mathcal{{L}} &= {soft}\cdot {tau}^2\,\mathrm{{KL}}(p \,\|\, q) + {hard}\,\mathrm{{CE}}(y, q_1) \\"
+        rf"\tfrac{{\partial\mathcal{{L}}}}{{\partial z}} &= {soft}\cdot {tau}\,(q - p) + {hard}\,(q_1 - y) \\"
+        rf"p &= \mathrm{{softmax}}(z_T / {tau}) \\"
+        rf"q &= \mathrm{{softmax}}(z / {tau}) \\"
+        r"q_1 &= \mathrm{softmax}(z)"
+        r"\end{aligned}"
+    )
+
+
+def next_step(scene: Scene, source: Source | None) -> None:
+    """On to Distill, with teacher, temperature and weights."""
+    tau = min(scene.temperature, _MOST_TAU)
+    query = {"d_tau": str(tau), "d_soft": str(scene.soft), "d_hard": str(scene.hard)}
+    if source is not None:
+        query["teacher"] = source.teacher_ref or f"run:{source.run.id}"
+    limit = "" if tau == scene.temperature else f" (τ = {tau:g} at most)"
+    page.next_step("pages/distill.py", f"Distill with these settings{limit}", query)

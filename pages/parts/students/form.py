@@ -1,0 +1,125 @@
+"""The controls of Ten students: who teaches, how many labels there are, who learns and in which arms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from distill_core.datasets import catalogue
+from distill_core.launch.base import AnySpec
+from distill_core.plans import training_cost
+from distill_core.plans.teachers import Teacher
+from distill_core.specs import StudentsSpec
+from distill_core.tables.students import ARMS
+from pages.parts.distill import form as distill_form
+from pages.parts.shared import model_picker, training_form
+
+NEW = "new"
+DEFAULT_LABELS = 1000
+_DEFAULT_ARMS = ("random", "labels", "taught", "all-labels")
+
+
+def show() -> tuple[dict[str, Any], AnySpec | None]:
+    """The form: its values, and the request, None where it cannot be run."""
+    teacher = _teacher()
+    values: dict[str, Any] = {"kind": "students", **_data(teacher)}
+    if teacher is not None:
+        values["teacher"] = teacher.ref
+    values["labels"] = _labels(values["dataset"])
+    values["arms"] = training_form.arms("ts", ARMS, _DEFAULT_ARMS)
+    with st.expander("Students and training", icon=":material/tune:"):
+        values["students"] = _students()
+        values |= _training()
+    if not values["students"]:
+        st.info(
+            "The small models are not in data/minis. Make them with `make minis`, or type models of your own under "
+            "Students and training.",
+            title="There are no students yet",
+        )
+        return values, None
+    return values, training_form.parsed(values)
+
+
+def _teacher() -> Teacher | None:
+    """A fine-tuned model of this machine; None for one that is made first, in the same run."""
+    own = {one.ref: one for one in distill_form.candidates() if one.ref.startswith("run:")}
+
+    def named(ref: str) -> str:
+        return own[ref].label if ref in own else "MiniLM, fine-tuned here first"
+
+    chosen = st.selectbox(
+        "Teacher",
+        [NEW, *own],
+        format_func=named,
+        key="ts_teacher",
+        bind="query-params",
+        help=training_form.field(StudentsSpec, "teacher"),
+    )
+    return own.get(chosen)
+
+
+def _data(teacher: Teacher | None) -> dict[str, Any]:
+    """The data set, with the columns of an own file."""
+    offered = teacher.datasets if teacher is not None else catalogue.names()
+    dataset = st.selectbox(
+        "Data set", offered, format_func=training_form.dataset_label, key="ts_dataset", bind="query-params"
+    )
+    columns = {} if teacher is None else {"text_column": teacher.text_column, "label_column": teacher.label_column}
+    return {"dataset": dataset, **columns}
+
+
+def _labels(dataset: str) -> int:
+    sizes = training_cost.offered_sizes(dataset)
+    return st.select_slider(
+        "Texts that keep their label",
+        sizes,
+        DEFAULT_LABELS if DEFAULT_LABELS in sizes else sizes[-1],
+        format_func=lambda n: f"{n:,}",
+        key="ts_labels",
+        bind="query-params",
+        help=training_form.field(StudentsSpec, "labels"),
+    )
+
+
+def _students() -> list[str]:
+    minis = model_picker.minis()
+    return st.multiselect(
+        "Students",
+        minis,
+        default=minis,
+        format_func=model_picker.label,
+        key="ts_students",
+        bind="query-params",
+        accept_new_options=True,
+        placeholder="Choose students or type a reference",
+        help=f"{training_form.field(StudentsSpec, 'students')} For instance `bert@mini`, `run:ID`, `bert@hub`.",
+        wrap=True,
+    )
+
+
+def _training() -> dict[str, Any]:
+    defaults = StudentsSpec.model_fields
+    epochs = training_form.epochs("ts", StudentsSpec, defaults["epochs"].default)
+    temperature = st.slider(
+        "Temperature τ",
+        0.5,
+        10.0,
+        defaults["temperature"].default,
+        0.5,
+        key="ts_tau",
+        bind="query-params",
+        help=training_form.field(StudentsSpec, "temperature"),
+    )
+    soft = st.slider(
+        "Weight of soft targets",
+        0.05,
+        1.0,
+        defaults["soft"].default,
+        0.05,
+        key="ts_soft",
+        bind="query-params",
+        help="The labels get the rest: soft + hard = 1.",
+    )
+    seeds = training_form.seeds("ts", StudentsSpec)
+    return {"epochs": epochs, "temperature": temperature, "soft": soft, "hard": round(1 - soft, 6), "seeds": seeds}

@@ -1,0 +1,30 @@
+"""The way on from Take apart: to Distill, with what was learned here."""
+
+from __future__ import annotations
+
+from distill_core.runs.run import Run
+from distill_core.specs import DistillSpec
+from distill_core.tables import recipes
+from distill_core.tables.ablation import Question
+from pages.parts.shared import page, stored_runs
+
+# field of a spec → the control of Distill, and the largest value that it takes
+_CONTROLS = {
+    "temperature": ("d_tau", 10.0),
+    "soft": ("d_soft", 1.0),
+    "hard": ("d_hard", 1.0),
+    "cosine": ("d_cosine", 1.0),
+    "student_layers": ("d_layers", 100),
+}
+
+
+def link(run: Run, question: Question) -> None:
+    """Distill with the recipe that did best; the teacher comes along where it is on this machine."""
+    found = recipes.best(run, question)
+    query = {
+        control: str(found.values[name]) for name, (control, most) in _CONTROLS.items() if found.values[name] <= most
+    }
+    spec = run.spec()
+    if isinstance(spec, DistillSpec) and not stored_runs.is_recorded(run):
+        query["teacher"] = str(spec.teacher)
+    page.next_step("pages/distill.py", f"Distill with {found.words}", query)

@@ -1,0 +1,160 @@
+"""An ablation or a sweep on the page: the answer as a figure, the numbers, the errors, and how to run it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from distill_core import units
+from distill_core.figures import ablation, curves, depth_curve, sweep_map
+from distill_core.plans import command_text
+from distill_core.results import LIVE
+from distill_core.runs.run import Run
+from distill_core.tables import ablation as tables_ablation
+from distill_core.tables import sweep as tables_sweep
+from pages.parts.shared import downloads, page, provenance, run_panel, stored_runs
+from pages.parts.take_apart import errors, tables
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+SEEN = {
+    "ingredients": (
+        "Each bar is a student that was taught without one ingredient: the points of accuracy that it loses against "
+        "the full recipe, seed by seed. Whiskers tell how far other seeds would move that, the gray band how far other "
+        "test texts would. One interval in twenty misses, so that of many bars one may look sure by chance."
+    ),
+    "weights": (
+        "Each cell is one student; all of them learned from the same teacher outputs, in the same order. Cells whose "
+        "intervals overlap are not surely different: look for a region, not for one cell. The best cell was picked on "
+        "the test texts themselves, so its number is a little too good."
+    ),
+    "layers": (
+        "Each point is a student with so many of the teacher's layers. The embeddings stay whole, so that half of the "
+        "layers are more than half of the parameters. The hollow diamond is DistilBERT's published point, for its own "
+        "task and machine."
+    ),
+}
+FORMULA = {
+    "ingredients": r"\Delta = \frac{1}{S}\sum_{s=1}^{S} \left(a_s^{\text{without}} - a_s^{\text{all}}\right) \;\pm\; "
+    r"t_{S-1}\,\frac{\mathrm{sd}(\Delta_s)}{\sqrt{S}}",
+    "weights": r"\mathcal{L} = \alpha\,\tau^2\,\mathrm{KL}(p_T^\tau \,\|\, p_S^\tau) + (1-\alpha)\,\mathrm{CE}(y, p_S)",
+    "layers": r"\text{kept} = \frac{a_S}{a_T}",
+}
+CODE = {
+    "ingredients": "differences = accuracy_without - accuracy_all  # one a seed\n"
+    "low, high = scipy.stats.ttest_1samp(differences, 0).confidence_interval(0.95)",
+    "weights": "loss = alpha * tau**2 * kl(teacher / tau, student / tau) + (1 - alpha) * cross_entropy(student, label)",
+    "layers": "kept = student_accuracy / teacher_accuracy",
+}
+
+
+def show(run: Run) -> None:
+    """All that is known of the run so far. Called again and again while it is live."""
+    is_live = run.state().state in LIVE
+    frame, draw = {"ingredients": _ingredients, "weights": _weights, "layers": _depths}[_question(run)](run)
+    page.chart(draw(page.is_dark()), "ta_fig")
+    _captions(run, frame)
+    if is_live:
+        page.chart(curves.draw(run_panel.curves(run), curves.View(dark=page.is_dark())), "ta_fig_curves")
+    tables.show(_question(run), frame)
+    if is_live:
+        return
+    errors.show(run)
+    st.markdown("##### Take it away")
+    downloads.show(run, frame, [lambda: draw(False)], name="take-apart", key="ta")
+    _command(run)
+
+
+def _question(run: Run) -> tables_ablation.Question:
+    return tables_ablation.question(run.spec()) or "ingredients"
+
+
+Drawn = tuple[pd.DataFrame, Callable[[bool], "Figure"]]
+
+
+def _ingredients(run: Run) -> Drawn:
+    frame = tables_ablation.ablation_frame(run)
+    return frame, lambda dark: ablation.draw(frame, dark=dark)
+
+
+def _weights(run: Run) -> Drawn:
+    """The map; at one depth, where several were swept."""
+    frame = tables_sweep.sweep_frame(run)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        quantity = st.segmented_control(
+            "Quantity",
+            list(sweep_map.TITLES),
+            default="accuracy",
+            required=True,
+            format_func=sweep_map.TITLES.get,
+            key="ta_quantity",
+            bind="query-params",
+            label_visibility="collapsed",
+            wrap=True,
+        )
+        frame = _part(frame, "layers", "Layers of the student")
+    return frame, lambda dark: sweep_map.draw(frame, quantity, dark=dark)
+
+
+def _depths(run: Run) -> Drawn:
+    frame = tables_sweep.depth_frame(run)
+    x = st.segmented_control(
+        "Against",
+        ["params_share", "time_share"],
+        default="params_share",
+        required=True,
+        key="ta_x",
+        format_func={"params_share": "Size", "time_share": "Time a text"}.get,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return frame, lambda dark: depth_curve.draw(frame, tables_sweep.distilbert(), x, dark=dark)
+
+
+def _part(frame: pd.DataFrame, column: str, label: str) -> pd.DataFrame:
+    """The rows with one value of a column; a question only where there are several."""
+    values = sorted(frame[column].unique())
+    if len(values) < 2:
+        return frame
+    chosen = st.selectbox(label, values, key=f"ta_part_{column}", bind="query-params")
+    return frame[frame[column] == chosen].reset_index(drop=True)
+
+
+def _captions(run: Run, frame: pd.DataFrame) -> None:
+    """Where the numbers come from, what other texts would change, and what the shared teacher saved."""
+    if run.environment() is not None:
+        published = [] if _question(run) == "weights" else [f"{provenance.PUBLISHED}: ◇"]
+        provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), *published)
+    found = []
+    if _question(run) == "ingredients":
+        half = tables_ablation.texts_half_width(frame)
+        found += [f"Other test texts would move a difference by about ±{half:.1f} points."] if half else []
+    shared = tables_sweep.sharing(run)
+    if shared is not None:
+        found.append(_saving(shared))
+    if found:
+        st.caption(" ".join(found))
+
+
+def _saving(shared: tables_sweep.Sharing) -> str:
+    if shared.saved_s is None:
+        return "The teacher's outputs were on disk already: no student waited for it."
+    passes = f"{shared.students} students would have needed {shared.passes} passes"
+    return (
+        f"The teacher read the texts once ({units.duration(shared.pass_s)}); without its cache {passes}, "
+        f"{units.duration(shared.saved_s)} more."
+    )
+
+
+def _command(run: Run) -> None:
+    """The same run on the command line."""
+    with st.expander("Run this again as a command", icon=":material/terminal:"):
+        st.code(command_text.command(run.spec()), language="bash", wrap_lines=True)
+        if stored_runs.is_recorded(run):
+            st.caption(
+                "The teacher is a run of the machine that recorded this: put a teacher of your own in its place."
+            )

@@ -1,0 +1,100 @@
+"""One after the other, across processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+from filelock import FileLock
+
+from distill_core.files.turns import turn
+from distill_core.settings import PROJECT
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from distill_core.files.turns import turn
+path = Path(sys.argv[1])
+with turn(path):
+    path.with_suffix(".held").touch()
+    while not path.with_suffix(".go").exists():
+        time.sleep(0.01)
+    path.write_text("made")
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock until it may go on."""
+    processes = []
+
+    def hold(path):
+        processes.append(subprocess.Popen([sys.executable, "-c", HOLD, str(path)], cwd=PROJECT))
+        until(path.with_suffix(".held").exists)
+        return processes[0]
+
+    yield hold
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def until(condition, deadline_s=30):
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "the deadline has passed"
+        time.sleep(0.01)
+
+
+def test_the_second_finds_what_the_first_has_made(tmp_path, holder):
+    path = tmp_path / "folder" / "thing"
+    path.parent.mkdir()
+    holder(path)
+
+    def check():
+        assert not path.exists()
+        path.with_suffix(".go").touch()
+
+    with turn(path, check):
+        assert path.read_text() == "made"
+
+
+def test_who_waits_can_be_stopped(tmp_path, holder):
+    path = tmp_path / "thing"
+    other = holder(path)
+    asked = []
+
+    def check():
+        asked.append(True)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), turn(path, check):
+        pytest.fail("the other has it")
+    other.kill()
+    with turn(path):  # a killed holder holds nothing
+        path.write_text("mine")
+
+
+def test_without_a_place_for_a_lock_nobody_waits(tmp_path, monkeypatch):
+    def full(self, **more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(FileLock, "acquire", full)
+    with turn(tmp_path / "thing"):
+        (tmp_path / "thing").touch()
+    assert (tmp_path / "thing").exists()
+
+
+def test_a_folder_that_cannot_be_made_stops_nobody(tmp_path):
+    (tmp_path / "file").touch()
+    with turn(tmp_path / "file" / "thing"):
+        (tmp_path / "done").touch()
+    assert (tmp_path / "done").exists()
+
+
+def test_errors_of_the_work_itself_are_not_hidden(tmp_path):
+    with pytest.raises(OSError, match="of the work"), turn(tmp_path / "thing"):
+        raise OSError("of the work")
