@@ -20,7 +20,7 @@ from distill_core.settings import PROJECT
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ground", ("__init__", "errors", "units", "settings", "files", "maths")),
-    ("types", ("families", "objective_facts", "model_ref", "specs", "results")),
+    ("types", ("families", "objective_facts", "model_ref", "specs", "results", "kinds")),
     ("runs and data", ("machine", "assets", "hub", "datasets", "corpus", "runs")),
     ("models", ("models",)),
     ("training", ("plans", "training", "measure", "objectives")),
@@ -29,14 +29,14 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("launch", ("launch", "worker")),
     ("command line", ("cli", "__main__")),
 )
-MOST_FLOORS = 13  # the longest chain of rooms, the pages included
+MOST_FLOORS = 12  # the longest chain of rooms, the pages included
 HEAVY = ("torch", "transformers", "accelerate", "tokenizers", "sklearn", "peft", "ray")
 # What pages and the queue are made of: a page server with forty visitors imports these and nothing heavy.
 LIGHT_ROOMS = frozenset(
     (
         *("errors", "units", "settings", "files", "maths", "families", "objective_facts", "model_ref", "specs"),
         *("results", "runs", "assets", "hub", "datasets", "corpus", "plans", "tables", "figures", "launch"),
-        *("worker", "cli", "__main__"),
+        *("kinds", "worker", "cli", "__main__"),
     )
 )
 

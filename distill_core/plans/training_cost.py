@@ -8,6 +8,7 @@ without one, from a measurement on two cores of a server processor.
 from __future__ import annotations
 
 import math
+from functools import singledispatch
 
 from distill_core.datasets import catalogue, known_splits
 from distill_core.errors import DistillError
@@ -18,7 +19,7 @@ from distill_core.plans.student_plan import Cell
 from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
-from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
+from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec, TrainSpec
 
 USUAL_PACE = 1750.0  # layer passes per second: 146 texts/s through a student of 3 layers, two cores
 START_S = 8.0  # imports, the data set, the models
@@ -32,10 +33,8 @@ _OWN_FILE_ROWS = 2000
 _NARROW = 0.2  # a layer of width 128 takes a fifth of the time of one of 384, not a ninth
 _NARROW_BESIDE = 0.15  # … and less where several such models learn side by side, one thread each
 
-TrainingSpec = FinetuneSpec | DistillSpec | StudentsSpec
 
-
-def seconds(spec: TrainingSpec, store: RunStore, history: list[Run]) -> float:
+def seconds(spec: TrainSpec, store: RunStore, history: list[Run]) -> float:
     """Seconds that this run will take. `history`: finished training runs on this machine, the newest first."""
     return START_S + work(spec, store) / pace(history, store)
 
@@ -45,21 +44,23 @@ def pace(history: list[Run], store: RunStore) -> float:
     for run in history:
         took = run_list.duration_s(run)
         try:
-            spec = run.spec()
+            spec = run.spec_as(TrainSpec)
         except DistillError:
             continue
-        if isinstance(spec, TrainingSpec) and took is not None and took > 1.5 * START_S:
+        if spec is not None and took is not None and took > 1.5 * START_S:
             return work(spec, store) / (took - START_S)
     return USUAL_PACE
 
 
-def work(spec: TrainingSpec, store: RunStore) -> float:
-    """Layer passes of a run, over all its arms, sizes and seeds."""
-    if isinstance(spec, StudentsSpec):
-        return _students(spec, store)
-    return _finetune(spec, store) if isinstance(spec, FinetuneSpec) else _distill(spec, store)
+@singledispatch
+def work(spec: TrainSpec, store: RunStore) -> float:
+    """Layer passes of a run, over all its arms, sizes and seeds. A kind without a rule of its own below is taken for
+    one training of a model of the usual size on the whole training split."""
+    texts = _training_texts(_most(spec.dataset), spec) + _test_texts(spec.dataset, spec)
+    return BASE.layers * (BASE.width / 384) ** 2 * texts
 
 
+@work.register
 def _finetune(spec: FinetuneSpec, store: RunStore) -> float:
     """Every data set to train on, with every size, seed and arm; each of these is tested on all test sets."""
     names = spec.domains or (spec.dataset,)
@@ -106,6 +107,7 @@ def _most(dataset: str) -> float:
     return known_splits.train_size(dataset) or _rows(dataset) * (1 - 2 * _TEST_SHARE)
 
 
+@work.register
 def _distill(spec: DistillSpec, store: RunStore) -> float:
     shape = shape_of(spec.teacher, store) or BASE
     teacher = _weighted_layers(spec.teacher, store)
@@ -123,6 +125,7 @@ def _distill(spec: DistillSpec, store: RunStore) -> float:
     return total
 
 
+@work.register
 def _students(spec: StudentsSpec, store: RunStore) -> float:
     n, test = round(_most(spec.dataset)), round(_test_texts(spec.dataset, spec))
     cells = student_plan.plan(spec)
@@ -145,7 +148,7 @@ def cell_work(spec: StudentsSpec, cell: Cell, train_texts: int, test_texts: int,
     return stacks * layers * (_TRAINING_PASSES * read + test_texts)
 
 
-def _training_texts(n: float, spec: DistillSpec) -> float:
+def _training_texts(n: float, spec: TrainSpec) -> float:
     return spec.epochs * _TRAINING_PASSES * n + _looks(spec.dataset, spec.epochs)
 
 
@@ -160,7 +163,7 @@ def _weighted_layers(ref: Ref, store: RunStore, narrow: float = _NARROW) -> floa
     return shape.layers * max(narrow, (shape.width / 384) ** 2)
 
 
-def _test_texts(dataset: str, spec: TrainingSpec) -> float:
+def _test_texts(dataset: str, spec: TrainSpec) -> float:
     there = _rows(dataset) * _TEST_SHARE
     return min(there, spec.eval_examples) if spec.eval_examples else there
 

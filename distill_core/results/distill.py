@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from distill_core.results.records import Record
+from distill_core.results.records import Record, Result
 
 
 class ModelReport(Record):
@@ -44,7 +44,7 @@ class StudentReport(ModelReport):
     ingredients: dict[str, str | float | int | None] = Field(default_factory=dict)
 
 
-class DistillResult(Record):
+class DistillResult(Result):
     kind: Literal["distill"] = "distill"
     dataset: str
     teacher_ref: str
@@ -54,3 +54,15 @@ class DistillResult(Record):
     sample_texts: tuple[str, ...] = ()
     teacher_probabilities: tuple[tuple[float, ...], ...] = ()
     students: tuple[StudentReport, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.label_names
+
+    @property
+    def measured(self) -> tuple[StudentReport, ...]:
+        return self.students
+
+    def as_json(self, run_id: str) -> dict[str, Any]:
+        teacher = self.teacher.model_dump() if self.teacher else None
+        return {"teacher": teacher, "students": [student.model_dump() for student in self.students]}

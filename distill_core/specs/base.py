@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from distill_core.families import Family
 from distill_core.model_ref import Ref
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps", "xpu"]
@@ -27,8 +28,38 @@ def field(default: Any, description: str, *, unit: str = "", typical: str = "", 
     return Field(default, description=description, json_schema_extra={"unit": unit, "typical": typical}, **limits)
 
 
-class BaseSpec(BaseModel):
-    """Any run."""
+def dataset_name(name: str) -> str:
+    """The name of a data set without the folder of an own file."""
+    return "an own file" if name.startswith("file:") else name
+
+
+class Inventory(Protocol):
+    """What is on this machine, told without loading a model: a request is checked against it before it is queued.
+
+    Each check raises DistillError with the problem and the next step.
+    """
+
+    def family(self, ref: Ref) -> Family | None:
+        """The family of a model; None where only the loaded model can tell."""
+
+    def layers(self, ref: Ref) -> int | None:
+        """The layers of a model; None where only the loaded model can tell."""
+
+    def has(self, ref: Ref) -> bool:
+        """Whether the model lies here; False for one that has to be fetched first. Raises where it should lie here."""
+
+    def check_trainable(self, ref: Ref, max_length: int) -> None:
+        """The model has weights and a tokenizer, and reads texts of this many tokens."""
+
+    def check_classifies(self, ref: Ref) -> None:
+        """The model has a classification head, as far as its config.json is here."""
+
+    def check_corpora(self, names: tuple[str, ...]) -> None:
+        """There are corpora of these names."""
+
+
+class Spec(BaseModel):
+    """Any run. What differs between the kinds of run is a method here, and each kind's own type says it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=4096)
 
@@ -39,9 +70,39 @@ class BaseSpec(BaseModel):
     text_column: str = field("text", "Column with the text, for an own CSV file.", max_length=200)
     label_column: str = field("label", "Column with the label, for an own CSV file.", max_length=200)
     seed: int = field(0, "Seed of every random choice; the same seed gives the same run.", ge=0, le=2**31 - 1)
+    kind: str
+
+    @property
+    def heading(self) -> str:
+        """The run's own title, or one made from what was asked."""
+        return self.title or self.summary
+
+    @property
+    def summary(self) -> str:
+        """What was asked, in a few words: `minilm on movies`."""
+        return self.kind
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """All data sets that the run reads."""
+        return ()
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """All models that the request names."""
+        listed = [value if isinstance(value, tuple) else (value,) for value in vars(self).values()]
+        return tuple(entry for values in listed for entry in values if isinstance(entry, Ref))
+
+    @property
+    def origin(self) -> tuple[Ref, int | None] | None:
+        """The pre-trained model that the run's saved one began as, and its number of labeled texts, where it tells."""
+        return None
+
+    def check(self, inventory: Inventory) -> None:
+        """Raises DistillError with the first thing about its models that would make the run fail here."""
 
 
-class TrainSpec(BaseSpec):
+class TrainSpec(Spec):
     """Any run that learns from texts."""
 
     dataset: str = field("movies", "Data set to learn from.", max_length=1024)
@@ -60,3 +121,7 @@ class TrainSpec(BaseSpec):
     max_length: int = field(64, "Longer texts are cut at this many tokens.", unit="tokens", ge=4, le=4096)
     eval_examples: int = field(0, "Test texts for the accuracy at most; 0 means all.", unit="texts", ge=0, le=10**6)
     checkpoint_every_s: float = field(30.0, "Seconds between two checkpoints.", unit="s", ge=0, le=3600)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return (self.dataset,)

@@ -8,10 +8,10 @@ from pydantic import Field, model_validator
 
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
-from distill_core.specs.base import BaseSpec, Many, field
+from distill_core.specs.base import Inventory, Many, Spec, field
 
 
-class CompareSpec(BaseSpec):
+class CompareSpec(Spec):
     """Measure models side by side: size, speed, memory, and accuracy where a model can classify."""
 
     kind: Literal["compare"] = "compare"
@@ -36,3 +36,22 @@ class CompareSpec(BaseSpec):
         if self.baseline is not None and self.baseline not in self.models:
             raise SpecError(f"The baseline {self.baseline} is not among the models.", "Add it to the models.")
         return self
+
+    @property
+    def summary(self) -> str:
+        return str(self.models[0]) if len(self.models) == 1 else f"{len(self.models)} models"
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return () if self.dataset == "none" else (self.dataset,)
+
+    def check(self, inventory: Inventory) -> None:
+        limits = [family.max_positions if (family := inventory.family(ref)) else None for ref in self.models]
+        known = [limit for limit in limits if limit is not None]
+        if len(known) == len(limits) and max(known) < min(self.seq_lens):
+            raise SpecError(
+                f"A length of {min(self.seq_lens):,} tokens is more than any of these models can read.",
+                f"Choose at most {max(known):,}.",
+            )
+        for ref in self.models:
+            inventory.has(ref)

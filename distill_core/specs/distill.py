@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
-from distill_core.specs.base import Many, TrainSpec, field
+from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
 
 DistillArm = Literal["distilled", "labeled-only", "init-only", "scratch", "scratch-distilled"]
 
@@ -104,3 +104,31 @@ class DistillSpec(TrainSpec):
                 "Set cosine, hidden, attention and relations to 0 for a student of another kind.",
             )
         return self
+
+    @property
+    def summary(self) -> str:
+        student = str(self.student) if self.student else f"{self.student_layers} layers"
+        return f"{self.teacher} to {student} on {dataset_name(self.dataset)}"
+
+    def check(self, inventory: Inventory) -> None:
+        inventory.check_trainable(self.teacher, self.max_length)
+        if not inventory.has(self.teacher):
+            return
+        if self.mode == "task":
+            inventory.check_classifies(self.teacher)
+        if self.student is not None:
+            inventory.check_trainable(self.student, self.max_length)
+        else:
+            self._check_layers(inventory.layers(self.teacher))
+
+    def _check_layers(self, there: int | None) -> None:
+        if there is None:
+            return
+        if self.student_layers > there:
+            raise SpecError(
+                f"The student has {self.student_layers} layers, its teacher only {there}.",
+                f"Choose 1 to {there} layers.",
+            )
+        for layer in self.layers or ():
+            if layer >= there:
+                raise SpecError(f"The teacher has no layer {layer}.", f"Its layers are 0 to {there - 1}.")

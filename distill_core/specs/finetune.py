@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from distill_core.errors import ModelError, SpecError
 from distill_core.model_ref import ModelRef, Ref
-from distill_core.specs.base import Many, TrainSpec, field
+from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
 
 FinetuneArm = Annotated[
     str, Field(pattern=r"^(pretrained|frozen|scratch|bow|zero-shot|head|lora|adapted|top[1-9]\d?)$")
@@ -57,3 +58,37 @@ class FinetuneSpec(TrainSpec):
     adapt_examples: int = field(
         4000, "Unlabeled target texts of the adapted arm at most; 0 means all.", unit="texts", ge=0, le=10**7
     )
+
+    @property
+    def summary(self) -> str:
+        return f"{self.model} on {dataset_name(self.dataset)}"
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return (self.dataset, *self.test_datasets, *self.domains)
+
+    @property
+    def origin(self) -> tuple[Ref, int | None]:
+        return self.model, max(self.train_examples)  # the model that has seen most labels is the one that is kept
+
+    def check(self, inventory: Inventory) -> None:
+        if "zero-shot" in self.arms and self.model.source != "minilm":
+            raise SpecError(f"{self.model} was not trained to compare sentences.", "zero-shot works with minilm alone.")
+        if self.arms != ("bow",):
+            inventory.check_trainable(self.model, self.max_length)
+            self._check_arms(inventory)
+
+    def _check_arms(self, inventory: Inventory) -> None:
+        """Arms that this model cannot take: said before the other arms have cost their time."""
+        family, layers = inventory.family(self.model), inventory.layers(self.model)
+        if "adapted" in self.arms and family is not None and not family.fills_gaps:
+            raise ModelError(f"{family.title} does not learn from masked words.", "Leave out the adapted arm.")
+        for arm in self.arms:
+            if not arm.startswith("top"):
+                continue
+            top = int(arm.removeprefix("top"))
+            if (layers is not None and top > layers) or (family is not None and family.shared_layers):
+                there = layers if layers is not None else "one shared layer"
+                raise SpecError(
+                    f"{arm} needs {top} layers of their own; this model has {there}.", "Choose head or all."
+                )

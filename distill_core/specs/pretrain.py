@@ -9,10 +9,10 @@ from pydantic import field_validator, model_validator
 from distill_core import families
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
-from distill_core.specs.base import BaseSpec, Many, field
+from distill_core.specs.base import Inventory, Many, Spec, field
 
 
-class PretrainSpec(BaseSpec):
+class PretrainSpec(Spec):
     """Teach a small model of one family from raw text: by its own objective, or by a teacher's sentence embeddings."""
 
     kind: Literal["pretrain"] = "pretrain"
@@ -68,3 +68,23 @@ class PretrainSpec(BaseSpec):
                 f"{self.teacher} was given as teacher, but only DistilBERT's objective has one.", "Leave teacher empty."
             )
         return self
+
+    @property
+    def summary(self) -> str:
+        return f"{families.get(self.family).title} from raw text"
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return () if self.probe_dataset == "none" else (self.probe_dataset,)
+
+    def check(self, inventory: Inventory) -> None:
+        inventory.check_corpora(self.corpus)
+        if self.teacher is not None:
+            inventory.check_trainable(self.teacher, self.max_length)
+            inventory.has(self.teacher)
+        limit = families.get(self.family).max_positions
+        if limit is not None and self.max_length > limit:
+            raise SpecError(
+                f"{self.family} has {limit} positions, got a length of {self.max_length}.",
+                f"Choose at most {limit} tokens.",
+            )

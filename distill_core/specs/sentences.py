@@ -20,8 +20,6 @@ def explain(error: ValidationError, spec: type[BaseModel]) -> SpecError:
     """The first problem with a request of this type: the setting, the value, what is allowed and what is typical."""
     first = error.errors(include_url=False)[0]
     loc = [str(part) for part in first["loc"]]
-    if loc and loc[0] == spec.model_fields["kind"].default:  # the tag of the union; a setting may have the same name
-        loc = loc[1:]
     name = loc[0] if loc else "spec"
     got = repr(first["input"])[:80]
     field = spec.model_fields.get(name)

@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import model_validator
 
 from distill_core import families
-from distill_core.errors import SpecError
+from distill_core.errors import DistillError, SpecError
 from distill_core.model_ref import ModelRef, Ref
-from distill_core.specs.base import Many, TrainSpec, field
+from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
 
 StudentsArm = Literal["taught", "labels", "all-labels", "random", "random-taught"]
 
@@ -73,3 +73,26 @@ class StudentsSpec(TrainSpec):
         if not self.soft and any(arm in ("taught", "random-taught") for arm in self.arms):
             raise SpecError("With soft 0 the teacher says nothing.", "Raise soft, or leave out the taught arms.")
         return self
+
+    @property
+    def summary(self) -> str:
+        return f"{self.teacher or self.base} to {len(self.students)} students on {dataset_name(self.dataset)}"
+
+    @property
+    def origin(self) -> tuple[Ref, int | None]:
+        return self.base, self.labels
+
+    def check(self, inventory: Inventory) -> None:
+        """A student that is missing is an error of its own rows; without any student there is nothing to do."""
+        inventory.check_trainable(self.teacher or self.base, self.max_length)
+        if self.teacher is not None and inventory.has(self.teacher):
+            inventory.check_classifies(self.teacher)
+        problems = []
+        for ref in self.students:
+            try:
+                inventory.check_trainable(ref, self.max_length)
+                inventory.has(ref)
+            except DistillError as error:
+                problems.append(error)
+        if len(problems) == len(self.students):
+            raise problems[0]

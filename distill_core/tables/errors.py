@@ -25,8 +25,8 @@ COLUMNS = ("group", "text", "label", "student_says", "student_share", "teacher_s
 
 def student_keys(run: Run) -> dict[str, str]:
     """Arm key → its name in words, for the students whose answers the run has kept, in the order of training."""
-    spec = run.spec()
-    if not isinstance(spec, DistillSpec):
+    spec = run.spec_as(DistillSpec)
+    if spec is None:
         return {}
     there = tables_predictions.arms(tables_predictions.logits_of(run))
     return {arm.key: _name(arm) for arm in arms.plan(spec) if arm.key in there}
@@ -45,8 +45,8 @@ def _name(arm: Arm) -> str:
 
 def row_of(students: pd.DataFrame, run: Run, key: str) -> pd.DataFrame:
     """The rows of `tables.training.students_frame` that belong to this key, under its name: one, or none."""
-    spec = run.spec()
-    planned = {arm.key: arm for arm in arms.plan(spec)} if isinstance(spec, DistillSpec) else {}
+    spec = run.spec_as(DistillSpec)
+    planned = {arm.key: arm for arm in arms.plan(spec)} if spec is not None else {}
     if key not in planned:
         return students.iloc[:0]
     arm = planned[key]

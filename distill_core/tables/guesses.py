@@ -44,8 +44,8 @@ def questions(run: Run, experiment: str) -> list[Question]:
     """What to guess before this run is shown; empty where there is nothing to ask."""
     if experiment == "moved":
         return _moved(run)
-    spec = run.spec()
-    if not isinstance(spec, FinetuneSpec):
+    spec = run.spec_as(FinetuneSpec)
+    if spec is None:
         return []
     if experiment == "domains":
         return _domains(spec, domain_titles(run))

@@ -127,7 +127,7 @@ GAIN_COLUMNS = ("student", "label", "family", "seeds", "gain", "gain_low", "gain
 
 def rows_frame(run: Run) -> pd.DataFrame:
     """One row a student, arm and seed (ROW_COLUMNS), also those that are not trained yet; empty without a result."""
-    result = _result(run)
+    result = run.result_as(StudentsResult)
     rows = result.rows if result is not None else ()
     labels, source = _labels(rows), tables_sources.source_text(run)
     teacher = result.teacher if result is not None else None
@@ -150,7 +150,7 @@ def rows_frame(run: Run) -> pd.DataFrame:
 
 def teacher_of(run: Run) -> TeacherOfTen | None:
     """The teacher's report; None while it is not there."""
-    result = _result(run)
+    result = run.result_as(StudentsResult)
     return result.teacher if result is not None else None
 
 
@@ -179,11 +179,6 @@ def means_frame(frame: pd.DataFrame) -> pd.DataFrame:
     seeds = known.groupby(keys, sort=False)["seed"].nunique()
     merged = first.drop(columns=numbers).join(means).assign(seeds=seeds).reset_index()
     return tables_frames.typed(merged.to_dict("records"), MEAN_COLUMNS, _COUNTS, _MEASURES)
-
-
-def _result(run: Run) -> StudentsResult | None:
-    result = run.result()
-    return result if isinstance(result, StudentsResult) else None
 
 
 def _labels(rows: tuple[StudentRow, ...]) -> dict[str, str]:
@@ -296,8 +291,8 @@ def _pairs(own: pd.DataFrame, better: str, worse: str) -> pd.DataFrame:
 
 def _differences(run: Run, student: str, seeds: list[int], better: str, worse: str) -> NDArray[np.float64] | None:
     """For each test text the mean over seeds of right (1) or wrong (0) in `better` minus in `worse`."""
-    spec = run.spec()
-    if not isinstance(spec, StudentsSpec):
+    spec = run.spec_as(StudentsSpec)
+    if spec is None:
         return None
     try:
         said = tables_predictions.logits_of(run)

@@ -96,8 +96,8 @@ CLAIM_COLUMNS = ("key", "title", "measured", "low", "high", "published", "claim"
 
 def finetune_frame(run: Run) -> pd.DataFrame:
     """One row an arm, training size and seed of a fine-tuning so far (FINETUNE_COLUMNS); empty while there is none."""
-    result = run.result()
-    arms = result.arms if isinstance(result, FinetuneResult) else ()
+    result = run.result_as(FinetuneResult)
+    arms = result.arms if result is not None else ()
     records = [
         {
             **arm.model_dump(exclude={"error"}),
@@ -116,8 +116,8 @@ def students_frame(run: Run) -> pd.DataFrame:
 
     `label` tells seeds apart; `curve` is the student's name among the run's points.
     """
-    result = run.result()
-    if not isinstance(result, DistillResult) or result.teacher is None:
+    result = run.result_as(DistillResult)
+    if result is None or result.teacher is None:
         return tables_frames.typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
     source = tables_sources.source_text(run)
     name = ARM_TITLES["teacher"]

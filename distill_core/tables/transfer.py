@@ -17,9 +17,8 @@ import pandas as pd
 from distill_core.datasets import known_splits
 from distill_core.errors import RunError
 from distill_core.results import FinetuneResult
-from distill_core.runs import run_list
 from distill_core.runs.run import Run
-from distill_core.specs import FinetuneSpec
+from distill_core.specs import FinetuneSpec, dataset_name
 from distill_core.tables import sources as tables_sources
 from distill_core.tables.training import arm_title
 
@@ -48,10 +47,10 @@ GAIN_COLUMNS = ("train", "test", "gain", "low", "high", "is_home", "source")
 def experiment_of(run: Run) -> Experiment | None:
     """Which experiment a run is, told by its spec; None for any other run, and for a damaged one."""
     try:
-        spec = run.spec()
+        spec = run.spec_as(FinetuneSpec)
     except RunError:
         return None
-    if not isinstance(spec, FinetuneSpec):
+    if spec is None:
         return None
     if len(spec.domains) > 1 or spec.test_datasets:
         return "domains"
@@ -75,8 +74,8 @@ def depth_title(arm: str) -> str:
 
 def _rows(run: Run) -> pd.DataFrame:
     """One row an arm, size, seed and test set that was measured."""
-    result = run.result()
-    arms = result.arms if isinstance(result, FinetuneResult) else ()
+    result = run.result_as(FinetuneResult)
+    arms = result.arms if result is not None else ()
     records = [row.model_dump(exclude={"error"}) for row in arms if row.accuracy is not None]
     frame = pd.DataFrame(records)
     if frame.empty:
@@ -86,8 +85,8 @@ def _rows(run: Run) -> pd.DataFrame:
 
 
 def _dataset(run: Run) -> str:
-    result = run.result()
-    return result.dataset if isinstance(result, FinetuneResult) else ""
+    result = run.result_as(FinetuneResult)
+    return result.dataset if result is not None else ""
 
 
 def _means(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -179,8 +178,8 @@ def unfreeze_frame(run: Run) -> pd.DataFrame:
 
     `share_trained`: trained parameters among all; `decay`: the layer-wise learning-rate decay, 1 for none.
     """
-    rows, spec = _rows(run), run.spec()
-    if rows.empty or not isinstance(spec, FinetuneSpec):
+    rows, spec = _rows(run), run.spec_as(FinetuneSpec)
+    if rows.empty or spec is None:
         return _typed(pd.DataFrame(), UNFREEZE_COLUMNS)
     rows = rows[rows["arm"].map(is_depth) & (rows["test_dataset"] == rows["dataset"])]
     frame = _means(rows[rows["train_examples"] == rows["train_examples"].max()], ["arm", "train_examples"])
@@ -208,8 +207,8 @@ def with_other_decays(run: Run, others: Iterable[Run]) -> pd.DataFrame:
 
 
 def _decay(run: Run) -> float | None:
-    spec = run.spec()
-    return spec.layer_lr_decay if isinstance(spec, FinetuneSpec) else None
+    spec = run.spec_as(FinetuneSpec)
+    return spec.layer_lr_decay if spec is not None else None
 
 
 def _same_but_decay(run: Run, other: Run) -> bool:
@@ -256,11 +255,11 @@ def domain_frame(run: Run) -> pd.DataFrame:
 
 def domain_titles(run: Run) -> dict[str, str]:
     """What to call each data set of a run: its name, and for an own file no folder."""
-    spec, titles = run.spec(), dict[str, str]()
-    if not isinstance(spec, FinetuneSpec):
+    spec, titles = run.spec_as(FinetuneSpec), dict[str, str]()
+    if spec is None:
         return titles
     for name in dict.fromkeys((spec.dataset, *spec.domains, *spec.test_datasets)):
-        title = run_list.dataset_name(name)
+        title = dataset_name(name)
         again = sum(other == title or other.startswith(f"{title} ") for other in titles.values())
         titles[name] = f"{title} {again + 1}" if again else title
     return titles
@@ -293,7 +292,7 @@ def newest(runs: Iterable[Run], experiment: str) -> Run | None:
 
 
 def _shows(run: Run, experiment: str) -> bool:
-    result = run.result()
+    result = run.result_as(FinetuneResult)
     if experiment == "moved":
-        return isinstance(result, FinetuneResult) and result.moved is not None
-    return experiment_of(run) == experiment and isinstance(result, FinetuneResult)
+        return result is not None and result.moved is not None
+    return experiment_of(run) == experiment and result is not None

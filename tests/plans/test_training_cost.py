@@ -11,7 +11,7 @@ import sample_training as sample
 from distill_core.plans import training_cost
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
-from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
+from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec, TrainSpec
 
 
 @pytest.fixture
@@ -57,6 +57,15 @@ def test_an_arm_that_reads_labeled_texts_alone_costs_those_alone(store: RunStore
     inner = spec.model_copy(update={"hidden": 1.0})
     fewer = training_cost.work(inner.model_copy(update={"arms": ("labeled-only",)}), store)
     assert training_cost.work(inner, store) - fewer == pytest.approx(3 * 2 * 3 * 800 + 6 * 2 * 800)
+
+
+def test_a_kind_without_a_rule_costs_one_training_of_a_usual_model(store: RunStore) -> None:
+    class OtherSpec(TrainSpec):
+        kind: str = "other"
+
+    # 12 layers of width 768 are 48 of 384; 7,984 texts twice, eight looks at 300, 1,004.3 texts to test
+    expected = 48 * (2 * 7984 * 3 + 8 * 300 + 1004.3)
+    assert training_cost.work(OtherSpec(epochs=2), store) == pytest.approx(expected)
 
 
 def test_a_bag_of_words_costs_nearly_nothing(store: RunStore) -> None:

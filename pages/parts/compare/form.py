@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core import specs, units
+from distill_core import kinds, units
 from distill_core.datasets.catalogue import TABLE
 from distill_core.errors import DistillError
 from distill_core.specs import CompareSpec
@@ -37,7 +37,7 @@ def show() -> CompareSpec | None:
         "Device", DEVICES, key="cmp_device", bind="query-params", help="auto takes the fastest device that is here."
     )
     try:
-        spec = specs.parse(
+        spec = kinds.parse_spec(
             {
                 "kind": "compare",
                 "models": models,

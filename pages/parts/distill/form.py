@@ -9,12 +9,11 @@ from typing import Any
 import streamlit as st
 
 from distill_core import units
-from distill_core.launch.base import AnySpec
 from distill_core.models import shapes
 from distill_core.plans import teachers, training_cost
 from distill_core.plans.teachers import Teacher
 from distill_core.runs.run import Run
-from distill_core.specs import DistillSpec
+from distill_core.specs import DistillSpec, Spec
 from distill_core.tables import training as tables_training
 from pages.parts.shared import stored_runs, training_form
 
@@ -32,7 +31,7 @@ class Request:
     """What the form asks for; `values` are there even where the spec is not, so that the formula can be shown."""
 
     values: dict[str, Any]
-    spec: AnySpec | None
+    spec: Spec | None
 
 
 def candidates() -> list[Teacher]:

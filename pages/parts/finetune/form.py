@@ -9,9 +9,8 @@ import streamlit as st
 
 from distill_core import families
 from distill_core.datasets import catalogue
-from distill_core.launch.base import AnySpec
 from distill_core.plans import training_cost
-from distill_core.specs import FinetuneSpec
+from distill_core.specs import FinetuneSpec, Spec
 from pages.parts.shared import model_picker, own_file, training_form
 
 OWN = "own file"
@@ -23,7 +22,7 @@ MODEL_HELP = (
 )
 
 
-def show() -> AnySpec | None:
+def show() -> Spec | None:
     """The form. Returns what it asks for, or None where that cannot be run; the reason is on the page then."""
     model = st.selectbox(
         "Model",

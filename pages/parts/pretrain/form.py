@@ -8,11 +8,10 @@ import streamlit as st
 
 from distill_core import families, units
 from distill_core.corpus import library
-from distill_core.launch.base import AnySpec
 from distill_core.plans import pretrain_scale
 from distill_core.results import PretrainResult
 from distill_core.runs.run import Run
-from distill_core.specs import PretrainSpec
+from distill_core.specs import PretrainSpec, Spec
 from pages.parts.shared import page, stored_runs, training_form
 
 BUDGETS = (200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 40_000_000)
@@ -22,7 +21,7 @@ RATES = (3e-4, 5e-4, 1e-3, 1.5e-3, 2e-3, 3e-3)
 BATCH_SIZES = (16, 32, 64, 128)
 
 
-def show() -> tuple[str, AnySpec | None]:
+def show() -> tuple[str, Spec | None]:
     """The form: the chosen family, and the request, None where it cannot be run; the reason is on the page then."""
     titles = {family.title: family.key for family in families.FAMILIES}
     title = st.selectbox("Family", list(titles), key="pt_family", bind="query-params")
@@ -129,7 +128,7 @@ def _training() -> dict[str, Any]:
     return {"learning_rate": rate, "batch_size": batch_size, "seed": seed}
 
 
-def button_label(spec: AnySpec | None) -> str:
+def button_label(spec: Spec | None) -> str:
     """The expensive button with its cost, judged by earlier runs on this machine."""
     if not isinstance(spec, PretrainSpec):
         return "Pre-train here"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from distill_core.kinds import KINDS
 from distill_core.runs import run_list
 from pages.parts.shared import run_panel, stored_runs
 
@@ -28,9 +29,9 @@ def show() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kinds = st.pills(
             "Kind",
-            list(run_list.KINDS),
+            list(KINDS),
             selection_mode="multi",
-            format_func=run_list.KINDS.get,
+            format_func=lambda key: KINDS[key].title,
             key="r_kind",
             bind="query-params",
         )
@@ -38,7 +39,7 @@ def show() -> None:
         st.button("Refresh", icon=":material/refresh:", key="r_refresh")
     frame = _frame()
     if kinds:
-        frame = frame[frame["kind"].isin([run_list.KINDS[kind] for kind in kinds])]
+        frame = frame[frame["kind"].isin([KINDS[key].title for key in kinds])]
     if states:
         frame = frame[frame["state"].isin(states)]
     frame = frame.reset_index(drop=True)

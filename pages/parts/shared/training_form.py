@@ -6,15 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import specs, units
+from distill_core import kinds, units
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError
-from distill_core.launch.base import AnySpec
 from distill_core.plans import training_cost
-from distill_core.plans.training_cost import TrainingSpec
 from distill_core.runs import run_list
 from distill_core.runs.run import Run
-from distill_core.specs import PretrainSpec
+from distill_core.specs import PretrainSpec, Spec, TrainSpec
 from distill_core.tables.training import arm_sentence, arm_title
 from pages.parts.shared import run_panel, stored_runs
 from pages.parts.shared.page import plain, problem
@@ -23,7 +21,7 @@ BATCH_SIZES = (8, 16, 32, 64)
 LEARNING_RATES = (1e-5, 2e-5, 3e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3)
 
 
-def field(spec: type[TrainingSpec | PretrainSpec], name: str) -> str:
+def field(spec: type[TrainSpec | PretrainSpec], name: str) -> str:
     """The help of a setting: its description, and what is typical."""
     info = spec.model_fields[name]
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
@@ -61,11 +59,11 @@ def about_dataset(name: str) -> None:
     st.caption(f"{info.rows:,} {info.domain}. Classes: {', '.join(info.label_names)}. {info.caution}")
 
 
-def epochs(prefix: str, spec: type[TrainingSpec], default: int) -> int:
+def epochs(prefix: str, spec: type[TrainSpec], default: int) -> int:
     return st.slider("Epochs", 1, 10, default, key=f"{prefix}_epochs", bind="query-params", help=field(spec, "epochs"))
 
 
-def advanced(prefix: str, spec: type[TrainingSpec], *, with_seeds: bool = True) -> dict[str, Any]:
+def advanced(prefix: str, spec: type[TrainSpec], *, with_seeds: bool = True) -> dict[str, Any]:
     """Optimizer, lengths and seeds: rarely touched. A form that asks for the number of seeds itself leaves it out."""
     rate = st.select_slider(
         "Learning rate",
@@ -94,7 +92,7 @@ def advanced(prefix: str, spec: type[TrainingSpec], *, with_seeds: bool = True) 
     return {**values, "seeds": seeds(prefix, spec)} if with_seeds else values
 
 
-def seeds(prefix: str, spec: type[TrainingSpec], default: int = 1) -> int:
+def seeds(prefix: str, spec: type[TrainSpec], default: int = 1) -> int:
     """How often everything is repeated."""
     return st.slider(
         "Repeat with so many seeds",
@@ -107,33 +105,31 @@ def seeds(prefix: str, spec: type[TrainingSpec], default: int = 1) -> int:
     )
 
 
-def parsed(values: dict[str, Any]) -> AnySpec | None:
+def parsed(values: dict[str, Any]) -> Spec | None:
     """The request, or None with the reason on the page."""
     try:
-        return specs.parse(values)
+        return kinds.parse_spec(values)
     except DistillError as error:
         problem(error)
         return None
 
 
-def run_button(label: str, spec: AnySpec | None, key: str) -> str | None:
+def run_button(label: str, spec: Spec | None, key: str) -> str | None:
     """The expensive button, with its cost. Returns the id of the run that it has started."""
-    text = f"{label} · {cost(spec)}" if isinstance(spec, TrainingSpec) else label
+    text = f"{label} · {cost(spec)}" if isinstance(spec, TrainSpec) else label
     pressed = st.button(
         text, type="primary", icon=":material/play_arrow:", key=key, disabled=spec is None, width="stretch", wrap=True
     )
     return run_panel.submit(spec) if pressed and spec is not None else None
 
 
-def cost(spec: TrainingSpec) -> str:
+def cost(spec: TrainSpec) -> str:
     """`about 2 min`, judged by the newest training run on this machine."""
-    finished = [
-        run for run in stored_runs.own_of("finetune", "distill", "students")[:10] if run.state().state == "done"
-    ]
+    finished = [run for run in stored_runs.own_of(*kinds.of_spec(TrainSpec))[:10] if run.state().state == "done"]
     return f"about {units.duration(training_cost.seconds(spec, stored_runs.own(), finished))}"
 
 
-def stale(spec: AnySpec | None, run: Run) -> None:
+def stale(spec: Spec | None, run: Run) -> None:
     """A line that says so when the controls have moved on since this run."""
     if spec is None:
         return

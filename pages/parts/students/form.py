@@ -7,10 +7,9 @@ from typing import Any
 import streamlit as st
 
 from distill_core.datasets import catalogue
-from distill_core.launch.base import AnySpec
 from distill_core.plans import training_cost
 from distill_core.plans.teachers import Teacher
-from distill_core.specs import StudentsSpec
+from distill_core.specs import Spec, StudentsSpec
 from distill_core.tables.students import ARMS
 from pages.parts.distill import form as distill_form
 from pages.parts.shared import model_picker, training_form
@@ -20,7 +19,7 @@ DEFAULT_LABELS = 1000
 _DEFAULT_ARMS = ("random", "labels", "taught", "all-labels")
 
 
-def show() -> tuple[dict[str, Any], AnySpec | None]:
+def show() -> tuple[dict[str, Any], Spec | None]:
     """The form: its values, and the request, None where it cannot be run."""
     teacher = _teacher()
     values: dict[str, Any] = {"kind": "students", **_data(teacher)}

@@ -7,8 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from distill_core.errors import RunError
-from distill_core.runs import run_list
 from distill_core.runs.run import Run
+from distill_core.specs import dataset_name
 from distill_core.tables import ablation as tables_ablation
 from distill_core.tables.ablation import Question
 from pages.parts.shared import run_panel, stored_runs
@@ -71,7 +71,7 @@ def _picked() -> None:
 def _label(run: Run) -> str:
     """`000012, running: 3 layers on movies, 3 seeds`."""
     spec, state = run.spec(), run.state().state
-    dataset = run_list.dataset_name(spec.dataset)
+    dataset = dataset_name(spec.dataset)
     seeds = f", {spec.seeds} seeds" if spec.seeds > 1 else ""
     depth = "all depths" if spec.sweep_layers else f"{spec.student_layers} layers"
     what = spec.title or f"{depth} on {dataset}{seeds}"

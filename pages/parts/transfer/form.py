@@ -9,10 +9,8 @@ import streamlit as st
 
 from distill_core import families
 from distill_core.datasets import catalogue
-from distill_core.launch.base import AnySpec
 from distill_core.plans import transfer_plan
-from distill_core.runs import run_list
-from distill_core.specs import FinetuneSpec
+from distill_core.specs import FinetuneSpec, Spec, dataset_name
 from distill_core.tables.training import arm_sentence, arm_title
 from distill_core.tables.transfer import depth_title
 from pages.parts.shared import model_picker, stored_runs, training_form
@@ -27,7 +25,7 @@ _MODEL_HELP = (
 )
 
 
-def show(experiment: str) -> AnySpec | None:
+def show(experiment: str) -> Spec | None:
     """The form of one experiment. Returns what it asks for, or None with the reason on the page."""
     model = st.selectbox(
         "Model",
@@ -47,7 +45,7 @@ def show(experiment: str) -> AnySpec | None:
         more = training_form.advanced("tl", FinetuneSpec, with_seeds=False)
         if experiment == "unfreeze":
             asked["layer_lr_decay"] = _decay()
-    where = "all domains" if experiment == "domains" else run_list.dataset_name(asked["dataset"])
+    where = "all domains" if experiment == "domains" else dataset_name(asked["dataset"])
     title = f"{TABS[experiment]}: {model_picker.label(model or '')} on {where}"[:120]
     return training_form.parsed(
         {"kind": "finetune", "title": title, "model": model or "", "epochs": epochs, "seeds": seeds, **asked, **more}

@@ -7,7 +7,6 @@ from pathlib import Path
 import streamlit as st
 
 from distill_core.figures import moved_cka, moved_plane, theme
-from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.tables import moved as tables_moved
 from pages.parts.shared import downloads, page, provenance, stored_runs
@@ -51,7 +50,7 @@ def _has_moved(path: str) -> bool:
 
 def _label(run: Run) -> str:
     """Its name in the list and in the page's address."""
-    return f"{run_list.title(run.spec())} · {run.id}"
+    return f"{run.spec().heading} · {run.id}"
 
 
 def _figures(run: Run) -> None:
