@@ -18,14 +18,16 @@ from distill_core.errors import SpecError
 from distill_core.kinds import KINDS, Kind
 from distill_core.launch.inline import InlineLauncher
 from distill_core.plans import command_text
-from distill_core.results import Record, Result
+from distill_core.results import BenchmarkRow, CompareResult, ErrorInfo, Record, Result
 from distill_core.runs import run_list
 from distill_core.runs.control import JobContext
+from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
-from distill_core.settings import PROJECT, settings
+from distill_core.settings import DATA, PROJECT, settings
 from distill_core.specs import Spec, TrainSpec
 from distill_core.specs.base import field
 
+RECORDED = RunStore(DATA / "recorded").list()
 PAGE = """
 import streamlit as st
 from pages.parts.shared import run_panel
@@ -166,3 +168,23 @@ def test_each_row_is_whole(kind: Kind) -> None:
     script = (PROJECT / "pages" / f"{kind.page}.py").read_text(encoding="utf-8")
     assert f'"{kind.parameter}"' in script
     assert len({other.parameter for other in KINDS.values()}) == len(KINDS)
+
+
+@pytest.mark.parametrize("run", RECORDED, ids=lambda run: run.id)
+def test_each_recorded_run_is_read_as_its_row_says(run: Run) -> None:
+    row, spec, result = KINDS[run.spec().kind], run.spec(), run.result()
+    assert (type(spec), type(result)) == (row.spec, row.result)
+    assert result is not None
+    assert result.failure is None
+    stored = json.loads((run.path / "result.json").read_text(encoding="utf-8"))
+    lists = [stored[name] for name in ("rows", "arms", "students") if name in stored]
+    assert len(result.measured) == (len(lists[0]) if lists else 1)  # a pre-training makes one model
+    assert json.loads(json.dumps(result.as_json(run.id)))
+
+
+def test_a_result_has_failed_where_every_row_has() -> None:
+    errors = [ErrorInfo(kind="model", message="first"), ErrorInfo(kind="data", message="second")]
+    rows = [BenchmarkRow(model="m", title="M", family="bert", batch_size=1, seq_len=8, error=error) for error in errors]
+    good = rows[0].model_copy(update={"error": None})
+    for found, failure in ((rows, errors[0]), ([*rows, good], None), ([good], None), ([], None)):
+        assert CompareResult(baseline="m", dataset="none", rows=tuple(found)).failure == failure
