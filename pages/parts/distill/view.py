@@ -78,8 +78,8 @@ def _learning(run: Run, frame: pd.DataFrame, curve: str = "") -> None:
     page.chart(plane.draw(points, dark=dark), "d_fig_plane")
     own = points[points["arm"] == curve] if curve else points
     page.chart(loss_terms.draw(own, _weights(run), x=x, dark=dark), "d_fig_terms")
-    result = run.result()
-    if isinstance(result, DistillResult) and result.sample_texts:
+    result = run.result_as(DistillResult)
+    if result is not None and result.sample_texts:
         page.chart(samples.draw(own, result, dark=dark), "d_fig_samples")
 
 
@@ -101,8 +101,8 @@ def _pickers() -> tuple[str, str]:
 
 
 def _weights(run: Run) -> dict[str, float]:
-    spec = run.spec()
-    if not isinstance(spec, DistillSpec):
+    spec = run.spec_as(DistillSpec)
+    if spec is None:
         return {}
     return {name: getattr(spec, name) for name in tables_training.TERM_TITLES if name != "loss"}
 
@@ -189,8 +189,8 @@ def _table(run: Run, frame: pd.DataFrame) -> None:
 
 def compare_link(run: Run) -> None:
     """Teacher and student side by side, under any batch size and length."""
-    spec = run.spec()
-    if not isinstance(spec, DistillSpec) or stored_runs.is_recorded(run) or not run.model_dir.is_dir():
+    spec = run.spec_as(DistillSpec)
+    if spec is None or stored_runs.is_recorded(run) or not run.model_dir.is_dir():
         return
     query: dict[str, object] = {"cmp_models": [str(spec.teacher), f"run:{run.id}"]}
     if spec.dataset in catalogue.names():

@@ -78,14 +78,14 @@ def _teacher() -> str | None:
 
 
 def _can_teach(run: Run) -> bool:
-    result = run.result()
+    result = run.result_as(PretrainResult)
     done = run.state().state == "done" and run.model_dir.is_dir()
-    return done and isinstance(result, PretrainResult) and (result.family, result.lesson) == ("bert", "objective")
+    return done and result is not None and (result.family, result.lesson) == ("bert", "objective")
 
 
 def _named(run: Run) -> str:
-    result = run.result()
-    read = result.tokens if isinstance(result, PretrainResult) else None
+    result = run.result_as(PretrainResult)
+    read = result.tokens if result is not None else None
     return f"BERT, {units.significant((read or 0) / 1e6)} M tokens, run {run.id}"
 
 

@@ -69,8 +69,7 @@ RUNS = {
 
 def show(run: Run) -> None:
     """All that is known of the run so far. Called again and again while it is live."""
-    result = run.result()
-    known = result if isinstance(result, PretrainResult) else None
+    known = run.result_as(PretrainResult)
     points = run_panel.curves(run)
     looks = tables_pretrain.looks_frame(run, points)
     page.chart(pretrain_loss.draw(looks, points, known, dark=page.is_dark()), "pt_fig_loss")
@@ -159,5 +158,5 @@ def explanation(family: str) -> None:
 
 def family_of(run: Run) -> str | None:
     """The family that a run trains."""
-    result = run.result()
-    return result.family if isinstance(result, PretrainResult) else None
+    result = run.result_as(PretrainResult)
+    return result.family if result is not None else None

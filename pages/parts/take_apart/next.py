@@ -24,7 +24,7 @@ def link(run: Run, question: Question) -> None:
     query = {
         control: str(found.values[name]) for name, (control, most) in _CONTROLS.items() if found.values[name] <= most
     }
-    spec = run.spec()
-    if isinstance(spec, DistillSpec) and not stored_runs.is_recorded(run):
+    spec = run.spec_as(DistillSpec)
+    if spec is not None and not stored_runs.is_recorded(run):
         query["teacher"] = str(spec.teacher)
     page.next_step("pages/distill.py", f"Distill with {found.words}", query)
