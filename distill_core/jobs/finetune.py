@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from distill_core import arms
+from distill_core.arms import SAVED
 from distill_core.datasets import catalogue
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import SpecError
-from distill_core.jobs import accuracy
+from distill_core.jobs import accuracy, learners
 from distill_core.jobs.adapt import drop_adapted
-from distill_core.jobs.learners import Learned, Learners, Task
+from distill_core.jobs.learners import Learned, Task, Workshop
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import DomainPredictions, Predictions, drop_checkpoints, save_model
 from distill_core.machine import devices, environment
@@ -75,7 +77,7 @@ class _Job:
         finished = {Cell(row.dataset, row.seed, row.train_examples, row.arm) for row in self.done}
         self._open = [cell for cell in plan if cell not in finished]
         self.reporter = Reporter(self.context, len(plan), len(plan) - len(self._open))
-        self.learners = Learners(self.spec, self.context, self.device, self.reporter)
+        self.workshop = Workshop(self.spec, self.context, self.device, self.reporter)
         self.tests = {name: accuracy.test_texts(one, self.spec.eval_examples) for name, one in self.loaded.items()}
 
     def open_cells(self) -> list[Cell]:
@@ -94,9 +96,9 @@ class _Job:
             dataset,
             cell.seed,
             cell.dataset,
-            self._target_texts(cell) if cell.arm == "adapted" else (),
+            self._target_texts(cell) if arms.finetune(cell.arm).reads_targets else (),
         )
-        learned = self.learners.learn(task)
+        learned = learners.learn(task, self.workshop)
         self.reporter.say(f"{name}: testing", 0.97)
         logits = {test: learned.classify(texts) for test, (texts, _) in self.tests.items()}
         self._keep_predictions(cell, name, logits)
@@ -140,12 +142,12 @@ class _Job:
     def _is_kept(self, cell: Cell) -> bool:
         """Whether the run keeps this model: fine-tuned with the first seed, from the most labeled texts so far."""
         first = transfer_cells.plan(self.spec)[0]
-        if (cell.arm, cell.dataset, cell.seed) != ("pretrained", first.dataset, first.seed):
+        if (cell.arm, cell.dataset, cell.seed) != (SAVED, first.dataset, first.seed):
             return False
         sizes = [
             row.train_examples
             for row in self.done
-            if (row.arm, row.dataset, row.seed) == ("pretrained", first.dataset, first.seed)
+            if (row.arm, row.dataset, row.seed) == (SAVED, first.dataset, first.seed)
         ]
         return cell.n >= max(sizes, default=0)
 

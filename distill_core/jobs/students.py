@@ -94,7 +94,7 @@ class _Job:
                 arm=cell.arm,
                 seed=cell.seed,
                 family=cell.student.family.key if cell.student.family else "",
-                weights="random" if cell.starts_at_random else "pretrained",
+                weights="random" if cell.row.starts_at_random else "pretrained",
             )
             self.rows[cell] = found.get((fresh.student, fresh.arm, fresh.seed), fresh)
 
@@ -163,7 +163,7 @@ class _Job:
 
     def _read_all(self) -> TeacherOutputs:
         """The teacher's logits on all training texts; none where no arm is taught."""
-        if not any(cell.is_taught for cell in self.open_cells()):
+        if not any(cell.row.is_taught for cell in self.open_cells()):
             return TeacherOutputs(torch.empty(0, len(self.dataset.label_names)), None, (), 0.0)
         encoded = self.teacher.encode(self.train["text"].tolist(), self.spec.max_length)
         taught = teacher_cache.outputs(

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from distill_core import families
+from distill_core import arms, families
+from distill_core.arms import SENTENCE_MODEL
 from distill_core.assets import shelf
 from distill_core.corpus import library
 from distill_core.datasets import catalogue, uploads
@@ -80,9 +81,11 @@ def _check_compare(spec: CompareSpec, store: RunStore) -> None:
 
 
 def _check_finetune(spec: FinetuneSpec, store: RunStore) -> None:
-    if "zero-shot" in spec.arms and spec.model.source != "minilm":
-        raise SpecError(f"{spec.model} was not trained to compare sentences.", "zero-shot works with minilm alone.")
-    if spec.arms != ("bow",):
+    rows = [arms.finetune(arm) for arm in spec.arms]
+    compares = next((arm.key for arm in rows if arm.compares_sentences), None)
+    if compares is not None and spec.model.source != SENTENCE_MODEL:
+        raise SpecError(f"{spec.model} was not trained to compare sentences.", f"{compares} works with minilm alone.")
+    if any(arm.uses_network for arm in rows):
         _check_trainable(spec.model, spec.max_length, store)
         _check_arms(spec, store)
 
@@ -90,15 +93,15 @@ def _check_finetune(spec: FinetuneSpec, store: RunStore) -> None:
 def _check_arms(spec: FinetuneSpec, store: RunStore) -> None:
     """Arms that this model cannot take: said before the other arms have cost their time."""
     family, shape = _family(spec.model, store), shapes.shape_of(spec.model, store)
-    if "adapted" in spec.arms and family is not None and not family.fills_gaps:
-        raise ModelError(f"{family.title} does not learn from masked words.", "Leave out the adapted arm.")
-    for arm in spec.arms:
-        if not arm.startswith("top"):
-            continue
-        top = int(arm.removeprefix("top"))
-        if (shape is not None and top > shape.layers) or (family is not None and family.shared_layers):
+    for arm in map(arms.finetune, spec.arms):
+        if arm.reads_targets and family is not None and not family.fills_gaps:
+            raise ModelError(f"{family.title} does not learn from masked words.", f"Leave out the {arm.key} arm.")
+        top = arm.layers or 0
+        if (shape is not None and top > shape.layers) or (top and family is not None and family.shared_layers):
             there = shape.layers if shape is not None else "one shared layer"
-            raise SpecError(f"{arm} needs {top} layers of their own; this model has {there}.", "Choose head or all.")
+            raise SpecError(
+                f"{arm.key} needs {top} layers of their own; this model has {there}.", "Choose head or all."
+            )
 
 
 def _check_distill(spec: DistillSpec, store: RunStore) -> None:

@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from distill_core.arms import SAVED, described, pattern
 from distill_core.model_ref import ModelRef, Ref
 from distill_core.specs.base import Many, TrainSpec, field
 
-FinetuneArm = Annotated[
-    str, Field(pattern=r"^(pretrained|frozen|scratch|bow|zero-shot|head|lora|adapted|top[1-9]\d?)$")
-]
+FinetuneArm = Annotated[str, Field(pattern=pattern("finetune"))]
 
 
 class FinetuneSpec(TrainSpec):
@@ -28,9 +27,8 @@ class FinetuneSpec(TrainSpec):
         max_length=12,
     )
     arms: Annotated[tuple[FinetuneArm, ...], Many] = field(
-        ("pretrained",),
-        "pretrained, frozen (linear probe), scratch, bow (bag of words), zero-shot, head, top1 … (highest layers), "
-        "lora, adapted (first more pre-training on the target's texts).",
+        (SAVED,),
+        described("finetune"),
         min_length=1,
         max_length=12,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from distill_core.arms import SAVED
 from distill_core.errors import RunError
 from distill_core.plans import arms
 from distill_core.results import DistillResult, FinetuneResult
@@ -114,8 +115,8 @@ def _saved(spec: FinetuneSpec | DistillSpec, result: FinetuneResult | DistillRes
     """The arm whose model a run keeps, by its name among the predictions."""
     if isinstance(spec, DistillSpec):
         return arms.kept(arms.plan(spec)).key
-    fine_tuned = isinstance(result, FinetuneResult) and any(arm.arm == "pretrained" for arm in result.arms)
-    return "pretrained" if fine_tuned else None
+    fine_tuned = isinstance(result, FinetuneResult) and any(arm.arm == SAVED for arm in result.arms)
+    return SAVED if fine_tuned else None
 
 
 def teachers(runs: Iterable[Run]) -> list[Source]:
