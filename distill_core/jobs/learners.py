@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from distill_core.jobs.adapt import Adapted
 from distill_core.jobs.features import FrozenFeatures
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import LiveAccuracy, labels_of, supervised_step, train_settings
+from distill_core.jobs.trained import Trained, learned_weights, taken_up
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import bag_of_words, evaluate
@@ -32,6 +34,7 @@ from distill_core.models import loading, parameters, students
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.plans import transfer_cells
+from distill_core.plans.transfer_cells import Cell
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
 from distill_core.training.loop import Hooks, TrainSettings, fit
@@ -40,24 +43,24 @@ from distill_core.training.speed.first_token import first_token_only
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to learn: which arm, from which texts, with which seed."""
+    """One cell of the plan with what it learns from; `target_texts` have no labels."""
 
-    arm: str
+    cell: Cell
     name: str
     train: pd.DataFrame
     dataset: Dataset
-    seed: int
-    domain: str = ""
     target_texts: tuple[str, ...] = ()
 
     @property
     def row(self) -> FinetuneArm:
-        return arms.finetune(self.arm)
+        """The cell's arm."""
+        return arms.finetune(self.cell.arm)
 
 
 @dataclass(frozen=True)
 class Learned:
-    """Something that classifies. `classify` maps texts to logits (texts, classes) on the CPU."""
+    """Something that classifies. `classify` maps texts to logits (texts, classes) on the CPU. `trained` is what a
+    second try would have to learn anew, where that takes long."""
 
     classify: Callable[[Sequence[str]], Tensor]
     train_s: float
@@ -65,6 +68,11 @@ class Learned:
     params: int
     params_trained: int
     loaded: LoadedModel | None = None
+    trained: Trained | None = None
+
+    def kept_when_stopped(self, folder: Path) -> contextlib.AbstractContextManager[None]:
+        """A block in which a stop leaves the training in `folder`, for the next try."""
+        return self.trained.kept_when_stopped(folder) if self.trained is not None else contextlib.nullcontext()
 
 
 class Workshop:
@@ -81,6 +89,10 @@ class Workshop:
                 self.load(label_names), self.spec.max_length, self.device, self.context.check
             )
         return self._features
+
+    def checkpoint_dir(self, name: str) -> Path:
+        """Where the training of this name is gone on from."""
+        return self.context.run.checkpoint_dir / name
 
     def load(self, label_names: tuple[str, ...]) -> LoadedModel:
         """The model that was asked for, with a head for these classes."""
@@ -104,7 +116,7 @@ Start = Callable[[Task, Workshop], LoadedModel]
 
 
 def _pre_trained(task: Task, workshop: Workshop) -> LoadedModel:
-    devices.seed_everything(task.seed)
+    devices.seed_everything(task.cell.seed)
     return workshop.load(task.dataset.label_names)
 
 
@@ -118,7 +130,7 @@ def _adapted(task: Task, workshop: Workshop) -> LoadedModel:
     """More pre-training on the target's unlabeled texts first: computed once a domain, whatever seed and size."""
     workshop.reporter.say(f"{task.name}: more pre-training on unlabeled texts")
     bare = partial(workshop.load, task.dataset.label_names)
-    weights = workshop.adapted.weights(task.domain, bare, task.target_texts)
+    weights = workshop.adapted.weights(task.cell.dataset, bare, task.target_texts)
     loaded = _pre_trained(task, workshop)
     loaded.model.base_model.load_state_dict(weights, strict=False)
     return loaded
@@ -154,9 +166,13 @@ def _descend(start: Start, task: Task, workshop: Workshop) -> Learned:
     has_updates = hasattr(loaded.model, "merge_and_unload")  # of LoRA, to be merged into the weights
     short = contextlib.nullcontext() if has_updates else first_token_only(loaded.model)
     hooks = _hooks(task, workshop, loaded)
-    with short:
-        report = fit(loaded.model, encoded.lengths, step, settings, workshop.device, hooks)
-    if has_updates:
+    report = taken_up(workshop.checkpoint_dir(task.name), loaded.model)
+    if report is None:
+        with short:
+            report = fit(loaded.model, encoded.lengths, step, settings, workshop.device, hooks)
+    weights = learned_weights(loaded.model)
+    if has_updates:  # merging ends them
+        weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
         loaded = replace(loaded, model=loaded.model.merge_and_unload())
     size = parameters.count(loaded.model)
     hands_error_down = (task.row.passes or 0) > 1
@@ -169,13 +185,14 @@ def _descend(start: Start, task: Task, workshop: Workshop) -> Learned:
         params=size,
         params_trained=trained,
         loaded=loaded,
+        trained=Trained(weights, report),
     )
 
 
 def _settings(task: Task, workshop: Workshop, loaded: LoadedModel, encoded: Encoded) -> TrainSettings:
     spec = workshop.spec
     settings = replace(
-        train_settings(spec, task.seed),
+        train_settings(spec, task.cell.seed),
         epochs=transfer_cells.epochs(spec, len(task.train)),
         learning_rate=spec.learning_rate * task.row.rate,
         token_ids=encoded.token_ids,
@@ -191,7 +208,7 @@ def _hooks(task: Task, workshop: Workshop, loaded: LoadedModel) -> Hooks:
         on_event=partial(workshop.reporter.on_training, task.name, task.name),
         check=workshop.context.check,
         evaluate=LiveAccuracy(loaded, task.dataset, workshop.spec.max_length, workshop.device),
-        checkpoint_dir=workshop.context.run.checkpoint_dir / task.name,
+        checkpoint_dir=workshop.checkpoint_dir(task.name),
     )
 
 
@@ -200,7 +217,7 @@ def _hooks(task: Task, workshop: Workshop, loaded: LoadedModel) -> Hooks:
 
 def _bag_of_words(task: Task, workshop: Workshop) -> Learned:
     start = time.perf_counter()
-    model = bag_of_words.fit(task.train["text"].tolist(), task.train["label"].tolist(), task.seed)
+    model = bag_of_words.fit(task.train["text"].tolist(), task.train["label"].tolist(), task.cell.seed)
     seconds = time.perf_counter() - start
     size = int(model[-1].coef_.size + model[-1].intercept_.size)
     n_classes = len(task.dataset.label_names)
@@ -218,7 +235,7 @@ def _linear_probe(task: Task, workshop: Workshop) -> Learned:
     features = workshop.features(task.dataset.label_names)
     start = time.perf_counter()
     learned = features.of(task.train["text"].tolist())
-    model = bag_of_words.linear_probe(task.seed).fit(learned, task.train["label"].tolist())
+    model = bag_of_words.linear_probe(task.cell.seed).fit(learned, task.train["label"].tolist())
     seconds = time.perf_counter() - start
     size = int(model[-1].coef_.size + model[-1].intercept_.size)
     n_classes = len(task.dataset.label_names)
