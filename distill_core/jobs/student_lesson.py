@@ -102,21 +102,21 @@ def _start(room: Classroom, cell: Cell) -> LoadedModel:
     """The student before its first step. The head is fresh, and so is everything where the arm wants it so."""
     devices.seed_everything(cell.seed)
     student = loading.load(cell.student, RunStore(room.runs_dir), label_names=room.label_names)
-    if not cell.starts_at_random:
+    if not cell.row.starts_at_random:
         return student
     return replace(student, model=loading.build_classifier(student.model.config, room.label_names), weights="random")
 
 
 def _lesson(room: Classroom, cell: Cell, student: LoadedModel) -> Lesson:
-    texts = room.texts[: room.spec.labels] if cell.sees_labels_alone else room.texts
-    labeled = torch.arange(len(room.texts)) < (len(room.texts) if cell.arm == "all-labels" else room.spec.labels)
+    texts = room.texts[: room.spec.labels] if cell.row.sees_labels_alone else room.texts
+    labeled = torch.arange(len(room.texts)) < (len(room.texts) if cell.row.has_all_labels else room.spec.labels)
     taught = TeacherOutputs(torch.from_numpy(room.taught), None, (), 0.0)
     return Lesson(student.encode(texts, room.spec.max_length), torch.from_numpy(room.labels), labeled, taught)
 
 
 def _loss(spec: StudentsSpec, cell: Cell) -> DistillSpec:
     """The loss of the arm, in the words of a distillation; labels alone are plain cross-entropy."""
-    soft, hard = (spec.soft, spec.hard) if cell.is_taught else (0.0, 1.0)
+    soft, hard = (spec.soft, spec.hard) if cell.row.is_taught else (0.0, 1.0)
     return DistillSpec(
         teacher=spec.teacher or spec.base, student=cell.student, soft=soft, hard=hard, temperature=spec.temperature
     )

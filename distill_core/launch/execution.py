@@ -17,6 +17,7 @@ import psutil
 from distill_core.errors import DistillError, LaunchError, RunError
 from distill_core.files import locks
 from distill_core.kinds import KINDS
+from distill_core.machine import capacity
 from distill_core.machine.environment import prepared_process
 from distill_core.results import State
 from distill_core.runs.control import Control, JobContext, Stopped
@@ -25,7 +26,6 @@ from distill_core.runs.store import RunStore
 from distill_core.units import now
 
 RESUME_HINT = "Resume continues from the last checkpoint."
-_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
 def execute(run: Run, life: locks.Life | None = None, on_progress: Callable[[State], None] | None = None) -> State:
@@ -69,7 +69,7 @@ def _last_word(run: Run, context: JobContext) -> dict[str, Any]:
 def explain(error: BaseException) -> tuple[str, str]:
     """One clear sentence, and the next step, for an error that is not in the user's terms."""
     text = " ".join(str(error).split())[:300]
-    if isinstance(error, MemoryError) or any(word in text.lower() for word in _MEMORY_WORDS):
+    if capacity.ran_out_of_memory(error):
         return "The memory ran out.", "Take a smaller batch size, shorter texts or a smaller model, and run again."
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk is full.", f"Delete runs that you no longer need. {RESUME_HINT}"

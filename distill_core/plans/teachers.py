@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from distill_core import families
+from distill_core.arms import SAVED
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
@@ -47,7 +48,7 @@ def from_run(run: Run) -> Teacher | None:
         return None
     if spec is None:
         return None
-    found = [arm.accuracy for arm in result.arms if arm.arm == "pretrained" and arm.accuracy is not None]
+    found = [arm.accuracy for arm in result.arms if arm.arm == SAVED and arm.accuracy is not None]
     shape = shape_of(Ref("run", run.id), RunStore(run.path.parent))
     return Teacher(
         f"run:{run.id}",

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from functools import singledispatch
 
+from distill_core import arms as arm_table
+from distill_core.arms import WHOLE_STEP
 from distill_core.datasets import catalogue, known_splits
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
@@ -24,7 +26,6 @@ from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec, TrainSpe
 USUAL_PACE = 1750.0  # layer passes per second: 146 texts/s through a student of 3 layers, two cores
 START_S = 8.0  # imports, the data set, the models
 BASE = Shape(12, 768)  # taken where only loading can tell
-_TRAINING_PASSES = 3
 _ADAPT_PASSES = 3.5  # training, and the output layer over the vocabulary for the hidden words
 _VALIDATION_TEXTS = 300  # of one look at the live curve
 _LOOKS_AN_EPOCH, _MOST_LOOKS = 4, 10
@@ -67,40 +68,26 @@ def _finetune(spec: FinetuneSpec, store: RunStore) -> float:
     test = sum(_test_texts(name, spec) for name in {*names, *spec.test_datasets})
     n_layers = (shape_of(spec.model, store) or BASE).layers
     texts = 0.0
+    rows = [arm_table.finetune(arm) for arm in spec.arms]
     for name in names:
         sizes = [min(n, _most(name)) for n in spec.train_examples]
-        for arm in spec.arms:
-            passes = _passes(arm, n_layers)
+        for arm in rows:
+            passes = arm.passes_through(n_layers)
             if passes is not None:
                 epochs = [transfer_cells.epochs(spec, math.ceil(n)) for n in sizes]
                 looks = sum(_looks(name, most) for most in epochs) + len(sizes) * test
                 read = sum(n * most for n, most in zip(sizes, epochs, strict=True))
                 texts += (read * passes + looks) * spec.seeds
-            if arm == "adapted":
+            if arm.reads_targets:
                 others = [other for other in {*names, *spec.test_datasets} if other != name] or [name]
                 pool = sum(_most(other) for other in others)
                 read = min(pool, spec.adapt_examples or pool)
                 texts += spec.adapt_epochs * read * _ADAPT_PASSES  # once, for all sizes and seeds
-        if "frozen" in spec.arms:
+        if any(arm.reads_features and arm.is_trained for arm in rows):
             texts += max(sizes) * spec.seeds  # the features are computed once
-    if "frozen" in spec.arms or "zero-shot" in spec.arms:
+    if any(arm.reads_features for arm in rows):
         texts += test
     return _weighted_layers(spec.model, store) * texts
-
-
-def _passes(arm: str, n_layers: int) -> float | None:
-    """Passes through all layers for one training text; None for an arm without gradient descent.
-
-    A forward pass is one and a backward pass two: one for the weights, one to hand the error down. Frozen weights need
-    no gradient, and below the lowest layer that learns nothing is handed down.
-    """
-    if arm in ("bow", "frozen", "zero-shot"):
-        return None
-    if arm == "head":
-        return 1.0
-    if arm.startswith("top"):
-        return 1 + 2 * min(1.0, int(arm.removeprefix("top")) / n_layers)
-    return 2.2 if arm == "lora" else _TRAINING_PASSES
 
 
 def _most(dataset: str) -> float:
@@ -135,7 +122,7 @@ def _students(spec: StudentsSpec, store: RunStore) -> float:
 def teacher_work(spec: StudentsSpec, train_texts: int, test_texts: int, store: RunStore) -> float:
     """Layer passes of the teacher of many students: its own training where it is made first, and one reading."""
     epochs = spec.teacher_epochs if spec.teacher is None else 0
-    learned = epochs * _TRAINING_PASSES * spec.labels + _looks(spec.dataset, epochs)
+    learned = epochs * WHOLE_STEP * spec.labels + _looks(spec.dataset, epochs)
     return _weighted_layers(spec.teacher or spec.base, store) * (learned + train_texts + test_texts)
 
 
@@ -145,11 +132,11 @@ def cell_work(spec: StudentsSpec, cell: Cell, train_texts: int, test_texts: int,
     stacks = 2 if family is not None and family.architecture == "encoder-decoder" else 1
     read = student_plan.texts_read(spec, cell, train_texts)
     layers = _weighted_layers(cell.student, store, _NARROW_BESIDE)
-    return stacks * layers * (_TRAINING_PASSES * read + test_texts)
+    return stacks * layers * (WHOLE_STEP * read + test_texts)
 
 
 def _training_texts(n: float, spec: TrainSpec) -> float:
-    return spec.epochs * _TRAINING_PASSES * n + _looks(spec.dataset, spec.epochs)
+    return spec.epochs * WHOLE_STEP * n + _looks(spec.dataset, spec.epochs)
 
 
 def _looks(dataset: str, epochs: int) -> float:

@@ -6,11 +6,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from distill_core.arms import DISTILL, described, distill, pattern
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
 from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
 
-DistillArm = Literal["distilled", "labeled-only", "init-only", "scratch", "scratch-distilled"]
+DistillArm = Annotated[str, Field(pattern=pattern("distill"))]
 
 
 class DistillSpec(TrainSpec):
@@ -69,10 +70,9 @@ class DistillSpec(TrainSpec):
     epochs: int = field(2, "Passes over the training texts.", typical="2–5", ge=1, le=200)
     arms: Annotated[tuple[DistillArm, ...], Many] = field(
         ("distilled",),
-        "distilled; labeled-only (taught, on the texts with a label alone); init-only (teacher's layers, labels "
-        "alone); scratch; scratch-distilled.",
+        described("distill"),
         min_length=1,
-        max_length=5,
+        max_length=len(DISTILL),
     )
 
     @model_validator(mode="after")
@@ -84,9 +84,10 @@ class DistillSpec(TrainSpec):
                 f"{len(self.layers)} teacher layers are listed for a student of {self.student_layers} layers.",
                 "List one teacher layer for each student layer.",
             )
-        if "labeled-only" in self.arms and not self.labeled_examples:
+        alone = next((arm for arm in self.arms if distill(arm).reads_labeled_alone), None)
+        if alone is not None and not self.labeled_examples:
             raise SpecError(
-                "labeled-only shows what texts without a label add, and here every text has one.",
+                f"{alone} shows what texts without a label add, and here every text has one.",
                 "Set labeled_examples to fewer than the texts.",
             )
         if self.mode == "general" and (self.student or self.student_width or self.hidden or self.attention):

@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from distill_core import arms as arm_table
+from distill_core.arms import SAVED, SENTENCE_MODEL, described, pattern
 from distill_core.errors import ModelError, SpecError
 from distill_core.model_ref import ModelRef, Ref
 from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
 
-FinetuneArm = Annotated[
-    str, Field(pattern=r"^(pretrained|frozen|scratch|bow|zero-shot|head|lora|adapted|top[1-9]\d?)$")
-]
+FinetuneArm = Annotated[str, Field(pattern=pattern("finetune"))]
 
 
 class FinetuneSpec(TrainSpec):
@@ -29,9 +29,8 @@ class FinetuneSpec(TrainSpec):
         max_length=12,
     )
     arms: Annotated[tuple[FinetuneArm, ...], Many] = field(
-        ("pretrained",),
-        "pretrained, frozen (linear probe), scratch, bow (bag of words), zero-shot, head, top1 … (highest layers), "
-        "lora, adapted (first more pre-training on the target's texts).",
+        (SAVED,),
+        described("finetune"),
         min_length=1,
         max_length=12,
     )
@@ -72,23 +71,25 @@ class FinetuneSpec(TrainSpec):
         return self.model, max(self.train_examples)  # the model that has seen most labels is the one that is kept
 
     def check(self, inventory: Inventory) -> None:
-        if "zero-shot" in self.arms and self.model.source != "minilm":
-            raise SpecError(f"{self.model} was not trained to compare sentences.", "zero-shot works with minilm alone.")
-        if self.arms != ("bow",):
+        rows = [arm_table.finetune(arm) for arm in self.arms]
+        compares = next((arm.key for arm in rows if arm.compares_sentences), None)
+        if compares is not None and self.model.source != SENTENCE_MODEL:
+            raise SpecError(
+                f"{self.model} was not trained to compare sentences.", f"{compares} works with minilm alone."
+            )
+        if any(arm.uses_network for arm in rows):
             inventory.check_trainable(self.model, self.max_length)
             self._check_arms(inventory)
 
     def _check_arms(self, inventory: Inventory) -> None:
         """Arms that this model cannot take: said before the other arms have cost their time."""
         family, layers = inventory.family(self.model), inventory.layers(self.model)
-        if "adapted" in self.arms and family is not None and not family.fills_gaps:
-            raise ModelError(f"{family.title} does not learn from masked words.", "Leave out the adapted arm.")
-        for arm in self.arms:
-            if not arm.startswith("top"):
-                continue
-            top = int(arm.removeprefix("top"))
-            if (layers is not None and top > layers) or (family is not None and family.shared_layers):
+        for arm in map(arm_table.finetune, self.arms):
+            if arm.reads_targets and family is not None and not family.fills_gaps:
+                raise ModelError(f"{family.title} does not learn from masked words.", f"Leave out the {arm.key} arm.")
+            top = arm.layers or 0
+            if (layers is not None and top > layers) or (top and family is not None and family.shared_layers):
                 there = layers if layers is not None else "one shared layer"
                 raise SpecError(
-                    f"{arm} needs {top} layers of their own; this model has {there}.", "Choose head or all."
+                    f"{arm.key} needs {top} layers of their own; this model has {there}.", "Choose head or all."
                 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from distill_core import families
+from distill_core.arms import STUDENTS, described, pattern
+from distill_core.arms import students as arm_row
 from distill_core.errors import DistillError, SpecError
 from distill_core.model_ref import ModelRef, Ref
 from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
 
-StudentsArm = Literal["taught", "labels", "all-labels", "random", "random-taught"]
+StudentsArm = Annotated[str, Field(pattern=pattern("students"))]
 
 
 class StudentsSpec(TrainSpec):
@@ -36,10 +38,9 @@ class StudentsSpec(TrainSpec):
     )
     arms: Annotated[tuple[StudentsArm, ...], Many] = field(
         ("labels", "taught", "random", "all-labels"),
-        "taught (soft targets on all texts, and the labels); labels (these alone); all-labels (every text has one); "
-        "random (random weights, the labels alone); random-taught.",
+        described("students"),
         min_length=1,
-        max_length=5,
+        max_length=len(STUDENTS),
     )
     labels: int = field(
         1000,
@@ -70,7 +71,7 @@ class StudentsSpec(TrainSpec):
             twice = next((entry for entry in listed if listed.count(entry) > 1), None)
             if twice is not None:
                 raise SpecError(f"{twice} is listed twice in {name}.", "List each once.")
-        if not self.soft and any(arm in ("taught", "random-taught") for arm in self.arms):
+        if not self.soft and any(arm_row(arm).is_taught for arm in self.arms):
             raise SpecError("With soft 0 the teacher says nothing.", "Raise soft, or leave out the taught arms.")
         return self
 

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from distill_core.arms import SAVED
 from distill_core.assets import shelf
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError, RunError
@@ -25,8 +26,8 @@ from distill_core.specs import TrainSpec
 
 Group = Literal["sure", "undecided", "wrong"]
 TEXT, LABEL, HERE = "text", "label", "text_is_here"
-TEACHERS = ("teacher", "pretrained")
-_SIZED = re.compile(r"pretrained-(?P<n>\d+)-\d+")
+TEACHERS = ("teacher", SAVED)
+_SIZED = re.compile(rf"{SAVED}-(?P<n>\d+)-\d+")
 _COLUMN = re.compile(r"(?P<arm>.+): logit (?P<label>\d{1,3})")
 Version = tuple[int, int]
 

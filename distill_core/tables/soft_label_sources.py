@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from distill_core.arms import SAVED
 from distill_core.errors import RunError
 from distill_core.plans import arms
 from distill_core.results import FinetuneResult
@@ -112,8 +113,8 @@ def _saved(run: Run) -> str | None:
     distilled, tuned = run.spec_as(DistillSpec), run.result_as(FinetuneResult)
     if distilled is not None:
         return arms.kept(arms.plan(distilled)).key
-    is_tuned = tuned is not None and any(arm.arm == "pretrained" for arm in tuned.arms)
-    return "pretrained" if is_tuned else None
+    is_tuned = tuned is not None and any(arm.arm == SAVED for arm in tuned.arms)
+    return SAVED if is_tuned else None
 
 
 def teachers(runs: Iterable[Run]) -> list[Source]:

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distill_core import families
+from distill_core.arms import STUDENTS
 from distill_core.errors import RunError
 from distill_core.maths import intervals
 from distill_core.plans import student_plan
@@ -26,7 +27,6 @@ from distill_core.tables import sources as tables_sources
 from distill_core.tables.paired_intervals import Interval
 from distill_core.tables.training import arm_title
 
-ARMS = ("random", "labels", "random-taught", "taught", "all-labels")  # in the order in which a figure shows them
 _COUNTS = (
     "seed",
     "seeds",
@@ -155,9 +155,9 @@ def teacher_of(run: Run) -> TeacherOfTen | None:
 
 
 def arms(frame: pd.DataFrame) -> list[str]:
-    """The arms of a frame that have a number, in the order of ARMS."""
+    """The arms of a frame that have a number, in the order of their table."""
     there = set(frame.loc[frame["accuracy"].notna(), "arm"])
-    return [arm for arm in ARMS if arm in there]
+    return [arm.key for arm in STUDENTS if arm.key in there]
 
 
 def failures(frame: pd.DataFrame) -> list[tuple[str, str, str]]:

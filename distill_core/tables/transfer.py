@@ -7,13 +7,14 @@ limits): which texts happened to be in the test. `seed_low` to `seed_high` is th
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
 
+from distill_core import arms
+from distill_core.arms import SAVED, Depth, FinetuneArm
 from distill_core.datasets import known_splits
 from distill_core.errors import RunError
 from distill_core.results import FinetuneResult
@@ -23,7 +24,6 @@ from distill_core.tables import sources as tables_sources
 from distill_core.tables.training import arm_title
 
 Experiment = Literal["curves", "unfreeze", "domains"]
-UNFREEZE = re.compile(r"head|lora|top\d+")
 _COUNTS = ("train_examples", "n_eval", "seeds", "params", "params_trained")
 _MEASURES = ("accuracy", "ci_low", "ci_high", "seed_low", "seed_high", "train_s", "train_tflop")
 CURVE_COLUMNS = ("arm", "title", *_COUNTS, *_MEASURES, "source")
@@ -54,19 +54,26 @@ def experiment_of(run: Run) -> Experiment | None:
         return None
     if len(spec.domains) > 1 or spec.test_datasets:
         return "domains"
-    if any(UNFREEZE.fullmatch(arm) for arm in spec.arms):
+    if any(is_depth(arm) and arm != SAVED for arm in spec.arms):
         return "unfreeze"
     return "curves" if len(spec.train_examples) > 1 else None
 
 
 def is_depth(arm: str) -> bool:
     """Whether an arm says how much of the network learns."""
-    return arm == "pretrained" or UNFREEZE.fullmatch(arm) is not None
+    return depth_of(arm) is not None
 
 
 def depth_title(arm: str) -> str:
     """The arm as a depth: the pre-trained arm trains all layers."""
-    return "All layers" if arm == "pretrained" else arm_title(arm)
+    depth = depth_of(arm)
+    return depth.title if depth is not None else arm_title(arm)
+
+
+def depth_of(arm: str) -> Depth | None:
+    """How much of the network an arm lets learn; None for an arm that differs in something else."""
+    row = arms.named(arm)
+    return row.depth if isinstance(row, FinetuneArm) else None
 
 
 # ── one row a cell, means over seeds ─────────────────────────────────────────────────────────────────────────────
@@ -75,8 +82,8 @@ def depth_title(arm: str) -> str:
 def _rows(run: Run) -> pd.DataFrame:
     """One row an arm, size, seed and test set that was measured."""
     result = run.result_as(FinetuneResult)
-    arms = result.arms if result is not None else ()
-    records = [row.model_dump(exclude={"error"}) for row in arms if row.accuracy is not None]
+    found = result.arms if result is not None else ()
+    records = [row.model_dump(exclude={"error"}) for row in found if row.accuracy is not None]
     frame = pd.DataFrame(records)
     if frame.empty:
         return frame
@@ -143,7 +150,7 @@ def lead(frame: pd.DataFrame, near: int = 200) -> Lead | None:
 
     None while no size has both. Nearest is meant in ratios: 100 and 400 are as far from 200.
     """
-    first = "pretrained" if "pretrained" in set(frame["arm"]) else next(iter(frame["arm"]), "")
+    first = SAVED if SAVED in set(frame["arm"]) else next(iter(frame["arm"]), "")
     second = next((arm for arm in ("bow", "scratch", *frame["arm"]) if arm != first and arm in set(frame["arm"])), "")
     cells: dict[tuple[str, int], Any] = {(row.arm, row.train_examples): row for row in frame.itertuples()}  # type: ignore[misc]
     both = [n for arm, n in cells if arm == first and (second, n) in cells]
@@ -265,7 +272,7 @@ def domain_titles(run: Run) -> dict[str, str]:
     return titles
 
 
-def gain_frame(frame: pd.DataFrame, arm: str = "adapted", base: str = "pretrained") -> pd.DataFrame:
+def gain_frame(frame: pd.DataFrame, arm: str = "adapted", base: str = SAVED) -> pd.DataFrame:
     """What `arm` changes against `base`, cell by cell of `domain_frame`, with the interval (GAIN_COLUMNS)."""
     records = []
     cells = {(row.arm, row.train, row.test): row for row in frame.itertuples()}

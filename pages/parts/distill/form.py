@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from distill_core import units
+from distill_core.arms import DISTILL, LABELED_ONLY
 from distill_core.models import shapes
 from distill_core.plans import teachers, training_cost
 from distill_core.plans.teachers import Teacher
@@ -18,8 +19,6 @@ from distill_core.tables import training as tables_training
 from pages.parts.shared import stored_runs, training_form
 
 DEFAULT_TEXTS = 4000  # about a minute of training on two cores
-ARMS = ("distilled", "init-only", "scratch", "scratch-distilled")
-WITH_UNLABELED = ("distilled", "labeled-only", *ARMS[1:])  # where some texts have no label
 MAPS = {"spread": "Evenly spread", "first": "The first", "last": "The last", "own": "Choose"}
 STARTS = {"teacher-layers": "Teacher's layers", "random": "Random weights"}
 SURE = 0.98
@@ -205,8 +204,9 @@ def _training(dataset: str) -> dict[str, Any]:
     )
     values = {"train_examples": n, "labeled_examples": labeled, "epochs": epochs, "ablation": ablation}
     if not ablation:
-        values["arms"] = training_form.arms("d", WITH_UNLABELED if labeled else ARMS, ("distilled", "scratch"))
-        if labeled and "labeled-only" not in values["arms"]:
+        offered = tuple(arm.key for arm in DISTILL if labeled or not arm.reads_labeled_alone)
+        values["arms"] = training_form.arms("d", offered, ("distilled", "scratch"))
+        if labeled and LABELED_ONLY not in values["arms"]:
             st.caption("Add **Labeled texts alone** to see what the texts without a label are worth.")
     return values
 

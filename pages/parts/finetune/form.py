@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import families
+from distill_core import arms, families
 from distill_core.datasets import catalogue
 from distill_core.plans import training_cost
 from distill_core.specs import FinetuneSpec, Spec
@@ -15,7 +15,6 @@ from pages.parts.shared import model_picker, own_file, training_form
 
 OWN = "own file"
 USUAL_TEXTS = 2000
-ARMS = ("pretrained", "frozen", "scratch", "bow")
 MODEL_HELP = (
     "MiniLM is a real pre-trained model that needs no Hub. `bert@hub` and the others are the official checkpoints. "
     "A run is a model of your own. Type `hub:org/name` for any other checkpoint of the ten families."
@@ -38,7 +37,7 @@ def show() -> Spec | None:
         st.caption("Upload a file to go on, or choose another data set.")
         return None
     train_examples = _sizes(training_cost.offered_sizes(data["dataset"], data.pop("train_size", None)))
-    arms = training_form.arms("ft", ARMS, ARMS)
+    offered = arms.offered("fine-tune")
     epochs = training_form.epochs("ft", FinetuneSpec, 2)
     with st.expander("Advanced", icon=":material/tune:"):
         more = training_form.advanced("ft", FinetuneSpec)
@@ -48,7 +47,7 @@ def show() -> Spec | None:
             "model": model or "",
             **data,
             "train_examples": sorted(train_examples),
-            "arms": arms,
+            "arms": training_form.arms("ft", offered, offered),
             "epochs": epochs,
             **more,
         }

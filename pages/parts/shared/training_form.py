@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
 from distill_core import kinds, units
+from distill_core.arms import named
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError
 from distill_core.plans import training_cost
 from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.specs import PretrainSpec, Spec, TrainSpec
-from distill_core.tables.training import arm_sentence, arm_title
+from distill_core.tables.training import arm_title
 from pages.parts.shared import run_panel, stored_runs
 from pages.parts.shared.page import plain, problem
 
@@ -31,7 +33,6 @@ def field(spec: type[TrainSpec | PretrainSpec], name: str) -> str:
 
 def arms(prefix: str, offered: tuple[str, ...], default: tuple[str, ...]) -> list[str]:
     """Which arms to train, side by side."""
-    sentences = [f"**{arm_title(arm)}**: {arm_sentence(arm)}" for arm in offered]
     return st.pills(
         "Ways to learn",
         offered,
@@ -40,9 +41,15 @@ def arms(prefix: str, offered: tuple[str, ...], default: tuple[str, ...]) -> lis
         format_func=arm_title,
         key=f"{prefix}_arms",
         bind="query-params",
-        help="\n\n".join(sentences),
+        help=arm_help(offered),
         wrap=True,
     )
+
+
+def arm_help(offered: tuple[str, ...], name: Callable[[str], str] = arm_title) -> str:
+    """What each of these arms does."""
+    rows = [(arm, named(arm)) for arm in offered]
+    return "\n\n".join(f"**{name(arm)}**: {row.sentence}" for arm, row in rows if row is not None)
 
 
 def dataset_label(name: str) -> str:

@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
+from distill_core.arms import STUDENTS
 from distill_core.datasets import catalogue
 from distill_core.plans import training_cost
 from distill_core.plans.teachers import Teacher
 from distill_core.specs import Spec, StudentsSpec
-from distill_core.tables.students import ARMS
 from pages.parts.distill import form as distill_form
 from pages.parts.shared import model_picker, training_form
 
@@ -26,7 +26,7 @@ def show() -> tuple[dict[str, Any], Spec | None]:
     if teacher is not None:
         values["teacher"] = teacher.ref
     values["labels"] = _labels(values["dataset"])
-    values["arms"] = training_form.arms("ts", ARMS, _DEFAULT_ARMS)
+    values["arms"] = training_form.arms("ts", tuple(arm.key for arm in STUDENTS), _DEFAULT_ARMS)
     with st.expander("Students and training", icon=":material/tune:"):
         values["students"] = _students()
         values |= _training()

@@ -7,11 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import families
+from distill_core import arms, families
+from distill_core.arms import SAVED
 from distill_core.datasets import catalogue
 from distill_core.plans import transfer_plan
 from distill_core.specs import FinetuneSpec, Spec, dataset_name
-from distill_core.tables.training import arm_sentence, arm_title
+from distill_core.tables.training import arm_title
 from distill_core.tables.transfer import depth_title
 from pages.parts.shared import model_picker, stored_runs, training_form
 from pages.parts.transfer import data as own_data
@@ -76,8 +77,8 @@ def _one_dataset(experiment: str, model: str) -> dict[str, Any] | None:
     if experiment == "unfreeze":
         depths = transfer_plan.depth_arms(model, stored_runs.own())
         return {**data, "train_examples": _size(offered), "arms": _arms(DEPTHS, depths, "tl_depths")}
-    arms = [arm for arm in transfer_plan.CURVE_ARMS if arm != "zero-shot" or model == "minilm"]
-    return {**data, "train_examples": sorted(_sizes(offered)), "arms": _arms("Ways to learn", tuple(arms), "tl_arms")}
+    chosen = _arms("Ways to learn", arms.offered("curves", model), "tl_arms")
+    return {**data, "train_examples": sorted(_sizes(offered)), "arms": chosen}
 
 
 def _sizes(offered: tuple[int, ...]) -> list[int]:
@@ -151,15 +152,14 @@ def _domains() -> dict[str, Any] | None:
         st.caption("Choose at least two domains.")
         return None
     size = _size((200, 500, 1000, 2000))
-    arms = _arms("Ways to learn", transfer_plan.DOMAIN_ARMS, "tl_domain_arms", ("pretrained", "bow"))
+    learning = _arms("Ways to learn", arms.offered("domains"), "tl_domain_arms", (SAVED, "bow"))
     columns = {"text_column": own.text_column, "label_column": own.label_column} if own and OWN in chosen else {}
     names = [own.dataset if own and name == OWN else name for name in chosen]
-    return {"domains": names, "dataset": names[0], "train_examples": size, "arms": arms, **columns}
+    return {"domains": names, "dataset": names[0], "train_examples": size, "arms": learning, **columns}
 
 
 def _arms(label: str, offered: tuple[str, ...], key: str, default: tuple[str, ...] | None = None) -> list[str]:
     name = depth_title if label == DEPTHS else arm_title
-    sentences = [f"**{name(arm)}**: {arm_sentence(arm)}" for arm in offered]
     return st.pills(
         label,
         offered,
@@ -168,6 +168,6 @@ def _arms(label: str, offered: tuple[str, ...], key: str, default: tuple[str, ..
         format_func=name,
         key=key,
         bind="query-params",
-        help="\n\n".join(sentences),
+        help=training_form.arm_help(offered, name),
         wrap=True,
     )
