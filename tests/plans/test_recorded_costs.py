@@ -12,6 +12,7 @@ from collections import defaultdict
 
 import pytest
 
+from distill_core import arms
 from distill_core.model_ref import Ref
 from distill_core.plans import training_cost
 from distill_core.plans.work import TrainingSpec
@@ -88,3 +89,11 @@ def test_the_same_training_took_a_multiple_in_the_disturbed_runs(name):
 def test_the_same_training_took_four_times_as_long_in_the_first_fine_tuning():
     (first,) = same_trainings("finetune-movies")["pretrained", 4000]
     assert first > 3.5 * min(same_trainings("transfer-curves")["pretrained", 4000])
+
+
+def test_each_depth_of_an_unfreezing_costs_what_it_took_beside_the_whole_network(store):
+    took = same_trainings("transfer-unfreeze")
+    whole = min(took["pretrained", 1000])
+    for (arm, _), seconds in took.items():
+        passes = arms.finetune(arm).passes_through(6)
+        assert passes / 3 == pytest.approx(min(seconds) / whole, rel=0.25), arm
