@@ -69,7 +69,7 @@ def test_numbered_arms_are_one_row():
         ("top3", 2),
         ("top6", 3),
         ("top99", 3),
-        ("lora", 2.2),
+        ("lora", 3.6),
         ("pretrained", 3),
         ("scratch", 3),
         ("adapted", 3),

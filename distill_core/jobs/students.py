@@ -33,7 +33,7 @@ from distill_core.measure.benchmark import interleaved
 from distill_core.model_ref import Ref
 from distill_core.models import loading, parameters, shapes, students
 from distill_core.models.loading import LoadedModel
-from distill_core.plans import student_plan, teachers, training_cost
+from distill_core.plans import student_plan, teachers, work
 from distill_core.plans.student_plan import Cell
 from distill_core.results import ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs.control import JobContext
@@ -78,8 +78,8 @@ class _Job:
         self.predictions = Predictions(self.context, self.texts, self.labels)
         self._take_over(self.context.run.result())
         n_texts, store = (len(self.train), len(self.texts)), self.context.store
-        self.costs = {cell: training_cost.cell_work(spec, cell, *n_texts, store) for cell in self.rows}
-        self.teacher_cost = training_cost.teacher_work(spec, *n_texts, store)
+        self.costs = {cell: work.cell_work(spec, cell, *n_texts, store) for cell in self.rows}
+        self.teacher_cost = work.teacher_work(spec, *n_texts, store)
         done = sum(cost for cell, cost in self.costs.items() if self.rows[cell].accuracy is not None)
         done += self.teacher_cost if self.report is not None else 0.0
         self.reporter = Reporter(self.context, sum(self.costs.values()) + self.teacher_cost, done)

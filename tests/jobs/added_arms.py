@@ -18,7 +18,7 @@ from distill_core.figures import arms as arms_figure
 from distill_core.jobs import learners
 from distill_core.jobs.learners import Learned, Task, Workshop
 from distill_core.plans import arms as plan
-from distill_core.plans import training_cost, transfer_cells
+from distill_core.plans import training_cost, transfer_cells, work
 from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec, FinetuneSpec
 from distill_core.tables import training as tables
@@ -54,8 +54,8 @@ def test_plans_and_costs_know_it():
     distill = DistillSpec(teacher="minilm", arms=f"distilled,{HOT.key}")
     assert [arm.spec.temperature for arm in plan.plan(distill)] == [2.0, 8.0]
     one = DistillSpec(teacher="minilm")
-    both = training_cost.work(distill, store)
-    assert both > 1.5 * training_cost.work(one, store)
+    both = work.work(distill, store)
+    assert both > 1.5 * work.work(one, store)
 
 
 @pytest.mark.parametrize("row", [COIN, HOT])
