@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from distill_core.files.whole import whole_file
 from distill_core.hub.names import COMMIT, TOKENIZERS, Request, is_safe_file, records_file
 
 
@@ -58,9 +57,8 @@ def save(request: Request, record: Record) -> None:
     with FileLock(path.with_name(".commits.lock")):
         entry = {"commit": record.commit, "revision": record.revision, "files": dict(record.files)}
         entries = {**_read(), request.key: {**entry, "saved_at": datetime.now(UTC).isoformat(timespec="seconds")}}
-        temporary = path.with_name(f".commits.{secrets.token_hex(4)}.tmp")
-        temporary.write_text(json.dumps({"version": 1, "snapshots": entries}, indent=1), encoding="utf-8")
-        os.replace(temporary, path)
+        with whole_file(path) as new:
+            new.write_text(json.dumps({"version": 1, "snapshots": entries}, indent=1), encoding="utf-8")
 
 
 def adopt(request: Request) -> Record | None:

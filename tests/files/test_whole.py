@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import stat
@@ -275,3 +276,34 @@ def test_a_discarded_folder_is_gone_at_once(tmp_path, monkeypatch):
     assert names(tmp_path) == [path.name for path, _ in left]
     with pytest.raises(FileNotFoundError):
         discard_folder(place)
+
+
+# ── nobody does it by hand ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def renames(source):
+    """The lines that rename a path: Path.rename(x), Path.replace(x), os.rename, os.replace, shutil.move."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        name, owner = node.func.attr, ast.unparse(node.func.value)
+        of_module = (owner, name) in {("os", "rename"), ("os", "renames"), ("os", "replace"), ("shutil", "move")}
+        of_path = name in ("rename", "replace") and len(node.args) == 1 and not node.keywords
+        if of_module or of_path:
+            found.append(f"{node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+def test_the_search_finds_what_it_shall():
+    by_hand = "a.rename(b)\na.replace(b)\nos.replace(a, b)\nshutil.move(a, b)\n"
+    others = 'text.replace("a", "b")\nframe.rename(columns={})\nreplace(spec, n=1)\ntime.replace(tzinfo=None)\n'
+    assert len(renames(by_hand)) == 4
+    assert renames(others) == []
+
+
+@pytest.mark.parametrize("folder", ["distill_core", "pages", "benchmarks"])
+def test_no_other_module_renames_a_path_into_place(folder):
+    for path in sorted((PROJECT / folder).rglob("*.py")):
+        if path.parent != PROJECT / "distill_core" / "files":
+            assert renames(path.read_text(encoding="utf-8")) == [], f"{path}: use files/whole.py"
