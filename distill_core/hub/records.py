@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
+from distill_core.files import turns
 from distill_core.files.whole import whole_file
 from distill_core.hub.names import COMMIT, TOKENIZERS, Request, is_safe_file, records_file
 
@@ -53,8 +52,7 @@ def recorded(request: Request) -> Record | None:
 def save(request: Request, record: Record) -> None:
     """Record a complete snapshot, beside those of others."""
     path = records_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(".commits.lock")):
+    with turns.locked(path.with_name(".commits.lock")):
         entry = {"commit": record.commit, "revision": record.revision, "files": dict(record.files)}
         entries = {**_read(), request.key: {**entry, "saved_at": datetime.now(UTC).isoformat(timespec="seconds")}}
         with whole_file(path) as new:
