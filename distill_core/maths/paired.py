@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Interval = tuple[float, float]
+from distill_core.maths.intervals import Z95, Interval
+
 FEWEST_SEEDS = 3  # two differences tell next to nothing: t of one degree of freedom is 12.7
-Z95 = 1.959963984540054
 # The 97.5 % quantile of Student's t at 2, 3, … 19 degrees of freedom: scipy takes a second to import.
 _T975 = (
     4.302653,
