@@ -9,9 +9,7 @@ tokenizer, and card.json with what it read, what it cost and how the loss fell.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +19,7 @@ from typing import Any, cast
 from distill_core import families, kinds, specs
 from distill_core.errors import DistillError, RunError
 from distill_core.files.json_files import write_json
+from distill_core.files.whole import whole_folder
 from distill_core.launch.base import RESUMABLE
 from distill_core.launch.local import LocalLauncher
 from distill_core.results import LIVE, PretrainResult
@@ -132,9 +131,6 @@ def ship(run: Run, folder: Path = FOLDER) -> dict[str, Any]:
     if result is None or environment is None or not run.model_dir.is_dir():
         raise RunError(f"The run {run.id} is no finished pre-training.", "Pre-train first.")
     family = families.get(result.family)
-    hidden = folder / f".new-{family.key}-{secrets.token_hex(4)}"
-    hidden.mkdir(parents=True)
-    _half_precision(run.model_dir, hidden)
     card = {
         "title": f"{family.title} mini",
         "license": "Apache-2.0",
@@ -144,23 +140,10 @@ def ship(run: Run, folder: Path = FOLDER) -> dict[str, Any]:
         "curve": _curve(run),
         "environment": environment.model_dump(),
     }
-    write_json(hidden / "card.json", card)
-    _put(hidden, folder / family.key)
+    with whole_folder(folder / family.key) as new:
+        _half_precision(run.model_dir, new)
+        write_json(new / "card.json", card)
     return card
-
-
-def _put(hidden: Path, place: Path) -> None:
-    """Move a whole folder to its place. Where another call does so at this very moment, one of the two is kept."""
-    old = hidden.with_name(f"{hidden.name}.old")
-    with contextlib.suppress(FileNotFoundError):
-        place.rename(old)
-    try:
-        hidden.rename(place)
-    except OSError:
-        if not place.is_dir():
-            raise
-        shutil.rmtree(hidden)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _half_precision(source: Path, target: Path) -> None:

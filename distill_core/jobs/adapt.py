@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM
 
 from distill_core.errors import ModelError
+from distill_core.files.whole import whole_file
 from distill_core.jobs.supervised import train_settings
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
@@ -55,11 +56,9 @@ class Adapted:
 
 
 def _save(weights: dict[str, Tensor], file: Path) -> None:
-    """Whole or not at all."""
     file.parent.mkdir(exist_ok=True)
-    hidden = file.with_name(f".{file.name}")
-    save_file({name: tensor.cpu().contiguous() for name, tensor in weights.items()}, hidden)
-    hidden.replace(file)
+    with whole_file(file) as new:
+        save_file({name: tensor.cpu().contiguous() for name, tensor in weights.items()}, new)
 
 
 def drop_adapted(context: JobContext) -> None:

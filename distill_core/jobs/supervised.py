@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from distill_core.datasets.dataset import Dataset
+from distill_core.files.whole import whole_file, whole_folder
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.models.loading import LoadedModel
@@ -65,7 +66,8 @@ class Predictions:
         """Write the logits (texts, classes) of one arm."""
         said = {f"{arm}: logit {label}": logits[:, label].numpy() for label in range(logits.shape[-1])}
         self._frame = self._frame.assign(**said).copy()  # a copy: frames of hundreds of single columns are slow
-        _write(self._file, self._frame)
+        with whole_file(self._file) as new:
+            self._frame.to_parquet(new, index=False)
 
 
 class DomainPredictions:
@@ -90,7 +92,8 @@ class DomainPredictions:
                     self._frame[column] = np.float32(np.nan)
                 self._frame.loc[self._frame["domain"] == name, column] = said[:, label].float().numpy()
         self._frame = self._frame.copy()  # as above
-        _write(self._file, self._frame)
+        with whole_file(self._file) as new:
+            self._frame.to_parquet(new, index=False)
 
 
 def _earlier(file: Path, frame: pd.DataFrame) -> pd.DataFrame:
@@ -100,13 +103,6 @@ def _earlier(file: Path, frame: pd.DataFrame) -> pd.DataFrame:
     before = pd.read_parquet(file)
     same = all(name in before and before[name].tolist() == frame[name].tolist() for name in frame.columns)
     return before if same else frame
-
-
-def _write(file: Path, frame: pd.DataFrame) -> None:
-    """Whole or not at all."""
-    hidden = file.with_name(f".{file.name}")
-    frame.to_parquet(hidden, index=False)
-    hidden.replace(file)
 
 
 def supervised_step(encoded: Encoded, labels: Tensor, device: Device) -> Step:
@@ -139,10 +135,7 @@ def drop_checkpoints(context: JobContext) -> None:
 
 
 def save_model(loaded: LoadedModel, context: JobContext) -> None:
-    """save_pretrained with safetensors and tokenizer, moved into place when whole."""
-    hidden = context.run.path / ".new-model"
-    shutil.rmtree(hidden, ignore_errors=True)
-    loaded.model.save_pretrained(hidden)
-    loaded.tokenizer.save_pretrained(hidden)
-    shutil.rmtree(context.run.model_dir, ignore_errors=True)  # of a try that ended before it wrote its result
-    hidden.rename(context.run.model_dir)
+    """save_pretrained with safetensors and tokenizer, in place of what an interrupted try has left."""
+    with whole_folder(context.run.model_dir) as new:
+        loaded.model.save_pretrained(new)
+        loaded.tokenizer.save_pretrained(new)

@@ -15,16 +15,15 @@ from numpy.typing import NDArray
 from distill_core import families
 from distill_core.arms import STUDENTS
 from distill_core.errors import RunError
-from distill_core.maths import intervals
+from distill_core.maths import intervals, paired
+from distill_core.maths.intervals import Interval
 from distill_core.plans import student_plan
 from distill_core.results import StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs.run import Run
 from distill_core.specs import StudentsSpec
 from distill_core.tables import frames as tables_frames
-from distill_core.tables import paired_intervals
 from distill_core.tables import predictions as tables_predictions
 from distill_core.tables import sources as tables_sources
-from distill_core.tables.paired_intervals import Interval
 from distill_core.tables.training import arm_title
 
 _COUNTS = (
@@ -227,13 +226,13 @@ class _Gain:
     @property
     def interval(self) -> Interval | None:
         """The 95 % interval of the gain over test texts."""
-        return paired_intervals.over_texts(self.differences) if self.differences is not None else None
+        return paired.over_texts(self.differences) if self.differences is not None else None
 
 
 def gains_frame(run: Run, better: str = "taught", worse: str = "labels") -> pd.DataFrame:
     """One row a student with both arms (GAIN_COLUMNS). `gain`: share of test texts that `better` adds to `worse`.
 
-    The interval is over test texts (paired_intervals.over_texts), NA where the run has kept no predictions.
+    The interval is over test texts (paired.over_texts), NA where the run has kept no predictions.
     """
     records = []
     for one in _gains(run, better, worse):
@@ -259,7 +258,7 @@ def claim(run: Run, better: str = "taught", worse: str = "labels") -> Claim | No
     if not gains:
         return None
     known = [one.differences for one in gains if one.differences is not None]
-    together = paired_intervals.over_texts(np.mean(known, axis=0)) if len(known) == len(gains) else None
+    together = paired.over_texts(np.mean(known, axis=0)) if len(known) == len(gains) else None
     sure = sum(1 for one in gains if one.interval is not None and one.interval[0] > 0)
     mean = float(np.mean([one.gain for one in gains]))
     return Claim(len(gains), sum(one.gain > 0 for one in gains), sure, mean, together)

@@ -13,14 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distill_core import families
-from distill_core.maths import intervals
+from distill_core.maths import intervals, paired
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult
 from distill_core.runs.run import Run
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
-from distill_core.tables import paired_intervals
 from distill_core.tables import sources as tables_sources
 from distill_core.tables.ablation import asked, mean, right_answers
 
@@ -75,7 +74,7 @@ def _compare_with_best(records: list[dict[str, Any]], run: Run) -> None:
             continue
         record["behind_points"] = 100 * (record["accuracy"] - best["accuracy"])
         if {record["arm"], best["arm"]} <= right.keys():
-            interval = paired_intervals.over_texts(right[record["arm"]] - right[best["arm"]])
+            interval = paired.over_texts(right[record["arm"]] - right[best["arm"]])
             if interval is not None:
                 record["behind_low_points"], record["behind_high_points"] = (100 * end for end in interval)
 

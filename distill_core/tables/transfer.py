@@ -17,6 +17,7 @@ from distill_core import arms
 from distill_core.arms import SAVED, Depth, FinetuneArm
 from distill_core.datasets import known_splits
 from distill_core.errors import RunError
+from distill_core.maths import intervals
 from distill_core.results import FinetuneResult
 from distill_core.runs.run import Run
 from distill_core.specs import FinetuneSpec, dataset_name
@@ -158,23 +159,13 @@ def lead(frame: pd.DataFrame, near: int = 200) -> Lead | None:
         return None
     n = min(both, key=lambda size: abs(math.log(size / near)))
     one, other = cells[first, n], cells[second, n]
-    gap, low, high = difference(_interval(one), _interval(other))
-    return Lead(n, str(one.title), str(other.title), gap, low, high)
+    own, others = _interval(one), _interval(other)
+    low, high = intervals.difference_interval(own, others)
+    return Lead(n, str(one.title), str(other.title), own[0] - others[0], low, high)
 
 
 def _interval(row: Any) -> tuple[float, float, float]:
     return float(row.accuracy), float(row.ci_low), float(row.ci_high)
-
-
-def difference(first: tuple[float, float, float], second: tuple[float, float, float]) -> tuple[float, float, float]:
-    """first − second with its 95 % interval, from (share, low, high) of each.
-
-    Newcombe (1998, Stat. Med. 17:873, method 10) from two Wilson intervals. It takes the samples as independent; here
-    both models read the same texts, so that the true interval is narrower: this one errs on the careful side.
-    """
-    (p1, low1, high1), (p2, low2, high2) = first, second
-    gap = p1 - p2
-    return gap, gap - math.hypot(p1 - low1, high2 - p2), gap + math.hypot(high1 - p1, p2 - low2)
 
 
 # ── how much to unfreeze ─────────────────────────────────────────────────────────────────────────────────────────
@@ -278,12 +269,13 @@ def gain_frame(frame: pd.DataFrame, arm: str = "adapted", base: str = SAVED) -> 
     cells = {(row.arm, row.train, row.test): row for row in frame.itertuples()}
     for (name, train, test), row in cells.items():
         if name == arm and (base, train, test) in cells:
-            gain, low, high = difference(_interval(row), _interval(cells[base, train, test]))
+            own, other = _interval(row), _interval(cells[base, train, test])
+            low, high = intervals.difference_interval(own, other)
             records.append(
                 {
                     "train": train,
                     "test": test,
-                    "gain": gain,
+                    "gain": own[0] - other[0],
                     "low": low,
                     "high": high,
                     "is_home": row.is_home,

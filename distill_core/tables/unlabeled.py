@@ -8,10 +8,10 @@ import numpy as np
 
 from distill_core.arms import LABELED_ONLY
 from distill_core.errors import RunError
+from distill_core.maths import paired
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import ablation as tables_ablation
-from distill_core.tables import paired_intervals
 
 
 @dataclass(frozen=True)
@@ -64,5 +64,5 @@ def _interval(run: Run, seeds: list[int]) -> tuple[float | None, float | None]:
     if not all(key in right for key in keys):
         return None, None
     differences = np.mean([right["distilled", seed] - right[LABELED_ONLY, seed] for seed in seeds], axis=0)
-    interval = paired_intervals.over_texts(differences)
+    interval = paired.over_texts(differences)
     return (None, None) if interval is None else (100 * interval[0], 100 * interval[1])

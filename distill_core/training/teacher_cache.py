@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from distill_core.files.turns import turn
+from distill_core.files.whole import whole_file
 from distill_core.machine.devices import Device
 from distill_core.models.tokens import Encoded, sorted_batches
 from distill_core.settings import settings
@@ -109,12 +109,10 @@ def _read(path: Path, n: int) -> dict[str, Tensor] | None:
 
 def _write(path: Path, tensors: dict[str, Tensor]) -> None:
     """Keep the outputs; a full disk costs the cache, not the run."""
-    hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        save_file(tensors, hidden)
-        hidden.replace(path)
+        with whole_file(path) as new:
+            save_file(tensors, new)
     except (OSError, SafetensorError):
-        hidden.unlink(missing_ok=True)
         return
     _drop_oldest(path)
 

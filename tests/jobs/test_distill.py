@@ -317,7 +317,6 @@ def test_a_model_left_by_an_interrupted_try_is_replaced(do, teacher, dataset, st
     run = do(**FAST, teacher=teacher, dataset=dataset)
     whole = (run.model_dir / "model.safetensors").read_bytes()
     (run.path / "result.json").unlink()
-    (run.path / ".new-model").mkdir()
     (run.model_dir / "model.safetensors").write_bytes(b"half")
     run.set_state(state="lost")
     launcher.resume(run.id)
@@ -333,7 +332,7 @@ def test_the_saved_student_is_a_plain_checkpoint(do, teacher, dataset):
     assert config["hidden_size"] == 8
     assert config["id2label"] == {"0": "negative", "1": "positive"}
     assert {path.suffix for path in run.model_dir.iterdir()} <= {".json", ".safetensors", ".txt"}
-    assert not list(run.path.glob(".new-model*"))
+    assert not list(run.path.glob(".model*"))
 
 
 def test_seeds_give_students_of_their_own(do, teacher, dataset):
