@@ -46,6 +46,7 @@ from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult, Metric, ModelReport, StudentReport
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
+from distill_core.terms import TOKEN_TERMS
 from distill_core.training import teacher_cache
 from distill_core.training.distillation import DistillStep, Lesson
 from distill_core.training.loop import Hooks, fit
@@ -107,7 +108,9 @@ def _prepare(
     teacher.model.to(device.torch_device).eval()
     encoded = teacher.encode(train["text"].tolist(), spec.max_length)
     reporter.say("The teacher reads all texts once")
-    taught = teacher_cache.outputs(teacher.model, encoded, device, keep_hidden=spec.cosine > 0, check=context.check)
+    taught = teacher_cache.outputs(
+        teacher.model, encoded, device, keep_hidden=spec.weights.needs("last_hidden"), check=context.check
+    )
     texts, labels = accuracy.test_texts(dataset, spec.eval_examples)
     logits, report = own_teacher.judge(teacher, texts, labels, spec.max_length, device, context.check)
     predictions = Predictions(context, texts, labels)
@@ -171,10 +174,10 @@ class Classroom:
         """Train one student, measure it beside the teacher, save the first one."""
         student = self._student(arm)
         same_tokens = students.same_vocabulary(self.teacher.tokenizer, student.tokenizer)
-        if not same_tokens and arm.spec.cosine + arm.spec.hidden + arm.spec.attention + arm.spec.relations > 0:
+        if not same_tokens and arm.spec.weights.compares_tokens:
             raise SpecError(
                 f"{student.ref} splits texts into other tokens than {self.teacher.ref}; only logits can be compared.",
-                "Set cosine, hidden, attention and relations to 0, or take a student with the teacher's vocabulary.",
+                f"Set {TOKEN_TERMS} to 0, or take a student with the teacher's vocabulary.",
             )
         encoded = self.encoded if same_tokens else student.encode(self.train["text"].tolist(), self.spec.max_length)
         student_time = self._time(arm, student)

@@ -198,15 +198,15 @@ class _General:
         masked = _mask(batch, self.teacher, None)
         inputs = {**batch, "input_ids": masked.input_ids}
         gaps = masked.labels != IGNORED
-        out = gap_answers(model, inputs, gaps, output_hidden_states=spec.cosine > 0)
+        out = gap_answers(model, inputs, gaps, output_hidden_states=spec.weights["cosine"] > 0)
         with torch.no_grad():
-            taught = gap_answers(self.teacher.model, inputs, gaps, output_hidden_states=spec.cosine > 0)
+            taught = gap_answers(self.teacher.model, inputs, gaps, output_hidden_states=spec.weights["cosine"] > 0)
         parts = _gap_losses(spec, out.logits, taught.logits, masked.labels[gaps])
-        if spec.cosine:
+        if spec.weights["cosine"]:
             parts["cosine"] = losses.cosine_hidden_loss(
                 teacher_cache.last_hidden(out), teacher_cache.last_hidden(taught), batch["attention_mask"]
             )
-        total = torch.stack([getattr(spec, name) * value for name, value in parts.items()]).sum()
+        total = torch.stack([spec.weights[name] * value for name, value in parts.items()]).sum()
         return Loss(total, parts)
 
     def _student_report(self, arm: Arm, student: LoadedModel, train_s: float) -> StudentReport:
@@ -243,8 +243,8 @@ def _gap_losses(spec: DistillSpec, logits: Tensor, taught: Tensor, wanted: Tenso
     if not len(wanted):
         return {"hard": logits.sum() * 0}
     parts = {}
-    if spec.soft:
+    if spec.weights["soft"]:
         parts["soft"] = losses.soft_target_loss(logits, taught, spec.temperature)
-    if spec.hard:
+    if spec.weights["hard"]:
         parts["hard"] = losses.hard_label_loss(logits, wanted)
     return parts

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -117,6 +118,5 @@ def _lesson(room: Classroom, cell: Cell, student: LoadedModel) -> Lesson:
 def _loss(spec: StudentsSpec, cell: Cell) -> DistillSpec:
     """The loss of the arm, in the words of a distillation; labels alone are plain cross-entropy."""
     soft, hard = (spec.soft, spec.hard) if cell.is_taught else (0.0, 1.0)
-    return DistillSpec(
-        teacher=spec.teacher or spec.base, student=cell.student, soft=soft, hard=hard, temperature=spec.temperature
-    )
+    given: dict[str, Any] = {"teacher": spec.teacher or spec.base, "student": cell.student, "soft": soft, "hard": hard}
+    return DistillSpec(**given, temperature=spec.temperature)

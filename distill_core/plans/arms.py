@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill_core.specs import DistillSpec
+from distill_core.terms import BY_KEY, LABELS_ALONE
 
-_INGREDIENTS = ("soft", "hard", "cosine", "hidden", "attention", "relations")
 LABELED_ONLY = "labeled-only"
-_LABELS_ALONE = {**dict.fromkeys(_INGREDIENTS, 0.0), "hard": 1.0}
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Arm:
     @property
     def is_taught(self) -> bool:
         """Whether it learns from the teacher, and not from the labels alone."""
-        return any(getattr(self.spec, name) for name in _INGREDIENTS if name != "hard")
+        return self.spec.weights.asks_the_teacher
 
     @property
     def reads_unlabeled(self) -> bool:
@@ -41,7 +40,7 @@ class Arm:
     @property
     def ingredients(self) -> dict[str, Any]:
         """What may differ between arms, for tables."""
-        names = (*_INGREDIENTS, "temperature", "student_layers", "init")
+        names = (*BY_KEY, "temperature", "student_layers", "init")
         return {name: getattr(self.spec, name) for name in names}
 
 
@@ -64,8 +63,8 @@ def _plain(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:
     changes: dict[str, dict[str, Any]] = {
         "distilled": {},
         LABELED_ONLY: {},
-        "init-only": {**_LABELS_ALONE, "init": "teacher-layers"},
-        "scratch": {**_LABELS_ALONE, "init": "random"},
+        "init-only": {**LABELS_ALONE, "init": "teacher-layers"},
+        "scratch": {**LABELS_ALONE, "init": "random"},
         "scratch-distilled": {"init": "random"},
     }
     return [(arm, changes[arm]) for arm in spec.arms]
@@ -73,7 +72,7 @@ def _plain(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:
 
 def _ablation(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:
     """Leave out one ingredient at a time (DistilBERT, arXiv:1910.01108 Table 4)."""
-    used = [name for name in _INGREDIENTS if getattr(spec, name) > 0]
+    used = [term.key for term in spec.weights.used]
     without = [(f"no {name}", {name: 0.0}) for name in used] if len(used) > 1 else []
     initial = [("random init", {"init": "random"})] if spec.init == "teacher-layers" else []
     return [("all", {}), *without, *initial]

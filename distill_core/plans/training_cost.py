@@ -117,8 +117,7 @@ def _distill(spec: DistillSpec, store: RunStore) -> float:
         if arm.spec.student is not None:
             student = _weighted_layers(arm.spec.student, store)
         read = n if arm.reads_unlabeled else min(n, spec.labeled_examples or n)
-        inside = arm.spec.hidden + arm.spec.attention + arm.spec.relations > 0
-        live_teacher = teacher * read * spec.epochs if inside else 0.0
+        live_teacher = teacher * read * spec.epochs if arm.spec.weights.needs_live_teacher else 0.0
         total += student * (_training_texts(read, spec) + test) + live_teacher
     return total
 

@@ -19,6 +19,7 @@ from distill_core.runs.run import Run
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
 from distill_core.tables import sources as tables_sources
+from distill_core.terms import TERMS
 
 ARM_TITLES = {
     "pretrained": "Fine-tuned",
@@ -42,15 +43,7 @@ ARM_TITLES = {
     "random": "Random weights",
     "random-taught": "Random, taught",
 }
-TERM_TITLES = {
-    "loss": "Sum",
-    "soft": "Soft targets",
-    "hard": "Labels",
-    "cosine": "Cosine",
-    "hidden": "Hidden states",
-    "attention": "Attention",
-    "relations": "Relations",
-}
+TERM_TITLES = {"loss": "Sum", **{term.key: term.title for term in TERMS}}
 ARM_SENTENCES = {
     "pretrained": "All weights go on learning from the pre-trained ones.",
     "frozen": "The pre-trained network stands still; one linear layer learns on top of it.",

@@ -44,7 +44,7 @@ class Lesson:
 
 def needs_live_teacher(spec: DistillSpec) -> bool:
     """Whether a loss needs more of the teacher than the cache keeps."""
-    return bool(spec.hidden or spec.attention or spec.relations)
+    return spec.weights.needs_live_teacher
 
 
 class DistillStep:
@@ -76,17 +76,17 @@ class DistillStep:
             except SpecError:
                 self.close(student.model)  # both models are as they were
                 raise
-        elif not spec.cosine:
+        elif not spec.weights["cosine"]:
             self._undo.enter_context(first_token_only(student.model))
 
     def _look_inside(self, student: Any, teacher: Any) -> None:
         """Prepare both models to give what the cache does not keep."""
-        if self.spec.attention:
+        if self.spec.weights["attention"]:
             for model in (student, teacher):
                 self._undo.callback(model.set_attn_implementation, model.config._attn_implementation)
                 model.set_attn_implementation("eager")  # the fast kernels do not give their probabilities
             self._undo.enter_context(whole_attention(student))
-        if self.spec.relations:
+        if self.spec.weights["relations"]:
             self.vectors = (LastVectors(student), LastVectors(teacher))
             self.relation_heads = students.n_heads(student.config)
         self.projection = _projection(self.spec, student, teacher)
@@ -98,10 +98,12 @@ class DistillStep:
         spec = self.spec
         batch = self.lesson.encoded.batch(rows, self.device.torch_device)
         out = model(
-            **batch, output_hidden_states=bool(spec.cosine or spec.hidden), output_attentions=spec.attention > 0
+            **batch,
+            output_hidden_states=bool(spec.weights["cosine"] or spec.weights["hidden"]),
+            output_attentions=spec.weights["attention"] > 0,
         )
         parts = self._logit_losses(out.logits, rows)
-        if spec.cosine:
+        if spec.weights["cosine"]:
             length = batch["input_ids"].shape[1]
             hidden = self.lesson.taught.padded_hidden(rows, length, self.lesson.encoded.padding_side)
             parts["cosine"] = losses.cosine_hidden_loss(
@@ -109,16 +111,16 @@ class DistillStep:
             )
         if self.teacher is not None:
             parts |= self._inner_losses(self.teacher, out, batch)
-        total = torch.stack([getattr(spec, name) * value for name, value in parts.items()]).sum()
+        total = torch.stack([spec.weights[name] * value for name, value in parts.items()]).sum()
         return Loss(total, parts)
 
     def _logit_losses(self, logits: Tensor, rows: list[int]) -> dict[str, Tensor]:
         parts = {}
-        if self.spec.soft:
+        if self.spec.weights["soft"]:
             soft_loss = losses.standardized_soft_loss if self.spec.standardize else losses.soft_target_loss
             teacher_logits = self.lesson.taught.logits[rows].to(self.device.torch_device)
             parts["soft"] = soft_loss(logits, teacher_logits, self.spec.temperature)
-        if self.spec.hard:
+        if self.spec.weights["hard"]:
             seen = self.lesson.labeled[rows]
             labels = self.lesson.labels[rows][seen].to(self.device.torch_device)
             # a batch without a label teaches nothing here, yet keeps the graph whole
@@ -129,14 +131,18 @@ class DistillStep:
         """Losses on what happens inside; the teacher runs on the same batch."""
         spec, mask = self.spec, batch["attention_mask"]
         with torch.no_grad():
-            taught = teacher(**batch, output_hidden_states=spec.hidden > 0, output_attentions=spec.attention > 0)
+            taught = teacher(
+                **batch,
+                output_hidden_states=spec.weights["hidden"] > 0,
+                output_attentions=spec.weights["attention"] > 0,
+            )
         parts = {}
-        if spec.hidden:
+        if spec.weights["hidden"]:
             mine, theirs = all_hidden(out), all_hidden(taught)
             pairs = [(0, 0), *((i + 1, layer + 1) for i, layer in enumerate(self.layers))]
             terms = [losses.hidden_mse_loss(self._project(mine[i]), theirs[j], mask) for i, j in pairs]
             parts["hidden"] = torch.stack(terms).mean()
-        if spec.attention:
+        if spec.weights["attention"]:
             mine, theirs = all_attentions(out), all_attentions(taught)
             terms = [losses.attention_mse_loss(mine[i], theirs[j], mask) for i, j in enumerate(self.layers)]
             parts["attention"] = torch.stack(terms).mean()
@@ -161,7 +167,7 @@ class DistillStep:
 def _projection(spec: DistillSpec, student: Any, teacher: Any) -> nn.Linear | None:
     """A learned map to the teacher's width, trained and checkpointed with the student (TinyBERT's W_h)."""
     narrow, wide = students.width(student.config), students.width(teacher.config)
-    if not spec.hidden or narrow == wide:
+    if not spec.weights["hidden"] or narrow == wide:
         return None
     student.distill_projection = nn.Linear(narrow, wide, bias=False)
     # the step calls it, not the student: DistributedDataParallel would take it for unused, then meet its gradient
