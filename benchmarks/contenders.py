@@ -22,10 +22,10 @@ from torch import nn
 
 from benchmarks import toolkits
 from benchmarks.workload import Material
-from distill_core import specs
 from distill_core.jobs.supervised import supervised_step
 from distill_core.machine import devices
 from distill_core.models.loading import LoadedModel
+from distill_core.terms import LossWeights
 from distill_core.training import distillation, loop, losses, teacher_cache
 from distill_core.training.distillation import DistillStep, Lesson
 from distill_core.training.losses import Loss
@@ -38,21 +38,16 @@ def ours(material: Material) -> None:
     device, recipe = devices.resolve("cpu"), material.recipe
     encoded = material.encode()
     taught = teacher_cache.outputs(material.teacher.model, encoded, device, keep_hidden=False)
-    spec = specs.DistillSpec(
-        teacher=f"path:{material.folder / 'teacher'}",
-        temperature=recipe.temperature,
-        soft=recipe.soft,
-        hard=recipe.hard,
-    )
+    weights = LossWeights({"soft": recipe.soft, "hard": recipe.hard}, recipe.temperature)
     labeled = torch.ones(len(material.labels), dtype=torch.bool)
     lesson = Lesson(encoded, material.labels, labeled, taught)
     teacher = material.teacher
     student = LoadedModel(
         teacher.ref, teacher.family, material.student, teacher.tokenizer, "pretrained", teacher.label_names
     )
-    step = DistillStep(spec, lesson, student, teacher, (), device)
+    step = DistillStep(weights, lesson, student, teacher, (), device)
     loop.fit(material.student, encoded.lengths, step, recipe.train_settings(encoded), device, loop.Hooks())
-    step.close(material.student)
+    step.close()
 
 
 def fill_cache(material: Material) -> None:

@@ -190,7 +190,7 @@ class Classroom:
         )
         settings = replace(train_settings(self.spec, arm.seed), token_ids=lesson.encoded.token_ids)
         report = fit(student.model, lesson.encoded.lengths, step, settings, self.device, hooks)
-        step.close(student.model)
+        step.close()
         self.reporter.say(f"{arm.key}: testing", 0.97)
         if arm.key == arms.kept(arms.plan(self.spec)).key:
             save_model(student, self.context)
@@ -224,7 +224,7 @@ class Classroom:
             encoded = Encoded(encoded.ids[:n_labeled], encoded.pad_id, encoded.padding_side)
         lesson = Lesson(encoded, labels, labeled, self.taught)
         layers = () if arm.spec.student else students.choose_layers(self.teacher.model.config, arm.spec)
-        return lesson, DistillStep(arm.spec, lesson, student, self.teacher, layers, self.device)
+        return lesson, DistillStep(arm.spec.weights, lesson, student, self.teacher, layers, self.device)
 
     def _time(self, arm: Arm, student: LoadedModel) -> Timing:
         """Teacher and student at batch size 1, in turns. Before training, so that a page can already place the student

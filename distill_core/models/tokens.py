@@ -11,6 +11,7 @@ from torch import Tensor
 from distill_core.errors import ModelError
 from distill_core.families import Family
 
+IGNORED = -100  # a target that asks nothing, as transformers and torch have it
 BUCKET_BATCHES = 32  # batches that are sorted by length together: larger pads less, smaller mixes more
 
 
