@@ -21,7 +21,7 @@ from distill_core.models import loading, tokens
 from distill_core.models.loading import LoadedModel
 from distill_core.training import losses, sentence_embedder, warm_start
 from distill_core.training.losses import Loss
-from distill_core.training.speed.first_token import first_token_only
+from distill_core.training.speed import fast
 
 SIMILARITY = 4.0
 HELD_OUT = 512  # sentences that are not read
@@ -55,7 +55,7 @@ def prepare(material: Material) -> Lesson:
     read = tokens.Encoded(encoded.ids[HELD_OUT : HELD_OUT + n_read], encoded.pad_id, encoded.padding_side)
 
     def step(module: nn.Module, indices: Sequence[int]) -> Loss:
-        with first_token_only(module):
+        with fast.logits_alone(module):
             out = module(**read.batch(indices, device.torch_device)).logits
         theirs = wanted[[HELD_OUT + index for index in indices]].to(device.torch_device)
         return _loss(out, theirs)

@@ -37,7 +37,7 @@ from distill_core.specs import DistillSpec
 from distill_core.training import losses, teacher_cache
 from distill_core.training.loop import Hooks, fit
 from distill_core.training.losses import Loss
-from distill_core.training.speed.onednn import onednn_products
+from distill_core.training.speed import fast
 
 PROBE_TEXTS = 200  # validation texts for the live curve; the report is made on the test split
 PROBE_SEED = 1
@@ -181,7 +181,7 @@ class _General:
             checkpoint_dir=self.context.run.checkpoint_dir / arm.key.replace(" ", "-"),
         )
         settings = train_settings(self.spec, arm.seed)
-        with onednn_products(self.teacher.model):
+        with fast.products(self.teacher.model):
             report = fit(model, self.train.lengths, partial(self._step, arm.spec), settings, self.device, hooks)
         if arm.key == arms.kept(arms.plan(self.spec)).key:
             save_model(student, self.context)

@@ -35,7 +35,7 @@ from distill_core.plans import transfer_cells
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
 from distill_core.training.loop import Hooks, fit
-from distill_core.training.speed.first_token import first_token_only
+from distill_core.training.speed import fast
 
 # Fresh weights beside a network that stands still need a higher rate than the network itself: at the rate of a whole
 # fine-tuning LoRA was right on 59 % of the movies after 64 steps, at ten times the rate on 84 %.
@@ -99,7 +99,7 @@ class Learners:
             settings = replace(settings, lr_scale=partial(_lr_scale, self.spec.layer_lr_decay, layers))
         step = supervised_step(encoded, labels_of(task.train), self.device)
         trained = students.trainable(loaded.model)
-        short = contextlib.nullcontext() if task.arm == "lora" else first_token_only(loaded.model)
+        short = contextlib.nullcontext() if task.arm == "lora" else fast.logits_alone(loaded.model)
         with short:
             report = fit(loaded.model, encoded.lengths, step, settings, self.device, hooks)
         if task.arm == "lora":

@@ -21,8 +21,7 @@ from distill_core.terms import LossWeights
 from distill_core.training import teacher_cache
 from distill_core.training.inner_states import InnerStates
 from distill_core.training.losses import Loss
-from distill_core.training.speed.first_token import first_token_only
-from distill_core.training.speed.onednn import onednn_products
+from distill_core.training.speed import fast
 from distill_core.training.teacher_cache import TeacherOutputs
 from distill_core.training.term_functions import Compared, function_of
 
@@ -64,9 +63,9 @@ class DistillStep:
             self.teacher = teacher.model.eval()
             self.inner = InnerStates(weights, student.model, self.teacher, layers)
             self._undo.callback(self.inner.close)
-            self._undo.enter_context(onednn_products(self.teacher))
+            self._undo.enter_context(fast.products(self.teacher))
         elif not weights.needs("last_hidden"):
-            self._undo.enter_context(first_token_only(student.model))
+            self._undo.enter_context(fast.logits_alone(student.model))
 
     def __call__(self, model: nn.Module, indices: Sequence[int]) -> Loss:
         compared = self._compare(model, list(indices))

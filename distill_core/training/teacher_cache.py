@@ -26,8 +26,7 @@ from distill_core.files.turns import turn
 from distill_core.machine.devices import Device
 from distill_core.models.tokens import Encoded, sorted_batches
 from distill_core.settings import settings
-from distill_core.training.speed.first_token import first_token_only
-from distill_core.training.speed.onednn import onednn_products
+from distill_core.training.speed import fast
 
 LIMIT_BYTES = 4 * 1024**3
 BATCH = 64
@@ -140,8 +139,8 @@ def _compute(
     teacher.eval()
     rows: list[Tensor | None] = [None] * len(encoded)
     states: list[Tensor | None] = [None] * len(encoded)
-    shortened = contextlib.nullcontext() if keep_hidden else first_token_only(teacher)
-    with torch.inference_mode(), shortened, onednn_products(teacher):
+    shortened = contextlib.nullcontext() if keep_hidden else fast.logits_alone(teacher)
+    with torch.inference_mode(), shortened, fast.products(teacher):
         for indices in sorted_batches(encoded.lengths, BATCH):
             check()
             batch = encoded.batch(indices, device.torch_device)
