@@ -24,11 +24,9 @@ from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.measure.benchmark import interleaved
 from distill_core.models import loading, parameters, students
-from distill_core.models.gaps import gap_answers
+from distill_core.models.gaps import Masked, gap_answers, mask_tokens
 from distill_core.models.loading import LoadedModel
-from distill_core.models.tokens import Encoded, sorted_batches
-from distill_core.objectives import masking
-from distill_core.objectives.batch import IGNORED
+from distill_core.models.tokens import IGNORED, Encoded, sorted_batches
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult, ModelReport, StudentReport
@@ -122,10 +120,10 @@ def _probe(teacher: LoadedModel, texts: list[str], max_length: int) -> _Probe:
     return _Probe(encoded, tuple(batches))
 
 
-def _mask(batch: dict[str, Tensor], teacher: LoadedModel, generator: torch.Generator | None) -> masking.Masked:
+def _mask(batch: dict[str, Tensor], teacher: LoadedModel, generator: torch.Generator | None) -> Masked:
     special = torch.tensor(teacher.tokenizer.all_special_ids, device=batch["input_ids"].device)
     maskable = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
-    return masking.mask_tokens(
+    return mask_tokens(
         batch["input_ids"], maskable, teacher.tokenizer.mask_token_id, len(teacher.tokenizer), generator=generator
     )
 
