@@ -7,17 +7,10 @@ from __future__ import annotations
 
 from distill_core import arms
 from distill_core.figures import theme
+from distill_core.terms import TERMS
 
-# the terms of the distillation loss
-_TERMS = {
-    "loss": ("#1E2A35", "#E4EAF0"),
-    "soft": ("#AA4499", "#CC77BB"),
-    "hard": ("#2F6DA8", "#7FB4E6"),
-    "cosine": ("#009988", "#22BBAA"),
-    "hidden": ("#332288", "#8F7FE0"),
-    "attention": ("#B8860B", "#DDAA33"),
-    "relations": ("#5F6B76", "#A9B2BA"),
-}
+# the terms of the distillation loss, and their sum
+_TERMS = {"loss": ("#1E2A35", "#E4EAF0"), **{term.key: term.color for term in TERMS}}
 
 
 def color(arm: str, dark: bool) -> str:

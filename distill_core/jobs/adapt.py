@@ -22,10 +22,9 @@ from distill_core.files.whole import whole_file
 from distill_core.jobs.supervised import train_settings
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
-from distill_core.models.gaps import gap_answers
+from distill_core.models.gaps import gap_answers, mask_tokens
 from distill_core.models.loading import LoadedModel
-from distill_core.objectives import masking
-from distill_core.objectives.batch import IGNORED
+from distill_core.models.tokens import IGNORED
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
 from distill_core.training import losses
@@ -84,9 +83,7 @@ def adapt(
     def step(network: nn.Module, indices: Sequence[int]) -> Loss:
         batch = encoded.batch(indices)
         maskable = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
-        masked = masking.mask_tokens(
-            batch["input_ids"], maskable, loaded.tokenizer.mask_token_id, len(loaded.tokenizer)
-        )
+        masked = mask_tokens(batch["input_ids"], maskable, loaded.tokenizer.mask_token_id, len(loaded.tokenizer))
         gaps = masked.labels != IGNORED
         inputs = {"input_ids": masked.input_ids, "attention_mask": batch["attention_mask"]}
         inputs = {name: tensor.to(device.torch_device) for name, tensor in inputs.items()}

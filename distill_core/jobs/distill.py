@@ -46,6 +46,7 @@ from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult, Metric, ModelReport, StudentReport
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
+from distill_core.terms import TOKEN_TERMS
 from distill_core.training import teacher_cache
 from distill_core.training.distillation import DistillStep, Lesson
 from distill_core.training.loop import Hooks, fit
@@ -107,7 +108,9 @@ def _prepare(
     teacher.model.to(device.torch_device).eval()
     encoded = teacher.encode(train["text"].tolist(), spec.max_length)
     reporter.say("The teacher reads all texts once")
-    taught = teacher_cache.outputs(teacher.model, encoded, device, keep_hidden=spec.cosine > 0, check=context.check)
+    taught = teacher_cache.outputs(
+        teacher.model, encoded, device, keep_hidden=spec.weights.needs("last_hidden"), check=context.check
+    )
     texts, labels = accuracy.test_texts(dataset, spec.eval_examples)
     logits, report = own_teacher.judge(teacher, texts, labels, spec.max_length, device, context.check)
     predictions = Predictions(context, texts, labels)
@@ -171,10 +174,10 @@ class Classroom:
         """Train one student, measure it beside the teacher, save the first one."""
         student = self._student(arm)
         same_tokens = students.same_vocabulary(self.teacher.tokenizer, student.tokenizer)
-        if not same_tokens and arm.spec.cosine + arm.spec.hidden + arm.spec.attention + arm.spec.relations > 0:
+        if not same_tokens and arm.spec.weights.compares_tokens:
             raise SpecError(
                 f"{student.ref} splits texts into other tokens than {self.teacher.ref}; only logits can be compared.",
-                "Set cosine, hidden, attention and relations to 0, or take a student with the teacher's vocabulary.",
+                f"Set {TOKEN_TERMS} to 0, or take a student with the teacher's vocabulary.",
             )
         encoded = self.encoded if same_tokens else student.encode(self.train["text"].tolist(), self.spec.max_length)
         student_time = self._time(arm, student)
@@ -187,7 +190,7 @@ class Classroom:
         )
         settings = replace(train_settings(self.spec, arm.seed), token_ids=lesson.encoded.token_ids)
         report = fit(student.model, lesson.encoded.lengths, step, settings, self.device, hooks)
-        step.close(student.model)
+        step.close()
         self.reporter.say(f"{arm.key}: testing", 0.97)
         if arm.key == arms.kept(arms.plan(self.spec)).key:
             save_model(student, self.context)
@@ -221,7 +224,7 @@ class Classroom:
             encoded = Encoded(encoded.ids[:n_labeled], encoded.pad_id, encoded.padding_side)
         lesson = Lesson(encoded, labels, labeled, self.taught)
         layers = () if arm.spec.student else students.choose_layers(self.teacher.model.config, arm.spec)
-        return lesson, DistillStep(arm.spec, lesson, student, self.teacher, layers, self.device)
+        return lesson, DistillStep(arm.spec.weights, lesson, student, self.teacher, layers, self.device)
 
     def _time(self, arm: Arm, student: LoadedModel) -> Timing:
         """Teacher and student at batch size 1, in turns. Before training, so that a page can already place the student

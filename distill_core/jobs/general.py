@@ -24,11 +24,9 @@ from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.measure.benchmark import interleaved
 from distill_core.models import loading, parameters, students
-from distill_core.models.gaps import gap_answers
+from distill_core.models.gaps import Masked, gap_answers, mask_tokens
 from distill_core.models.loading import LoadedModel
-from distill_core.models.tokens import Encoded, sorted_batches
-from distill_core.objectives import masking
-from distill_core.objectives.batch import IGNORED
+from distill_core.models.tokens import IGNORED, Encoded, sorted_batches
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult, ModelReport, StudentReport
@@ -37,7 +35,7 @@ from distill_core.specs import DistillSpec
 from distill_core.training import losses, teacher_cache
 from distill_core.training.loop import Hooks, fit
 from distill_core.training.losses import Loss
-from distill_core.training.speed.onednn import onednn_products
+from distill_core.training.speed import fast
 
 PROBE_TEXTS = 200  # validation texts for the live curve; the report is made on the test split
 PROBE_SEED = 1
@@ -122,10 +120,10 @@ def _probe(teacher: LoadedModel, texts: list[str], max_length: int) -> _Probe:
     return _Probe(encoded, tuple(batches))
 
 
-def _mask(batch: dict[str, Tensor], teacher: LoadedModel, generator: torch.Generator | None) -> masking.Masked:
+def _mask(batch: dict[str, Tensor], teacher: LoadedModel, generator: torch.Generator | None) -> Masked:
     special = torch.tensor(teacher.tokenizer.all_special_ids, device=batch["input_ids"].device)
     maskable = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
-    return masking.mask_tokens(
+    return mask_tokens(
         batch["input_ids"], maskable, teacher.tokenizer.mask_token_id, len(teacher.tokenizer), generator=generator
     )
 
@@ -181,7 +179,7 @@ class _General:
             checkpoint_dir=self.context.run.checkpoint_dir / arm.key.replace(" ", "-"),
         )
         settings = train_settings(self.spec, arm.seed)
-        with onednn_products(self.teacher.model):
+        with fast.products(self.teacher.model):
             report = fit(model, self.train.lengths, partial(self._step, arm.spec), settings, self.device, hooks)
         if arm.key == arms.kept(arms.plan(self.spec)).key:
             save_model(student, self.context)
@@ -198,15 +196,15 @@ class _General:
         masked = _mask(batch, self.teacher, None)
         inputs = {**batch, "input_ids": masked.input_ids}
         gaps = masked.labels != IGNORED
-        out = gap_answers(model, inputs, gaps, output_hidden_states=spec.cosine > 0)
+        out = gap_answers(model, inputs, gaps, output_hidden_states=spec.weights["cosine"] > 0)
         with torch.no_grad():
-            taught = gap_answers(self.teacher.model, inputs, gaps, output_hidden_states=spec.cosine > 0)
+            taught = gap_answers(self.teacher.model, inputs, gaps, output_hidden_states=spec.weights["cosine"] > 0)
         parts = _gap_losses(spec, out.logits, taught.logits, masked.labels[gaps])
-        if spec.cosine:
+        if spec.weights["cosine"]:
             parts["cosine"] = losses.cosine_hidden_loss(
                 teacher_cache.last_hidden(out), teacher_cache.last_hidden(taught), batch["attention_mask"]
             )
-        total = torch.stack([getattr(spec, name) * value for name, value in parts.items()]).sum()
+        total = torch.stack([spec.weights[name] * value for name, value in parts.items()]).sum()
         return Loss(total, parts)
 
     def _student_report(self, arm: Arm, student: LoadedModel, train_s: float) -> StudentReport:
@@ -243,8 +241,8 @@ def _gap_losses(spec: DistillSpec, logits: Tensor, taught: Tensor, wanted: Tenso
     if not len(wanted):
         return {"hard": logits.sum() * 0}
     parts = {}
-    if spec.soft:
+    if spec.weights["soft"]:
         parts["soft"] = losses.soft_target_loss(logits, taught, spec.temperature)
-    if spec.hard:
+    if spec.weights["hard"]:
         parts["hard"] = losses.hard_label_loss(logits, wanted)
     return parts

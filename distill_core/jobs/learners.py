@@ -38,7 +38,7 @@ from distill_core.plans.transfer_cells import Cell
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
 from distill_core.training.loop import Hooks, TrainSettings, fit
-from distill_core.training.speed.first_token import first_token_only
+from distill_core.training.speed import fast
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _descend(start: Start, task: Task, workshop: Workshop) -> Learned:
     step = supervised_step(encoded, labels_of(task.train), workshop.device)
     trained = students.trainable(loaded.model)
     has_updates = hasattr(loaded.model, "merge_and_unload")  # of LoRA, to be merged into the weights
-    short = contextlib.nullcontext() if has_updates else first_token_only(loaded.model)
+    short = contextlib.nullcontext() if has_updates else fast.logits_alone(loaded.model)
     hooks = _hooks(task, workshop, loaded)
     report = taken_up(workshop.checkpoint_dir(task.name), loaded.model)
     if report is None:

@@ -22,7 +22,8 @@ from distill_core.models.loading import LoadedModel
 from distill_core.plans import student_plan
 from distill_core.plans.student_plan import Cell
 from distill_core.runs.store import RunStore
-from distill_core.specs import DistillSpec, StudentsSpec
+from distill_core.specs import StudentsSpec
+from distill_core.terms import LABELS_ALONE, LossWeights
 from distill_core.training.distillation import DistillStep, Lesson
 from distill_core.training.loop import Hooks, Progress, fit
 from distill_core.training.teacher_cache import TeacherOutputs
@@ -87,11 +88,11 @@ def learn(task: Task, tell: Callable[[Progress], None], check: Callable[[], None
         train_settings(spec, cell.seed), epochs=passes, evals_per_epoch=0, token_ids=lesson.encoded.token_ids
     )
     hooks = Hooks(on_event=tell, check=check, checkpoint_dir=task.checkpoint_dir)
-    step = DistillStep(_loss(spec, cell), lesson, student, None, (), device)
+    step = DistillStep(_weights(spec, cell), lesson, student, None, (), device)
     try:
         report = fit(student.model, lesson.encoded.lengths, step, settings, device, hooks)
     finally:
-        step.close(student.model)
+        step.close()
     test = student.encode(room.test_texts, spec.max_length)
     logits = evaluate.predict(student.model, test, device, check=check)
     n_labels = int(lesson.labeled[: len(lesson.encoded)].sum())
@@ -114,9 +115,8 @@ def _lesson(room: Classroom, cell: Cell, student: LoadedModel) -> Lesson:
     return Lesson(student.encode(texts, room.spec.max_length), torch.from_numpy(room.labels), labeled, taught)
 
 
-def _loss(spec: StudentsSpec, cell: Cell) -> DistillSpec:
-    """The loss of the arm, in the words of a distillation; labels alone are plain cross-entropy."""
-    soft, hard = (spec.soft, spec.hard) if cell.row.is_taught else (0.0, 1.0)
-    return DistillSpec(
-        teacher=spec.teacher or spec.base, student=cell.student, soft=soft, hard=hard, temperature=spec.temperature
-    )
+def _weights(spec: StudentsSpec, cell: Cell) -> LossWeights:
+    """The loss of the arm; labels alone are plain cross-entropy."""
+    if not cell.row.is_taught:
+        return LossWeights(LABELS_ALONE)
+    return LossWeights({"soft": spec.soft, "hard": spec.hard}, spec.temperature)

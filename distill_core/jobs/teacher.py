@@ -25,7 +25,7 @@ from distill_core.runs.control import JobContext
 from distill_core.runs.store import RunStore
 from distill_core.specs import StudentsSpec
 from distill_core.training.loop import Hooks, fit
-from distill_core.training.speed.first_token import first_token_only
+from distill_core.training.speed import fast
 
 CURVE = "teacher"  # its points among those of the run
 
@@ -104,7 +104,7 @@ def fine_tune(task: Task, context: JobContext, reporter: Reporter) -> tuple[Load
         token_ids=encoded.token_ids,
     )
     step = supervised_step(encoded, labels_of(task.train), device)
-    with first_token_only(loaded.model):
+    with fast.logits_alone(loaded.model):
         report = fit(loaded.model, encoded.lengths, step, settings, device, hooks)
     save_model(loaded, context)
     return loaded, report.train_s

@@ -14,7 +14,7 @@ from distill_core.machine.devices import Device
 from distill_core.maths import intervals
 from distill_core.models.tokens import Encoded, sorted_batches
 from distill_core.results import Accuracy
-from distill_core.training.speed.onednn import onednn_products
+from distill_core.training.speed import fast
 
 
 def wilson(correct: int, n: int) -> Accuracy:
@@ -36,7 +36,7 @@ def predict(
     was_training = model.training
     model.eval()
     logits: Tensor | None = None
-    with torch.inference_mode(), onednn_products(model):
+    with torch.inference_mode(), fast.products(model):
         for indices in sorted_batches(encoded.lengths, batch_size):
             check()
             out = model(**encoded.batch(indices, device.torch_device)).logits.float().cpu()

@@ -10,9 +10,7 @@ from typing import Any
 
 from distill_core import arms as table
 from distill_core.specs import DistillSpec
-
-_INGREDIENTS = ("soft", "hard", "cosine", "hidden", "attention", "relations")
-_LABELS_ALONE = {**dict.fromkeys(_INGREDIENTS, 0.0), "hard": 1.0}
+from distill_core.terms import BY_KEY, LABELS_ALONE
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Arm:
     @property
     def is_taught(self) -> bool:
         """Whether it learns from the teacher, and not from the labels alone."""
-        return any(getattr(self.spec, name) for name in _INGREDIENTS if name != "hard")
+        return self.spec.weights.asks_the_teacher
 
     @property
     def reads_unlabeled(self) -> bool:
@@ -42,7 +40,7 @@ class Arm:
     @property
     def ingredients(self) -> dict[str, Any]:
         """What may differ between arms, for tables."""
-        names = (*_INGREDIENTS, "temperature", "student_layers", "init")
+        names = (*BY_KEY, "temperature", "student_layers", "init")
         return {name: getattr(self.spec, name) for name in names}
 
 
@@ -61,13 +59,13 @@ def kept(planned: list[Arm]) -> Arm:
 
 
 def _arm(spec: DistillSpec, row: table.DistillArm, seed: int) -> Arm:
-    loss = _LABELS_ALONE if row.learns_from_labels_alone else {}
+    loss = LABELS_ALONE if row.learns_from_labels_alone else {}
     return Arm(row.key, seed, spec.model_copy(update={**loss, **row.changes}), row.reads_labeled_alone)
 
 
 def _ablation(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:
     """Leave out one ingredient at a time (DistilBERT, arXiv:1910.01108 Table 4)."""
-    used = [name for name in _INGREDIENTS if getattr(spec, name) > 0]
+    used = [term.key for term in spec.weights.used]
     without = [(f"no {name}", {name: 0.0}) for name in used] if len(used) > 1 else []
     initial = [("random init", {"init": "random"})] if spec.init == "teacher-layers" else []
     return [("all", {}), *without, *initial]

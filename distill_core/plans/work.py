@@ -101,8 +101,7 @@ def distill_work(spec: DistillSpec, arm: Arm, store: RunStore) -> float:
     """Layer passes of the training of one student; a loss on inner states runs the teacher beside it."""
     n = _distill_texts(spec)
     read = spec.epochs * (n if arm.reads_unlabeled else min(n, spec.labeled_examples or n))
-    inside = arm.spec.hidden + arm.spec.attention + arm.spec.relations > 0
-    live_teacher = _weighted_layers(spec.teacher, store) * read if inside else 0.0
+    live_teacher = _weighted_layers(spec.teacher, store) * read if arm.spec.weights.needs_live_teacher else 0.0
     return _student(spec, arm, store) * WHOLE_STEP * read + live_teacher
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
 from distill_core.arms import DISTILL, described, distill, pattern
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
 from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
+from distill_core.terms import TERMS, TOKEN_TERMS, LossWeights
 
 DistillArm = Annotated[str, Field(pattern=pattern("distill"))]
 
 
-class DistillSpec(TrainSpec):
-    """Teach a student network with a teacher's soft labels."""
+class _Pupil(TrainSpec):
+    """Who teaches whom, and what."""
 
     kind: Literal["distill"] = "distill"
     teacher: ModelRef = field(..., "The fine-tuned model that teaches, for instance run:ID.")
@@ -39,13 +40,26 @@ class DistillSpec(TrainSpec):
         "task", "task: learn a task from a fine-tuned teacher; general: learn masked words from raw text, no labels."
     )
     temperature: float = field(2.0, "Softens teacher and student distributions.", typical="1–10", gt=0, le=1000)
-    soft: float = field(0.5, "Weight of the soft-target loss.", typical="0.5", ge=0, le=1000)
-    hard: float = field(0.5, "Weight of the cross-entropy with the true labels.", typical="0.5", ge=0, le=1000)
-    cosine: float = field(0.0, "Weight of the cosine loss on hidden states.", typical="0–1", ge=0, le=1000)
+
+
+if TYPE_CHECKING:
+    _Weighted = _Pupil
+else:  # a field for the weight of each term
+    _Weighted = create_model(
+        "_Weighted",
+        __base__=_Pupil,
+        __module__=__name__,
+        **{
+            term.key: (float, field(term.default, term.description, typical=term.typical, ge=0, le=1000))
+            for term in TERMS
+        },
+    )
+
+
+class DistillSpec(_Weighted):
+    """Teach a student network with a teacher's soft labels."""
+
     standardize: bool = field(False, "Standardize logits before the soft-target loss (arXiv:2403.01427).")
-    hidden: float = field(0.0, "Weight of the squared error of hidden states (TinyBERT).", ge=0, le=1000)
-    attention: float = field(0.0, "Weight of the squared error of attention (TinyBERT).", ge=0, le=1000)
-    relations: float = field(0.0, "Weight of the self-attention relations (MiniLMv2).", ge=0, le=1000)
     labeled_examples: int = field(
         0,
         "How many of the texts keep their label; the others are learned from the teacher alone. 0 means all.",
@@ -75,9 +89,16 @@ class DistillSpec(TrainSpec):
         max_length=len(DISTILL),
     )
 
+    @property
+    def weights(self) -> LossWeights:
+        """The weights of all terms, with what softens the logits."""
+        by_term = {term.key: float(getattr(self, term.key)) for term in TERMS}
+        return LossWeights(by_term, self.temperature, self.standardize)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if not any((self.soft, self.hard, self.cosine, self.hidden, self.attention, self.relations)):
+        weights = self.weights
+        if not weights.used:
             raise SpecError("All loss weights are 0, so nothing would be learned.", "Raise soft, hard or cosine.")
         if self.layers is not None and len(self.layers) != self.student_layers:
             raise SpecError(
@@ -90,19 +111,19 @@ class DistillSpec(TrainSpec):
                 f"{alone} shows what texts without a label add, and here every text has one.",
                 "Set labeled_examples to fewer than the texts.",
             )
-        if self.mode == "general" and (self.student or self.student_width or self.hidden or self.attention):
+        if self.mode == "general" and (self.student or self.student_width or weights.needs("hidden", "attention")):
             raise SpecError(
                 "General distillation copies layers of the teacher, with soft, hard and cosine losses.",
                 "Leave student, student_width, hidden and attention empty.",
             )
-        if self.student_width is not None and self.cosine:
+        if self.student_width is not None and weights.needs("last_hidden"):
             raise SpecError(
                 "The cosine loss needs a student as wide as its teacher.", "Use hidden: it has a projection."
             )
-        if self.student is not None and (self.cosine or self.hidden or self.attention or self.relations):
+        if self.student is not None and weights.compares_tokens:
             raise SpecError(
                 f"{self.student} may split texts into other tokens than the teacher, so only logits can be compared.",
-                "Set cosine, hidden, attention and relations to 0 for a student of another kind.",
+                f"Set {TOKEN_TERMS} to 0 for a student of another kind.",
             )
         return self
 

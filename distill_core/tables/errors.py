@@ -36,7 +36,7 @@ def _name(arm: Arm) -> str:
     """The student in words: `Without soft targets`, `τ = 2, soft weight 0.5`, `1 layer, seed 3`."""
     spec, parts = arm.spec, []
     if spec.sweep_temperatures or spec.sweep_soft:
-        parts.append(f"τ = {spec.temperature:g}, soft weight {spec.soft:g}")
+        parts.append(f"τ = {spec.temperature:g}, soft weight {spec.weights['soft']:g}")
     if spec.sweep_layers:
         parts.append(f"{spec.student_layers} layer{'s' if spec.student_layers != 1 else ''}")
     seed = [f"seed {arm.seed}"] if spec.seeds > 1 else []

@@ -18,16 +18,9 @@ from distill_core.runs.run import Run
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
 from distill_core.tables import sources as tables_sources
+from distill_core.terms import TERMS
 
-TERM_TITLES = {
-    "loss": "Sum",
-    "soft": "Soft targets",
-    "hard": "Labels",
-    "cosine": "Cosine",
-    "hidden": "Hidden states",
-    "attention": "Attention",
-    "relations": "Relations",
-}
+TERM_TITLES = {"loss": "Sum", **{term.key: term.title for term in TERMS}}
 _FINETUNE_COUNTS = ("train_examples", "seed", "n_eval", "params", "params_trained")
 _FINETUNE_MEASURES = ("accuracy", "ci_low", "ci_high", "train_s")
 FINETUNE_COLUMNS = ("arm", "title", *_FINETUNE_COUNTS, *_FINETUNE_MEASURES, "error", "error_hint", "source")

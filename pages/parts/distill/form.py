@@ -16,6 +16,7 @@ from distill_core.plans.teachers import Teacher
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec, Spec
 from distill_core.tables import training as tables_training
+from distill_core.terms import TERMS, Term
 from pages.parts.shared import stored_runs, training_form
 
 DEFAULT_TEXTS = 4000  # about a minute of training on two cores
@@ -120,22 +121,19 @@ def _loss() -> dict[str, Any]:
         bind="query-params",
         help=training_form.field(DistillSpec, "temperature"),
     )
-    soft = _weight("Weight of soft targets", "soft", 0.5)
-    hard = _weight("Weight of labels", "hard", 0.5)
-    cosine = _weight("Weight of cosine", "cosine", 0.0)
-    return {"temperature": temperature, "soft": soft, "hard": hard, "cosine": cosine}
+    return {"temperature": temperature, **{term.key: _weight(term) for term in TERMS if not term.is_live}}
 
 
-def _weight(label: str, name: str, default: float) -> float:
+def _weight(term: Term) -> float:
     return st.slider(
-        label,
+        f"Weight of {term.title.lower()}",
         0.0,
         1.0,
-        default,
+        term.default,
         0.05,
-        key=f"d_{name}",
+        key=f"d_{term.key}",
         bind="query-params",
-        help=training_form.field(DistillSpec, name),
+        help=training_form.field(DistillSpec, term.key),
     )
 
 
@@ -217,14 +215,7 @@ def _count(n: int) -> str:
 
 def _inner() -> dict[str, Any]:
     """Losses on what happens inside the networks."""
-    values: dict[str, Any] = {
-        name: _weight(label, name, 0.0)
-        for name, label in (
-            ("hidden", "Weight of hidden states"),
-            ("attention", "Weight of attention"),
-            ("relations", "Weight of relations"),
-        )
-    }
+    values: dict[str, Any] = {term.key: _weight(term) for term in TERMS if term.is_live}
     values["standardize"] = st.toggle(
         "Standardize logits",
         key="d_standardize",
@@ -236,19 +227,10 @@ def _inner() -> dict[str, Any]:
 
 # ── the formula ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-_TERMS = {
-    "soft": r"\tau^2\,\mathrm{KL}(p_T^\tau \,\|\, p_S^\tau)",
-    "hard": r"\mathrm{CE}(y,\, p_S)",
-    "cosine": r"(1-\cos(h_T, h_S))",
-    "hidden": r"\lVert h_T - W h_S \rVert^2",
-    "attention": r"\lVert A_T - A_S \rVert^2",
-    "relations": r"\mathrm{KL}(R_T \,\|\, R_S)",
-}
-
 
 def formula(values: dict[str, Any]) -> str:
     """The student's loss as LaTeX, with the weights as they stand; terms of weight 0 are left out."""
-    parts = [rf"{values[name]:g}\,{term}" for name, term in _TERMS.items() if values.get(name)]
+    parts = [rf"{values[term.key]:g}\,{term.latex}" for term in TERMS if values.get(term.key)]
     return rf"\mathcal{{L}} = {' + '.join(parts) or '0'}"
 
 

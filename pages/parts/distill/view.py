@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import pandas as pd
@@ -100,11 +101,11 @@ def _pickers() -> tuple[str, str]:
     return x, quantity
 
 
-def _weights(run: Run) -> dict[str, float]:
+def _weights(run: Run) -> Mapping[str, float]:
     spec = run.spec_as(DistillSpec)
     if spec is None:
         return {}
-    return {name: getattr(spec, name) for name in tables_training.TERM_TITLES if name != "loss"}
+    return spec.weights.by_term
 
 
 def _card(run: Run, frame: pd.DataFrame) -> str:

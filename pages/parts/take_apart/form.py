@@ -13,7 +13,7 @@ from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import experiment_plan
 from distill_core.tables.ablation import Question
-from distill_core.tables.training import TERM_TITLES
+from distill_core.terms import TERMS
 from pages.parts.distill import form as distill_form
 from pages.parts.distill.form import Request
 from pages.parts.shared import training_form
@@ -33,10 +33,10 @@ QUESTIONS: dict[Question, str] = {
 BUTTONS = {"ingredients": "Leave out one at a time", "weights": "Try all settings", "layers": "Try all depths"}
 START = "init"  # the ingredient that is no loss: the student begins with the teacher's layers
 INGREDIENTS = {
-    **{name: title for name, title in TERM_TITLES.items() if name != "loss"},
+    **{term.key: term.title for term in TERMS},
     START: "Teacher's layers",
 }
-WEIGHTS = {"soft": 0.5, "hard": 0.5, "cosine": 1.0, "hidden": 1.0, "attention": 1.0, "relations": 1.0}
+WEIGHTS = {term.key: term.proposed for term in TERMS}
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
 SOFT = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 TEXTS = 2000  # enough to see differences, few enough for a lesson
@@ -119,7 +119,7 @@ def _ingredients() -> dict[str, Any]:
         "Ingredients of the full recipe",
         list(INGREDIENTS),
         selection_mode="multi",
-        default=["soft", "hard", "cosine", START],
+        default=[*(term.key for term in TERMS if not term.is_live), START],
         format_func=INGREDIENTS.get,
         key="ta_ingredients",
         bind="query-params",

@@ -6,14 +6,13 @@ from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import recipes
 from distill_core.tables.ablation import Question
+from distill_core.terms import TERMS
 from pages.parts.shared import page, stored_runs
 
 # field of a spec → the control of Distill, and the largest value that it takes
 _CONTROLS = {
     "temperature": ("d_tau", 10.0),
-    "soft": ("d_soft", 1.0),
-    "hard": ("d_hard", 1.0),
-    "cosine": ("d_cosine", 1.0),
+    **{term.key: (f"d_{term.key}", 1.0) for term in TERMS if not term.is_live},
     "student_layers": ("d_layers", 100),
 }
 
