@@ -15,7 +15,6 @@ USUAL_CURVE = (25, 100, 500)
 USUAL_SIZE = 500
 CURVE_ARMS = ("pretrained", "frozen", "scratch", "bow", "zero-shot")
 DOMAIN_ARMS = ("pretrained", "adapted", "bow", "frozen", "scratch")
-DECAYS = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 _USUAL_DOMAINS = ("movies", "amazon", "nyt", "tweets")
 
 

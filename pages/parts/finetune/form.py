@@ -12,7 +12,7 @@ from distill_core.datasets import catalogue
 from distill_core.launch.base import AnySpec
 from distill_core.plans import training_cost
 from distill_core.specs import FinetuneSpec
-from pages.parts.shared import model_picker, own_file, training_form
+from pages.parts.shared import model_picker, own_file, training_form, widget
 
 OWN = "own file"
 USUAL_TEXTS = 2000
@@ -40,9 +40,10 @@ def show() -> AnySpec | None:
         return None
     train_examples = _sizes(training_cost.offered_sizes(data["dataset"], data.pop("train_size", None)))
     arms = training_form.arms("ft", ARMS, ARMS)
-    epochs = training_form.epochs("ft", FinetuneSpec, 2)
+    epochs = widget.slider(FinetuneSpec, "epochs", "ft_epochs")
     with st.expander("Advanced", icon=":material/tune:"):
-        more = training_form.advanced("ft", FinetuneSpec)
+        more = training_form.optimizer("ft", FinetuneSpec)
+        seeds = widget.slider(FinetuneSpec, "seeds", "ft_seeds")
     return training_form.parsed(
         {
             "kind": "finetune",
@@ -51,6 +52,7 @@ def show() -> AnySpec | None:
             "train_examples": sorted(train_examples),
             "arms": arms,
             "epochs": epochs,
+            "seeds": seeds,
             **more,
         }
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pages.parts.distill.form import count
 from pages.parts.shared import page, training_form
 from pages.parts.take_apart import form
 
@@ -26,8 +27,8 @@ def query(values: dict[str, Any]) -> dict[str, Any]:
         "ta_tau": values["temperature"],
         "ta_ingredients": [form.INGREDIENTS[name] for name in (*terms, *start)],
         "ta_depth_soft": values["soft"],
-        "ta_texts": form.count(values["train_examples"]),
-        "ta_labeled": form.count(values["labeled_examples"]),
+        "ta_texts": count(values["train_examples"]),
+        "ta_labeled": count(values["labeled_examples"]),
         "ta_epochs": values["epochs"],
         "ta_lr": f"{values['learning_rate']:g}",
         "ta_batch": values["batch_size"],
