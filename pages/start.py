@@ -22,7 +22,7 @@ ROOMS = (
     ("objectives", "Objectives", "What each family hides from its network, on your own sentence."),
     ("compare", "Compare", "Measure models side by side on this machine."),
     ("transfer", "Transfer lab", "What a model that has read a lot needs of labels, and where that ends."),
-    ("distil", "Distill", "Shrink a model and see what the student keeps."),
+    ("distill", "Distill", "Shrink a model and see what the student keeps."),
     ("students", "Ten students", "One teacher, ten small families: size, speed, accuracy."),
 )
 
