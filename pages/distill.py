@@ -5,7 +5,7 @@ import streamlit as st
 from distill_core.figures import theme
 from distill_core.results import LIVE
 from pages.parts.distill import form, view
-from pages.parts.shared import page, run_panel, stored_runs, training_form
+from pages.parts.shared import links, page, run_panel, stored_runs, training_form
 from pages.parts.take_apart import link, runs
 
 page.header("Distill", "What does a student network keep when it shrinks, and what does its teacher give it?")
@@ -17,7 +17,7 @@ with controls:
     with button:
         started = training_form.run_button("Distill here", request.spec, "d_start")
         if started:
-            run_panel.choose("d_run", started)
+            run_panel.choose(links.DISTILL.run, started)
     link.link(request.values)
 
 formula = form.formula(request.values)
@@ -26,8 +26,8 @@ with main:
     st.caption(form.temperature_sentence(request.values))
     if not stored_runs.own_of("finetune"):
         st.info("Fine-tune a model first: it becomes the teacher here.", title="You have no teacher of your own yet")
-        page.next_step("pages/finetune.py", "Fine-tune a teacher")
-    run = run_panel.chosen("d_run") or runs.recorded_distillation()
+        links.to(links.FINETUNE, "Fine-tune a teacher")
+    run = run_panel.chosen(links.DISTILL.run) or runs.recorded_distillation()
     if run is None:
         empty = theme.empty("No student yet", "Press Distill here: the first curve begins within seconds.")
         page.chart(empty, "d_none")

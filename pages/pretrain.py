@@ -5,7 +5,7 @@ import streamlit as st
 from distill_core.figures import theme
 from distill_core.results import LIVE
 from pages.parts.pretrain import form, view
-from pages.parts.shared import page, run_panel, stored_runs, training_form
+from pages.parts.shared import links, page, run_panel, stored_runs, training_form
 
 page.header("Pre-train", "What does a small network learn from raw text, without a single label?")
 controls, main = st.columns([1, 2.6], gap="large")
@@ -16,10 +16,10 @@ with controls:
     with button:
         started = training_form.run_button(form.button_label(spec), spec, "pt_start")
         if started:
-            run_panel.choose("pt_run", started)
+            run_panel.choose(links.PRETRAIN.run, started)
 
 with main:
-    run = run_panel.chosen("pt_run") or stored_runs.recorded_pretraining(family)
+    run = run_panel.chosen(links.PRETRAIN.run) or stored_runs.recorded_pretraining(family)
     if run is None:
         empty = theme.empty("Nothing is pre-trained yet", "Press Pre-train here: the loss appears within a minute.")
         page.chart(empty, "pt_none")
@@ -33,4 +33,4 @@ with main:
         run_panel.live(run.id, view.show)
         view.explanation(view.family_of(run) or family)
         if run.state().state not in LIVE and run.model_dir.is_dir() and not stored_runs.is_recorded(run):
-            page.next_step("pages/finetune.py", "Fine-tune this model", {"ft_model": f"run:{run.id}"})
+            links.to(links.FINETUNE, "Fine-tune this model", model=f"run:{run.id}")

@@ -5,7 +5,7 @@ import streamlit as st
 from distill_core.figures import theme
 from distill_core.results import LIVE
 from pages.parts.distill import form as distill_form
-from pages.parts.shared import page, run_panel, stored_runs, training_form
+from pages.parts.shared import links, page, run_panel, stored_runs, training_form
 from pages.parts.students import form, view
 
 page.header(
@@ -20,11 +20,11 @@ with controls:
     with button:
         started = training_form.run_button("Teach them here", spec, "ts_start")
         if started:
-            run_panel.choose("ts_run", started)
+            run_panel.choose(links.STUDENTS.run, started)
 
 formula = distill_form.formula(values)
 with main:
-    run = run_panel.chosen("ts_run") or stored_runs.ten_students()
+    run = run_panel.chosen(links.STUDENTS.run) or stored_runs.ten_students()
     if run is None:
         empty = theme.empty("No student yet", "Press Teach them here: the teacher's curve begins within seconds.")
         page.chart(empty, "ts_none")
@@ -38,4 +38,4 @@ with main:
         run_panel.live(run.id, view.show)
         page.explanation(view.SEEN, formula, view.CODE)
         if run.state().state not in LIVE:
-            page.next_step("pages/soft_labels.py", "Why does a teacher help? Its soft labels")
+            links.to(links.SOFT_LABELS, "Why does a teacher help? Its soft labels")

@@ -4,11 +4,11 @@ import streamlit as st
 
 from distill_core.figures import theme
 from distill_core.results import LIVE
-from pages.parts.shared import page, run_panel, stored_runs, training_form
+from pages.parts.shared import links, page, run_panel, stored_runs, training_form
 from pages.parts.take_apart import form, next, runs, view
 
 head = st.container()
-named = run_panel.chosen(runs.PARAMETER)
+named = run_panel.chosen(links.TAKE_APART.run)
 top = st.container(horizontal=True, vertical_alignment="bottom")
 with top:
     asked = form.question(named)
@@ -22,14 +22,14 @@ with controls:
     with button:
         started = training_form.run_button(form.BUTTONS[asked], request.spec, "ta_start")
         if started:
-            run_panel.choose(runs.PARAMETER, started)
-            named = run_panel.chosen(runs.PARAMETER)
+            run_panel.choose(links.TAKE_APART.run, started)
+            named = run_panel.chosen(links.TAKE_APART.run)
 
 seen = (view.SEEN[asked], view.FORMULA[asked], view.CODE[asked])
 with main, page.problems_shown():
     if not stored_runs.own_of("finetune"):
         st.info("Fine-tune a model first: it becomes the teacher here.", title="You have no teacher of your own yet")
-        page.next_step("pages/finetune.py", "Fine-tune a teacher")
+        links.to(links.FINETUNE, "Fine-tune a teacher")
     with top:
         run = runs.pick(asked, named)
     if run is None:

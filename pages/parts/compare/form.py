@@ -9,7 +9,7 @@ from distill_core.datasets.catalogue import TABLE
 from distill_core.errors import DistillError
 from distill_core.specs import CompareSpec
 from distill_core.tables import compare_cost
-from pages.parts.shared import model_picker, run_panel, stored_runs, widget
+from pages.parts.shared import links, model_picker, run_panel, stored_runs, widget
 from pages.parts.shared.page import problem
 
 
@@ -81,4 +81,4 @@ def show_next(started: str | None) -> None:
     """Point the picker of results at the run just started or remembered. To be called before the picker is drawn."""
     run_id = started or st.session_state.pop(_NEXT, None)
     if run_id:
-        st.session_state["cmp_run"] = run_id
+        st.session_state[links.COMPARE.run] = run_id

@@ -16,14 +16,14 @@ from distill_core.plans.teachers import Teacher
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import training as tables_training
-from pages.parts.shared import stored_runs, training_form, widget
+from pages.parts.shared import links, stored_runs, training_form, widget
 
 ARMS = ("distilled", "init-only", "scratch", "scratch-distilled")
 WITH_UNLABELED = ("distilled", "labeled-only", *ARMS[1:])  # where some texts have no label
 MAPS = {"spread": "Evenly spread", "first": "The first", "last": "The last", "own": "Choose"}
 STARTS = {"teacher-layers": "Teacher's layers", "random": "Random weights"}
 SURE = 0.98
-_LINK = "teacher"  # the address of a page that links here: ?teacher=run:ID
+_LINK = links.DISTILL.takes["teacher"]
 
 
 @dataclass(frozen=True)

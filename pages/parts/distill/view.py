@@ -16,7 +16,7 @@ from distill_core.specs import DistillSpec
 from distill_core.tables import training as tables_training
 from distill_core.tables import unlabeled as tables_unlabeled
 from pages.parts.finetune.view import x_axis
-from pages.parts.shared import page, provenance, run_panel, stored_runs
+from pages.parts.shared import links, page, provenance, run_panel, stored_runs
 
 SEEN = (
     "The bars are measured in this run; the hollow diamonds are the claims of DistilBERT's paper, for its own task and "
@@ -192,7 +192,7 @@ def compare_link(run: Run) -> None:
     spec = run.spec()
     if not isinstance(spec, DistillSpec) or stored_runs.is_recorded(run) or not run.model_dir.is_dir():
         return
-    query: dict[str, object] = {"cmp_models": [str(spec.teacher), f"run:{run.id}"]}
+    state: dict[str, object] = {"models": [str(spec.teacher), f"run:{run.id}"]}
     if spec.dataset in catalogue.names():
-        query["cmp_dataset"] = spec.dataset
-    page.next_step("pages/compare.py", "Compare both at other lengths and batch sizes", query)
+        state["dataset"] = spec.dataset
+    links.to(links.COMPARE, "Compare both at other lengths and batch sizes", **state)

@@ -11,7 +11,7 @@ from distill_core.results import LIVE, PretrainResult
 from distill_core.runs.run import Run
 from distill_core.tables import pretrain as tables_pretrain
 from pages.parts.pretrain import more
-from pages.parts.shared import downloads, page, provenance, run_panel, stored_runs
+from pages.parts.shared import downloads, links, page, provenance, run_panel, stored_runs
 
 SEEN = (
     "The thick line is the loss on text that the network never reads, the thin one on what it reads. The dashed line "
@@ -152,9 +152,7 @@ def explanation(family: str) -> None:
     """What you see, with the family's equation and code."""
     facts = objective_facts.BY_KEY[family]
     page.explanation(f"{SEEN}\n\n{facts.family.title}: {facts.idea}", facts.equation, facts.source())
-    page.next_step(
-        "pages/objectives.py", "See the ten objectives on your own sentence", {"obj_family": facts.family.title}
-    )
+    links.to(links.OBJECTIVES, "See the ten objectives on your own sentence", family=facts.family.title)
 
 
 def family_of(run: Run) -> str | None:

@@ -13,15 +13,9 @@ from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.tables import export
 from distill_core.tables import sources as tables_sources
-from pages.parts.shared import page, provenance, run_panel, stored_runs
+from pages.parts.shared import links, provenance, run_panel, stored_runs
 from pages.parts.shared.page import plain, problem
 
-PAGES = {
-    "compare": ("pages/compare.py", "cmp_run"),
-    "finetune": ("pages/finetune.py", "ft_run"),
-    "distill": ("pages/distill.py", "d_run"),
-    "students": ("pages/students.py", "ts_run"),
-}
 ICONS = {
     "queued": "hourglass_empty",
     "running": "play_circle",
@@ -68,9 +62,8 @@ def _actions(run: Run) -> None:
     kind = stored_runs.kind(run)
     with st.container(horizontal=True, vertical_alignment="center"):
         if kind:
-            if kind in PAGES:
-                path, parameter = PAGES[kind]
-                page.next_step(path, "Open on its page", {parameter: run.id})
+            if kind in links.OF_KIND:
+                links.to(links.OF_KIND[kind], "Open on its page", run=run.id)
             st.download_button(
                 "Export as JSON",
                 lambda: export.json_text(run).encode(),
@@ -95,7 +88,7 @@ def _delete(run_id: str) -> None:
     except DistillError as error:
         st.session_state["r_problem"] = error
         return
-    run_panel.forget("r_run")
+    run_panel.forget(links.RUNS.run)
     st.toast(f"Run {run_id} is deleted.")
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from distill_core.runs import run_list
-from pages.parts.shared import run_panel, stored_runs
+from pages.parts.shared import links, run_panel, stored_runs
 
 SHOWN = 200
 _SHOWN_IDS = "r_shown_ids"
@@ -64,7 +64,7 @@ def _open() -> None:
     """The click is read against the table that the browser shows, which may be older than the runs."""
     rows, ids = st.session_state["r_table"].selection.rows, st.session_state[_SHOWN_IDS]
     if rows and rows[0] < len(ids):
-        run_panel.choose("r_run", str(ids[rows[0]]))
+        run_panel.choose(links.RUNS.run, str(ids[rows[0]]))
 
 
 def _frame() -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -17,7 +16,7 @@ from distill_core.tables import soft_label_sources
 from distill_core.tables.predictions import HERE, LABEL, TEXT, Group
 from distill_core.tables.soft_label_sources import Source
 from distill_core.tables.soft_labels import TEMPERATURES
-from pages.parts.shared import inference, page, provenance, stored_runs, widget
+from pages.parts.shared import inference, links, page, provenance, stored_runs, widget
 from pages.parts.shared.widget import Known
 from pages.parts.take_apart import runs as take_apart_runs
 
@@ -78,8 +77,7 @@ def _invitation() -> None:
     """No teacher yet: why, where to get one, and what works until then."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("No model has been fine-tuned here yet: until then, move the logits of an imaginary teacher.")
-        if (Path(__file__).parent.parent / "finetune.py").exists():
-            page.next_step("pages/finetune.py", "Fine-tune a teacher")
+        links.to(links.FINETUNE, "Fine-tune a teacher")
 
 
 def temperature() -> float:

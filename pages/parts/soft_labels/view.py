@@ -8,10 +8,11 @@ import streamlit as st
 
 from distill_core.datasets import csv_files
 from distill_core.figures import gradient_scale, logit_pulls, loss_weights, soft_labels
+from distill_core.specs import controls
 from distill_core.tables import soft_labels as tables_soft_labels
 from distill_core.tables.soft_label_sources import Source
 from distill_core.tables.soft_labels import Scene
-from pages.parts.shared import page
+from pages.parts.shared import links, page
 
 SEEN = (
     "The hard label knows one class. The teacher's smaller shares tell which classes are alike: a higher τ makes them "
@@ -30,7 +31,7 @@ CODE = (
 
 
 _NUMBER = st.column_config.NumberColumn
-_MOST_TAU = 10.0  # where the slider of Distill ends
+_MOST_TAU = controls.TEMPERATURE.most  # where the slider of Distill ends
 
 
 def distributions(scene: Scene) -> None:
@@ -114,8 +115,8 @@ def formula(scene: Scene) -> str:
 def next_step(scene: Scene, source: Source | None) -> None:
     """On to Distill, with teacher, temperature and weights."""
     tau = min(scene.temperature, _MOST_TAU)
-    query = {"d_tau": str(tau), "d_soft": str(scene.soft), "d_hard": str(scene.hard)}
+    state: dict[str, object] = {"temperature": tau, "soft": scene.soft, "hard": scene.hard}
     if source is not None:
-        query["teacher"] = source.teacher_ref or f"run:{source.run.id}"
+        state["teacher"] = source.teacher_ref or f"run:{source.run.id}"
     limit = "" if tau == scene.temperature else f" (τ = {tau:g} at most)"
-    page.next_step("pages/distill.py", f"Distill with these settings{limit}", query)
+    links.to(links.DISTILL, f"Distill with these settings{limit}", **state)

@@ -10,7 +10,7 @@ from distill_core.figures import moved_cka, moved_plane, theme
 from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.tables import moved as tables_moved
-from pages.parts.shared import downloads, page, provenance, stored_runs
+from pages.parts.shared import downloads, links, page, provenance, stored_runs
 from pages.parts.transfer import guess as guesses
 from pages.parts.transfer.words import WORDS, go_to
 
@@ -32,7 +32,7 @@ def show() -> None:
         _figures(run)
     page.explanation(words.seen, words.formula, words.code)
     if run.model_dir.is_dir() and not stored_runs.is_recorded(run):
-        page.next_step("pages/distill.py", "Distill this model into a smaller one", {"teacher": f"run:{run.id}"})
+        links.to(links.DISTILL, "Distill this model into a smaller one", teacher=f"run:{run.id}")
     else:
         go_to(*words.following)
 
