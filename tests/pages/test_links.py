@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from training_pages import inline, open_page, own, recorded, texts
 
 from distill_core.settings import PROJECT
+from distill_core.specs import SPECS
 from pages.parts.shared import links
 from pages.parts.shared.links import Page
 
@@ -94,3 +95,8 @@ def test_pages_name_each_other_in_one_module():
         assert not {text for text in said if text.startswith("pages/")}, path
         calls = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         assert "page_link" not in calls, path
+
+
+def test_every_kind_of_run_has_its_page():
+    assert links.OF_KIND.keys() == SPECS.keys()
+    assert all(page.run for page in links.OF_KIND.values())

@@ -74,7 +74,8 @@ TAKE_APART = Page(
     },
 )
 RUNS = Page("runs", "r_run")
-OF_KIND = {page.script: page for page in (COMPARE, FINETUNE, DISTILL, STUDENTS)}  # kind of run → the page that shows it
+# kind of run → the page that shows it
+OF_KIND = {page.script: page for page in (COMPARE, FINETUNE, DISTILL, STUDENTS, PRETRAIN)}
 
 
 def plain(page: Page, label: str) -> None:
