@@ -6,8 +6,9 @@ from distill_core import families
 from distill_core.figures import timeline, treemap
 from distill_core.tables import families as tables_families
 from pages.parts.model_zoo import family_card
-from pages.parts.shared import links, page, provenance
+from pages.parts.shared import columns, links, page, provenance
 
+PUBLISHED = columns.of("variant", "metric", "split", "value", "unit", "source", "note", "confidence", pinned=0)
 CHOSEN = links.MODEL_ZOO.takes["family"]
 SEEN = (
     "Circles are encoders, triangles decoders, squares encoder–decoders; the hollow one is distilled. "
@@ -69,6 +70,7 @@ def published(row: families.Family) -> None:
     st.dataframe(
         tables_families.published_frame(row),
         hide_index=True,
+        column_config=PUBLISHED,
         placeholder="n/a",
         key="zoo_published",
         alt=f"Published figures of {row.title} with their sources",

@@ -6,21 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from distill_core.runs import run_list
-from pages.parts.shared import links, run_panel, stored_runs
+from pages.parts.shared import columns, links, run_panel, stored_runs
 
 SHOWN = 200
 _SHOWN_IDS = "r_shown_ids"
 STATES = ("queued", "running", "paused", "done", "failed", "stopped", "lost", "damaged")
-COLUMNS = {
-    "id": st.column_config.TextColumn("run", pinned=True),
-    "state": "state",
-    "title": "what",
-    "kind": "kind",
-    "started": st.column_config.DatetimeColumn("started", format="D MMM YYYY, HH:mm"),
-    "duration_s": st.column_config.NumberColumn("took (s)", format="%.0f"),
-    "device": "device",
-    "message": "last word",
-}
+COLUMNS = columns.of("id", "state", ("title", "what"), "kind", "started", "duration_s", "device", "message")
 
 
 def show() -> None:
