@@ -89,6 +89,12 @@ def pick_teacher(key: str) -> Teacher:
     return by_ref[ref]
 
 
+def no_teacher() -> None:
+    """What to do where nothing has been fine-tuned on this machine."""
+    st.info("Fine-tune a model first: it becomes the teacher here.", title="You have no teacher of your own yet")
+    links.to(links.FINETUNE, "Fine-tune a teacher")
+
+
 def _teacher() -> Teacher:
     teacher = pick_teacher("d_teacher")
     if teacher.accuracy is not None:
