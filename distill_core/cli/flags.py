@@ -9,6 +9,7 @@ from pydantic_core import PydanticUndefined
 
 from distill_core.errors import SpecError
 from distill_core.kinds import KINDS
+from distill_core.specs import controls
 
 
 class Parser(argparse.ArgumentParser):
@@ -23,8 +24,8 @@ def add_spec_flags(parser: argparse.ArgumentParser, kind: str) -> None:
     for name, field in KINDS[kind].spec.model_fields.items():
         if name == "kind":
             continue
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        unit = f" [{extra['unit']}]" if extra.get("unit") else ""
+        said = controls.described(field)
+        unit = f" [{said['unit']}]" if said.get("unit") else ""
         required = field.default is PydanticUndefined
         default = "required" if required else f"default: {_shown(field.default)}"
         help_text = f"{field.description}{unit} ({default})".replace("%", "%%")

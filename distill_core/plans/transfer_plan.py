@@ -14,7 +14,6 @@ from distill_core.runs.store import RunStore
 SIZES = (25, 50, 100, 200, 500, 1000, 2000, 4000)
 USUAL_CURVE = (25, 100, 500)
 USUAL_SIZE = 500
-DECAYS = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 _USUAL_DOMAINS = ("movies", "amazon", "nyt", "tweets")
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
 from distill_core.specs.base import Inventory, Many, Spec, field
+from distill_core.specs.controls import Control
 
 
 class CompareSpec(Spec):
@@ -20,10 +21,22 @@ class CompareSpec(Spec):
     )
     dataset: str = field("none", "Data set for accuracy and tokenize time, or none.", max_length=1024)
     batch_sizes: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Many] = field(
-        (1,), "Texts per batch.", unit="texts", typical="1–32", min_length=1, max_length=8
+        (1,),
+        "Texts per batch.",
+        unit="texts",
+        typical="1–32",
+        control=Control("Texts a batch", choices=(1, 8, 32)),
+        min_length=1,
+        max_length=8,
     )
     seq_lens: Annotated[tuple[Annotated[int, Field(ge=4, le=4096)], ...], Many] = field(
-        (128,), "Tokens per text.", unit="tokens", typical="32–512", min_length=1, max_length=8
+        (128,),
+        "Tokens per text.",
+        unit="tokens",
+        typical="32–512",
+        control=Control("Tokens a text", choices=(32, 128, 256, 512)),
+        min_length=1,
+        max_length=8,
     )
     min_time_s: float = field(1.0, "Shortest measuring time of one cell.", unit="s", typical="0.5–5", gt=0, le=120)
     eval_examples: int = field(1000, "Test texts for accuracy at most; 0 means all.", unit="texts", ge=0, le=1_000_000)

@@ -9,7 +9,9 @@ from pydantic import Field, create_model, model_validator
 from distill_core.arms import DISTILL, described, distill, pattern
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
+from distill_core.specs import controls
 from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
+from distill_core.specs.controls import Control
 from distill_core.terms import TERMS, TOKEN_TERMS, LossWeights
 
 DistillArm = Annotated[str, Field(pattern=pattern("distill"))]
@@ -21,13 +23,24 @@ class _Pupil(TrainSpec):
     kind: Literal["distill"] = "distill"
     teacher: ModelRef = field(..., "The fine-tuned model that teaches, for instance run:ID.")
     student: ModelRef | None = field(None, "Another model as student; empty: a shallower copy of the teacher.")
-    student_layers: int = field(3, "Layers of the student.", typical="half of the teacher's", ge=1, le=100)
-    init: Literal["teacher-layers", "random"] = field("teacher-layers", "Where the student's first weights come from.")
+    student_layers: int = field(
+        3,
+        "Layers of the student.",
+        typical="half of the teacher's",
+        control=Control("Layers of the student"),
+        ge=1,
+        le=100,
+    )
+    init: Literal["teacher-layers", "random"] = field(
+        "teacher-layers", "Where the student's first weights come from.", control=Control("The student starts from")
+    )
     layers: Annotated[tuple[Annotated[int, Field(ge=0, le=99)], ...] | None, Many] = field(
         None, "Teacher layers to copy, counted from 0; empty: evenly spread.", max_length=100
     )
     layer_map: Literal["spread", "first", "last"] = field(
-        "spread", "Which teacher layers to copy when none are listed: evenly spread, the first k, or the last k."
+        "spread",
+        "Which teacher layers to copy when none are listed: evenly spread, the first k, or the last k.",
+        control=Control("Which layers"),
     )
     student_width: int | None = field(
         None,
@@ -39,7 +52,14 @@ class _Pupil(TrainSpec):
     mode: Literal["task", "general"] = field(
         "task", "task: learn a task from a fine-tuned teacher; general: learn masked words from raw text, no labels."
     )
-    temperature: float = field(2.0, "Softens teacher and student distributions.", typical="1–10", gt=0, le=1000)
+    temperature: float = field(
+        2.0,
+        "Softens teacher and student distributions.",
+        typical="1–10",
+        control=controls.TEMPERATURE,
+        gt=0,
+        le=1000,
+    )
 
 
 if TYPE_CHECKING:
@@ -64,24 +84,39 @@ class DistillSpec(_Weighted):
         0,
         "How many of the texts keep their label; the others are learned from the teacher alone. 0 means all.",
         unit="texts",
+        control=Control("Texts that keep their label"),
         ge=0,
         le=10**7,
     )
-    seeds: int = field(1, "How many seeds.", ge=1, le=20)
-    ablation: bool = field(False, "Leave out one ingredient at a time, as in the DistilBERT paper's table.")
+    seeds: int = field(1, "How many seeds.", control=controls.SEEDS, ge=1, le=20)
+    ablation: bool = field(
+        False, "Leave out one ingredient at a time, as in the DistilBERT paper's table.", control=Control("Ablation")
+    )
     sweep_temperatures: Annotated[tuple[Annotated[float, Field(gt=0, le=1000)], ...], Many] = field(
-        (), "Temperatures to try, each with every soft weight of the sweep.", max_length=10
+        (),
+        "Temperatures to try, each with every soft weight of the sweep.",
+        control=Control("Temperatures τ", choices=(1.0, 2.0, 4.0, 8.0, 16.0)),
+        max_length=10,
     )
     sweep_soft: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Many] = field(
-        (), "Soft weights to try; the hard weight is 1 − soft.", max_length=10
+        (),
+        "Soft weights to try; the hard weight is 1 − soft.",
+        control=Control("Weights of soft targets", choices=(0.0, 0.25, 0.5, 0.75, 0.9, 1.0)),
+        max_length=10,
     )
     sweep_layers: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Many] = field(
-        (), "Student depths to try.", unit="layers", max_length=24
+        (), "Student depths to try.", unit="layers", control=Control("Layers of the students"), max_length=24
     )
     train_examples: int = field(
-        4000, "Texts to learn from at most; 0 means all.", unit="texts", typical="1000–8000", ge=0, le=10**7
+        4000,
+        "Texts to learn from at most; 0 means all.",
+        unit="texts",
+        typical="1000–8000",
+        control=Control("Texts to learn from"),
+        ge=0,
+        le=10**7,
     )
-    epochs: int = field(2, "Passes over the training texts.", typical="2–5", ge=1, le=200)
+    epochs: int = field(2, "Passes over the training texts.", typical="2–5", control=controls.EPOCHS, ge=1, le=200)
     arms: Annotated[tuple[DistillArm, ...], Many] = field(
         ("distilled",),
         described("distill"),

@@ -10,7 +10,9 @@ from distill_core import arms as arm_table
 from distill_core.arms import SAVED, SENTENCE_MODEL, described, pattern
 from distill_core.errors import ModelError, SpecError
 from distill_core.model_ref import ModelRef, Ref
+from distill_core.specs import controls
 from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
+from distill_core.specs.controls import Control
 
 FinetuneArm = Annotated[str, Field(pattern=pattern("finetune"))]
 
@@ -25,6 +27,7 @@ class FinetuneSpec(TrainSpec):
         "Labeled texts to learn from; several numbers give a learning curve.",
         unit="texts",
         typical="200–8000",
+        control=Control("Labeled texts"),
         min_length=1,
         max_length=12,
     )
@@ -35,7 +38,12 @@ class FinetuneSpec(TrainSpec):
         max_length=12,
     )
     epochs: int = field(
-        2, "Passes over the training texts; few texts are read more often.", typical="1–5", ge=1, le=200
+        2,
+        "Passes over the training texts; few texts are read more often.",
+        typical="1–5",
+        control=controls.EPOCHS,
+        ge=1,
+        le=200,
     )
     min_steps: int = field(
         60,
@@ -45,13 +53,18 @@ class FinetuneSpec(TrainSpec):
         ge=0,
         le=100_000,
     )
-    seeds: int = field(1, "How many seeds; each draws its own training texts.", ge=1, le=20)
+    seeds: int = field(1, "How many seeds; each draws its own training texts.", control=controls.SEEDS, ge=1, le=20)
     test_datasets: Annotated[tuple[str, ...], Many] = field((), "Further data sets to test on.", max_length=10)
     domains: Annotated[tuple[str, ...], Many] = field(
         (), "Data sets to train on one by one and test on all: a matrix. Overrides dataset.", max_length=10
     )
     layer_lr_decay: float = field(
-        1.0, "Each layer further down learns this much slower; 1 means all alike.", typical="0.8–1", gt=0, le=1
+        1.0,
+        "Each layer further down learns this much slower; 1 means all alike.",
+        typical="0.8–1",
+        control=Control("Layer-wise learning-rate decay", choices=(1.0, 0.95, 0.9, 0.8, 0.7, 0.5)),
+        gt=0,
+        le=1,
     )
     adapt_epochs: int = field(1, "Passes over unlabeled target texts for the adapted arm.", ge=1, le=20)
     adapt_examples: int = field(

@@ -11,7 +11,9 @@ from distill_core.arms import STUDENTS, described, pattern
 from distill_core.arms import students as arm_row
 from distill_core.errors import DistillError, SpecError
 from distill_core.model_ref import ModelRef, Ref
+from distill_core.specs import controls
 from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
+from distill_core.specs.controls import Control
 
 StudentsArm = Annotated[str, Field(pattern=pattern("students"))]
 
@@ -47,10 +49,18 @@ class StudentsSpec(TrainSpec):
         "Texts that keep their label, for teacher and students alike.",
         unit="texts",
         typical="200–2000",
+        control=Control("Texts that keep their label"),
         ge=2,
         le=10**7,
     )
-    epochs: int = field(3, "Passes over all training texts, for the arms that see them.", typical="2–10", ge=1, le=200)
+    epochs: int = field(
+        3,
+        "Passes over all training texts, for the arms that see them.",
+        typical="2–10",
+        control=controls.EPOCHS,
+        ge=1,
+        le=200,
+    )
     label_epochs: int | None = field(
         None,
         "Passes over the labeled texts, for the arms that see them alone; empty: as many steps as the other arms take, "
@@ -59,10 +69,17 @@ class StudentsSpec(TrainSpec):
         le=1000,
     )
     learning_rate: float = field(2e-4, "Highest learning rate of the students.", typical="1e-4 – 1e-3", gt=0, le=1)
-    temperature: float = field(2.0, "Softens teacher and student distributions.", typical="1–10", gt=0, le=1000)
+    temperature: float = field(
+        2.0,
+        "Softens teacher and student distributions.",
+        typical="1–10",
+        control=controls.TEMPERATURE,
+        gt=0,
+        le=1000,
+    )
     soft: float = field(0.9, "Weight of the soft-target loss.", typical="0.5–0.9", ge=0, le=1000)
     hard: float = field(0.1, "Weight of the cross-entropy with the true labels.", typical="0.1–0.5", ge=0, le=1000)
-    seeds: int = field(1, "How many seeds.", ge=1, le=20)
+    seeds: int = field(1, "How many seeds.", control=controls.SEEDS, ge=1, le=20)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -56,6 +56,13 @@ def test_start_without_any_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "about" in app.button(key="start_measure").label
 
 
+def test_every_room_has_a_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_runs, "RECORDED", RunStore(tmp_path / "none"))
+    app = AppTest.from_file(APP, default_timeout=20).run()
+    rooms = [link.label.strip("*") for link in app.page_link if link.label.startswith("**")]
+    assert rooms == ["Model zoo", "Objectives", "Compare", "Transfer lab", "Distill", "Ten students"]
+
+
 def test_start_shows_the_recorded_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded = RunStore(tmp_path / "recorded")
     sample_runs.compare_run(recorded)

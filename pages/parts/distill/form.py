@@ -16,14 +16,13 @@ from distill_core.plans.teachers import Teacher
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec, Spec
 from distill_core.tables import training as tables_training
-from distill_core.terms import TERMS, Term
-from pages.parts.shared import stored_runs, training_form
+from distill_core.terms import TERMS
+from pages.parts.shared import links, stored_runs, training_form, widget
 
-DEFAULT_TEXTS = 4000  # about a minute of training on two cores
 MAPS = {"spread": "Evenly spread", "first": "The first", "last": "The last", "own": "Choose"}
 STARTS = {"teacher-layers": "Teacher's layers", "random": "Random weights"}
 SURE = 0.98
-_LINK = "teacher"  # the address of a page that links here: ?teacher=run:ID
+_LINK = links.DISTILL.takes["teacher"]
 
 
 @dataclass(frozen=True)
@@ -51,23 +50,23 @@ def show() -> Request:
     teacher = _teacher()
     values: dict[str, Any] = {"kind": "distill", "teacher": teacher.ref, **_data(teacher)}
     most = teacher.layers or 12
-    values["student_layers"] = st.slider(
-        "Layers of the student",
-        1,
-        most,
-        max(1, most // 2),
-        key="d_layers",
-        bind="query-params",
-        help=f"The teacher has {most}. {training_form.field(DistillSpec, 'student_layers')}",
-    )
+    values["student_layers"] = layers(most, "d_layers")
     values |= _loss()
     with st.expander("Start, data, comparison", icon=":material/school:"):
         values |= _start(most, values["student_layers"])
         values |= _training(values["dataset"])
     with st.expander("Advanced", icon=":material/tune:"):
         values |= _inner()
-        values |= training_form.advanced("d", DistillSpec)
+        values |= training_form.optimizer("d", DistillSpec)
+        values["seeds"] = widget.slider(DistillSpec, "seeds", "d_seeds")
     return Request(values, training_form.parsed(values))
+
+
+def layers(most: int, key: str) -> int:
+    """How deep the student is; `most`: the layers of its teacher."""
+    about = f"The teacher has {most}. {widget.help_of(DistillSpec, 'student_layers')}"
+    start = max(1, most // 2)
+    return int(widget.slider(DistillSpec, "student_layers", key, most=most, start=start, help=about))
 
 
 def pick_teacher(key: str) -> Teacher:
@@ -84,9 +83,15 @@ def pick_teacher(key: str) -> Teacher:
         format_func=lambda ref: by_ref[ref].label,
         key=key,
         bind="query-params",
-        help=training_form.field(DistillSpec, "teacher"),
+        help=widget.help_of(DistillSpec, "teacher"),
     )
     return by_ref[ref]
+
+
+def no_teacher() -> None:
+    """What to do where nothing has been fine-tuned on this machine."""
+    st.info("Fine-tune a model first: it becomes the teacher here.", title="You have no teacher of your own yet")
+    links.to(links.FINETUNE, "Fine-tune a teacher")
 
 
 def _teacher() -> Teacher:
@@ -111,66 +116,27 @@ def _data(teacher: Teacher) -> dict[str, Any]:
 
 
 def _loss() -> dict[str, Any]:
-    temperature = st.slider(
-        "Temperature τ",
-        0.5,
-        10.0,
-        2.0,
-        0.5,
-        key="d_tau",
-        bind="query-params",
-        help=training_form.field(DistillSpec, "temperature"),
-    )
-    return {"temperature": temperature, **{term.key: _weight(term) for term in TERMS if not term.is_live}}
-
-
-def _weight(term: Term) -> float:
-    return st.slider(
-        f"Weight of {term.title.lower()}",
-        0.0,
-        1.0,
-        term.default,
-        0.05,
-        key=f"d_{term.key}",
-        bind="query-params",
-        help=training_form.field(DistillSpec, term.key),
-    )
+    return {
+        "temperature": widget.slider(DistillSpec, "temperature", "d_tau"),
+        **{term.key: training_form.weight(DistillSpec, term, f"d_{term.key}") for term in TERMS if not term.is_live},
+    }
 
 
 def _start(teacher_layers: int, student_layers: int) -> dict[str, Any]:
-    start = st.segmented_control(
-        "The student starts from",
-        list(STARTS),
-        default="teacher-layers",
-        required=True,
-        format_func=STARTS.get,
-        key="d_init",
-        bind="query-params",
-        wrap=True,
-    )
+    start = widget.one_of(DistillSpec, "init", "d_init", STARTS, help=None)
     if start == "random":
         return {"init": start}
-    chosen = st.segmented_control(
-        "Which layers",
-        list(MAPS),
-        default="spread",
-        required=True,
-        format_func=MAPS.get,
-        key="d_map",
-        bind="query-params",
-        wrap=True,
-        help=training_form.field(DistillSpec, "layer_map"),
-    )
+    chosen = widget.one_of(DistillSpec, "layer_map", "d_map", MAPS)
     if chosen == "own":
-        layers = st.multiselect(
+        own = st.multiselect(
             "Layers, in order",
             range(teacher_layers),
             key="d_own_layers",
             bind="query-params",
             max_selections=student_layers,
-            help=training_form.field(DistillSpec, "layers"),
+            help=widget.help_of(DistillSpec, "layers"),
         )
-        return {"init": start, "layers": layers}
+        return {"init": start, "layers": own}
     copied = shapes.copied_layers(teacher_layers, student_layers, chosen)
     st.caption(f"Copies the teacher's layers {', '.join(map(str, copied))}, counted from 0.")
     return {"init": start, "layer_map": chosen}
@@ -178,28 +144,12 @@ def _start(teacher_layers: int, student_layers: int) -> dict[str, Any]:
 
 def _training(dataset: str) -> dict[str, Any]:
     sizes = (0, *training_cost.offered_sizes(dataset))
-    n = st.select_slider(
-        "Texts to learn from",
-        sizes,
-        DEFAULT_TEXTS if DEFAULT_TEXTS in sizes else 0,
-        format_func=_count,
-        key="d_texts",
-        bind="query-params",
-        help=training_form.field(DistillSpec, "train_examples"),
-    )
-    labeled = st.select_slider(
-        "Texts that keep their label",
-        sizes,
-        0,
-        format_func=_count,
-        key="d_labeled",
-        bind="query-params",
-        help=training_form.field(DistillSpec, "labeled_examples"),
-    )
-    epochs = training_form.epochs("d", DistillSpec, 2)
-    ablation = st.toggle(
-        "Ablation", key="d_ablation", bind="query-params", help=training_form.field(DistillSpec, "ablation")
-    )
+    usual = DistillSpec.model_fields["train_examples"].default
+    start = usual if usual in sizes else 0
+    n = widget.stops(DistillSpec, "train_examples", "d_texts", count, choices=sizes, start=start)
+    labeled = widget.stops(DistillSpec, "labeled_examples", "d_labeled", count, choices=sizes)
+    epochs = widget.slider(DistillSpec, "epochs", "d_epochs")
+    ablation = widget.toggle(DistillSpec, "ablation", "d_ablation")
     values = {"train_examples": n, "labeled_examples": labeled, "epochs": epochs, "ablation": ablation}
     if not ablation:
         offered = tuple(arm.key for arm in DISTILL if labeled or not arm.reads_labeled_alone)
@@ -209,20 +159,16 @@ def _training(dataset: str) -> dict[str, Any]:
     return values
 
 
-def _count(n: int) -> str:
+def count(n: int) -> str:
+    """`2,000`; 0 means all."""
     return f"{n:,}" if n else "all"
 
 
 def _inner() -> dict[str, Any]:
     """Losses on what happens inside the networks."""
-    values: dict[str, Any] = {term.key: _weight(term) for term in TERMS if term.is_live}
-    values["standardize"] = st.toggle(
-        "Standardize logits",
-        key="d_standardize",
-        bind="query-params",
-        help=training_form.field(DistillSpec, "standardize"),
-    )
-    return values
+    weights = {term.key: training_form.weight(DistillSpec, term, f"d_{term.key}") for term in TERMS if term.is_live}
+    standardize = widget.toggle(DistillSpec, "standardize", "d_standardize", label="Standardize logits")
+    return {**weights, "standardize": standardize}
 
 
 # ── the formula ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from distill_core import arms, families
 from distill_core.datasets import catalogue
 from distill_core.plans import training_cost
 from distill_core.specs import FinetuneSpec, Spec
-from pages.parts.shared import model_picker, own_file, training_form
+from pages.parts.shared import model_picker, own_file, training_form, widget
 
 OWN = "own file"
 USUAL_TEXTS = 2000
@@ -38,9 +38,10 @@ def show() -> Spec | None:
         return None
     train_examples = _sizes(training_cost.offered_sizes(data["dataset"], data.pop("train_size", None)))
     offered = arms.offered("fine-tune")
-    epochs = training_form.epochs("ft", FinetuneSpec, 2)
+    epochs = widget.slider(FinetuneSpec, "epochs", "ft_epochs")
     with st.expander("Advanced", icon=":material/tune:"):
-        more = training_form.advanced("ft", FinetuneSpec)
+        more = training_form.optimizer("ft", FinetuneSpec)
+        seeds = widget.slider(FinetuneSpec, "seeds", "ft_seeds")
     return training_form.parsed(
         {
             "kind": "finetune",
@@ -49,6 +50,7 @@ def show() -> Spec | None:
             "train_examples": sorted(train_examples),
             "arms": training_form.arms("ft", offered, offered),
             "epochs": epochs,
+            "seeds": seeds,
             **more,
         }
     )

@@ -14,7 +14,7 @@ from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.tables import export
 from distill_core.tables import sources as tables_sources
-from pages.parts.shared import page, provenance, run_panel, stored_runs
+from pages.parts.shared import links, provenance, run_panel, stored_runs
 from pages.parts.shared.page import plain, problem
 
 ICONS = {
@@ -63,8 +63,7 @@ def _actions(run: Run) -> None:
     kind = stored_runs.kind(run)
     with st.container(horizontal=True, vertical_alignment="center"):
         if kind:
-            shown = KINDS[kind]
-            page.next_step(f"pages/{shown.page}.py", "Open on its page", {shown.parameter: run.id})
+            links.to(links.of_kind(kind), "Open on its page", run=run.id)
             st.download_button(
                 "Export as JSON",
                 lambda: export.json_text(run).encode(),
@@ -89,7 +88,7 @@ def _delete(run_id: str) -> None:
     except DistillError as error:
         st.session_state["r_problem"] = error
         return
-    run_panel.forget("r_run")
+    run_panel.forget(links.RUNS.run)
     st.toast(f"Run {run_id} is deleted.")
 
 

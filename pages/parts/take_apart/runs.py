@@ -11,9 +11,8 @@ from distill_core.runs.run import Run
 from distill_core.specs import dataset_name
 from distill_core.tables import ablation as tables_ablation
 from distill_core.tables.ablation import Question
-from pages.parts.shared import run_panel, stored_runs
+from pages.parts.shared import links, run_panel, stored_runs
 
-PARAMETER = "ta_run"
 _PICKER = "ta_result"
 
 
@@ -65,7 +64,7 @@ def pick(question: Question, named: Run | None) -> Run | None:
 
 
 def _picked() -> None:
-    run_panel.choose(PARAMETER, st.session_state[_PICKER])
+    run_panel.choose(links.TAKE_APART.run, st.session_state[_PICKER])
 
 
 def _label(run: Run) -> str:

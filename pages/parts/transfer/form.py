@@ -14,12 +14,12 @@ from distill_core.plans import transfer_plan
 from distill_core.specs import FinetuneSpec, Spec, dataset_name
 from distill_core.tables.training import arm_title
 from distill_core.tables.transfer import depth_title
-from pages.parts.shared import model_picker, stored_runs, training_form
+from pages.parts.shared import model_picker, stored_runs, training_form, widget
 from pages.parts.transfer import data as own_data
 from pages.parts.transfer.words import OWN, OWN_TITLE, TABS
 
 DEPTHS = "How much learns"
-_EPOCHS = 3
+_EPOCHS, _SEEDS = 3, 2  # few texts are read more often, and chance shows between two draws
 _MODEL_HELP = (
     "MiniLM is a real pre-trained model that needs no Hub. `bert@hub` and the others are the official checkpoints. "
     "Type `hub:org/name` for any other checkpoint of the ten families."
@@ -40,12 +40,12 @@ def show(experiment: str) -> Spec | None:
     asked = _domains() if experiment == "domains" else _one_dataset(experiment, model or "")
     if asked is None:
         return None
-    epochs = training_form.epochs("tl", FinetuneSpec, _EPOCHS)
-    seeds = training_form.seeds("tl", FinetuneSpec, 2)
+    epochs = widget.slider(FinetuneSpec, "epochs", "tl_epochs", start=_EPOCHS)
+    seeds = widget.slider(FinetuneSpec, "seeds", "tl_seeds", start=_SEEDS)
     with st.expander("Advanced", icon=":material/tune:"):
-        more = training_form.advanced("tl", FinetuneSpec, with_seeds=False)
+        more = training_form.optimizer("tl", FinetuneSpec)
         if experiment == "unfreeze":
-            asked["layer_lr_decay"] = _decay()
+            asked["layer_lr_decay"] = widget.stops(FinetuneSpec, "layer_lr_decay", "tl_decay")
     where = "all domains" if experiment == "domains" else dataset_name(asked["dataset"])
     title = f"{TABS[experiment]}: {model_picker.label(model or '')} on {where}"[:120]
     return training_form.parsed(
@@ -116,18 +116,6 @@ def _size(offered: tuple[int, ...]) -> int:
 
 def _count(size: int, offered: tuple[int, ...]) -> str:
     return f"{size:,} (all)" if size == offered[-1] and size not in transfer_plan.SIZES else f"{size:,}"
-
-
-def _decay() -> float:
-    return st.select_slider(
-        "Layer-wise learning-rate decay",
-        transfer_plan.DECAYS,
-        1.0,
-        format_func=lambda value: f"{value:g}",
-        key="tl_decay",
-        bind="query-params",
-        help=training_form.field(FinetuneSpec, "layer_lr_decay"),
-    )
 
 
 # ── domains ──────────────────────────────────────────────────────────────────────────────────────────────────────
