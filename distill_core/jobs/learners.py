@@ -166,7 +166,7 @@ def _descend(start: Start, task: Task, workshop: Workshop) -> Learned:
     has_updates = hasattr(loaded.model, "merge_and_unload")  # of LoRA, to be merged into the weights
     short = contextlib.nullcontext() if has_updates else first_token_only(loaded.model)
     hooks = _hooks(task, workshop, loaded)
-    report = taken_up(workshop.checkpoint_dir(task.name), loaded.model)
+    report = taken_up(workshop.checkpoint_dir(task.name), loaded.model, workshop.device)
     if report is None:
         with short:
             report = fit(loaded.model, encoded.lengths, step, settings, workshop.device, hooks)
