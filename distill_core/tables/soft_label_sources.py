@@ -115,8 +115,8 @@ def _saved(spec: FinetuneSpec | DistillSpec, result: FinetuneResult | DistillRes
     """The arm whose model a run keeps, by its name among the predictions."""
     if isinstance(spec, DistillSpec):
         return arms.kept(arms.plan(spec)).key
-    fine_tuned = isinstance(result, FinetuneResult) and any(arm.arm == SAVED for arm in result.arms)
-    return SAVED if fine_tuned else None
+    learned = result.arms if isinstance(result, FinetuneResult) else ()
+    return SAVED if any(row.arm == SAVED and row.error is None for row in learned) else None
 
 
 def teachers(runs: Iterable[Run]) -> list[Source]:
