@@ -163,10 +163,11 @@ def _descend(start: Start, task: Task, workshop: Workshop) -> Learned:
     settings = _settings(task, workshop, loaded, encoded)
     step = supervised_step(encoded, labels_of(task.train), workshop.device)
     trained = students.trainable(loaded.model)
+    hands_error_down = students.trainable(loaded.model.base_model) > 0
     has_updates = hasattr(loaded.model, "merge_and_unload")  # of LoRA, to be merged into the weights
     short = contextlib.nullcontext() if has_updates else fast.logits_alone(loaded.model)
     hooks = _hooks(task, workshop, loaded)
-    report = taken_up(workshop.checkpoint_dir(task.name), loaded.model)
+    report = taken_up(workshop.checkpoint_dir(task.name), loaded.model, workshop.device)
     if report is None:
         with short:
             report = fit(loaded.model, encoded.lengths, step, settings, workshop.device, hooks)
@@ -175,7 +176,6 @@ def _descend(start: Start, task: Task, workshop: Workshop) -> Learned:
         weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
         loaded = replace(loaded, model=loaded.model.merge_and_unload())
     size = parameters.count(loaded.model)
-    hands_error_down = (task.row.passes or 0) > 1
     backward = min(1.0, trained / size) * 2 + (2 if hands_error_down else 0)
     tokens = sum(encoded.lengths) * settings.epochs
     return Learned(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from distill_core.jobs.supervised import train_settings
+from distill_core.jobs.trained import Trained, learned_weights, taken_up
 from distill_core.machine import capacity, devices
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
@@ -90,11 +91,14 @@ def learn(task: Task, tell: Callable[[Progress], None], check: Callable[[], None
     hooks = Hooks(on_event=tell, check=check, checkpoint_dir=task.checkpoint_dir)
     step = DistillStep(_weights(spec, cell), lesson, student, None, (), device)
     try:
-        report = fit(student.model, lesson.encoded.lengths, step, settings, device, hooks)
+        report = taken_up(task.checkpoint_dir, student.model, device) or fit(
+            student.model, lesson.encoded.lengths, step, settings, device, hooks
+        )
     finally:
         step.close()
-    test = student.encode(room.test_texts, spec.max_length)
-    logits = evaluate.predict(student.model, test, device, check=check)
+    with Trained(learned_weights(student.model), report).kept_when_stopped(task.checkpoint_dir):
+        test = student.encode(room.test_texts, spec.max_length)
+        logits = evaluate.predict(student.model, test, device, check=check)
     n_labels = int(lesson.labeled[: len(lesson.encoded)].sum())
     return Learned(logits.numpy(), len(lesson.encoded), n_labels, passes, report.train_s)
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from distill_core.files.json_files import read_json, write_json
+from distill_core.machine.devices import Device
 from distill_core.runs.control import Stopped
 from distill_core.training.loop import FitReport
 
@@ -48,10 +49,12 @@ def learned_weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def taken_up(folder: Path, model: nn.Module) -> FitReport | None:
-    """Put the weights that a stopped try has left in `folder` into the model; None where there are none."""
+def taken_up(folder: Path, model: nn.Module, device: Device) -> FitReport | None:
+    """Put the weights that a stopped try has left in `folder` into the model, on its device; None where there are
+    none."""
     report = read_json(folder / _REPORT)
     if report is None:
         return None
     model.load_state_dict(load_file(folder / _WEIGHTS), strict=False)
+    model.to(device.torch_device)
     return FitReport(**report)

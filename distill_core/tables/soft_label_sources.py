@@ -113,8 +113,8 @@ def _saved(run: Run) -> str | None:
     distilled, tuned = run.spec_as(DistillSpec), run.result_as(FinetuneResult)
     if distilled is not None:
         return arms.kept(arms.plan(distilled)).key
-    is_tuned = tuned is not None and any(arm.arm == SAVED for arm in tuned.arms)
-    return SAVED if is_tuned else None
+    learned = tuned.arms if tuned is not None else ()
+    return SAVED if any(row.arm == SAVED and row.error is None for row in learned) else None
 
 
 def teachers(runs: Iterable[Run]) -> list[Source]:

@@ -194,6 +194,10 @@ def test_partial_arms_train_what_they_say(do, model, dataset, arm):
     (row,) = run.result().arms
     assert 0 < row.params_trained < row.params / 2
     assert row.accuracy is not None
+    (whole,) = do(**FAST, model=model, dataset=dataset, arms="pretrained").result().arms
+    # forward, backward to the weights that learn, and, but for a head alone, to hand the error down: 2 each
+    passes = 2 + 2 * row.params_trained / row.params + (0 if arm == "head" else 2)
+    assert row.train_tflop == pytest.approx(whole.train_tflop * passes / 6)
 
 
 def test_fresh_weights_beside_a_still_network_take_ten_times_the_rate(do, model, dataset, monkeypatch):
