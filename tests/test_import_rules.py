@@ -19,7 +19,7 @@ import pytest
 from distill_core.settings import PROJECT
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("ground", ("__init__", "errors", "units", "settings", "files", "maths")),
+    ("ground", ("__init__", "errors", "units", "places", "settings", "files", "maths")),
     ("types", ("families", "objective_facts", "model_ref", "specs", "results")),
     ("runs and data", ("machine", "assets", "hub", "datasets", "corpus", "runs")),
     ("models", ("models",)),
@@ -34,7 +34,18 @@ HEAVY = ("torch", "transformers", "accelerate", "tokenizers", "sklearn", "peft",
 # What pages and the queue are made of: a page server with forty visitors imports these and nothing heavy.
 LIGHT_ROOMS = frozenset(
     (
-        *("errors", "units", "settings", "files", "maths", "families", "objective_facts", "model_ref", "specs"),
+        *(
+            "errors",
+            "units",
+            "places",
+            "settings",
+            "files",
+            "maths",
+            "families",
+            "objective_facts",
+            "model_ref",
+            "specs",
+        ),
         *("results", "runs", "assets", "hub", "datasets", "corpus", "plans", "tables", "figures", "launch"),
         *("worker", "cli", "__main__"),
     )
