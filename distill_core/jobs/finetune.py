@@ -11,10 +11,10 @@ from distill_core.datasets.dataset import Dataset
 from distill_core.errors import SpecError
 from distill_core.jobs import accuracy
 from distill_core.jobs.adapt import drop_adapted
+from distill_core.jobs.device import prepared_device
 from distill_core.jobs.learners import Learned, Learners, Task
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import DomainPredictions, Predictions, drop_checkpoints, save_model
-from distill_core.machine import devices, environment
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate, representation
 from distill_core.models import loading
@@ -30,8 +30,7 @@ MOVED_TEXTS = 256  # test texts on which the networks before and after are compa
 
 def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
     """Learn and evaluate every cell of the plan; cells that an interrupted try has finished are kept."""
-    device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    device = prepared_device(spec, context)
     job = _Job(spec, context, device, _load_all(spec))
     for cell in job.open_cells():
         job.do(cell)
