@@ -24,7 +24,6 @@ from benchmarks import toolkits
 from benchmarks.workload import Material
 from distill_core import specs
 from distill_core.jobs.supervised import supervised_step
-from distill_core.machine import devices
 from distill_core.models.loading import LoadedModel
 from distill_core.training import distillation, loop, losses, teacher_cache
 from distill_core.training.distillation import DistillStep, Lesson
@@ -35,7 +34,7 @@ from distill_core.training.speed.first_token import first_token_only
 
 def ours(material: Material) -> None:
     """What the distill job does for one arm, without its evaluations and checkpoints."""
-    device, recipe = devices.resolve("cpu"), material.recipe
+    device, recipe = material.recipe.resolved(), material.recipe
     encoded = material.encode()
     taught = teacher_cache.outputs(material.teacher.model, encoded, device, keep_hidden=False)
     spec = specs.DistillSpec(
@@ -57,7 +56,7 @@ def ours(material: Material) -> None:
 
 def fill_cache(material: Material) -> None:
     """What the first student has left behind; not timed."""
-    device = devices.resolve("cpu")
+    device = material.recipe.resolved()
     teacher_cache.outputs(material.teacher.model, material.encode(), device, keep_hidden=False)
 
 
@@ -80,7 +79,7 @@ def _unchanged(_model: nn.Module) -> Iterator[None]:
 
 def uncached(material: Material) -> None:
     """The same student, the same batches in the same order, the teacher asked again at every step."""
-    device, recipe, teacher = devices.resolve("cpu"), material.recipe, material.teacher.model
+    device, recipe, teacher = material.recipe.resolved(), material.recipe, material.teacher.model
     encoded = material.encode()
 
     def step(model: nn.Module, indices: Sequence[int]) -> Loss:
@@ -98,7 +97,7 @@ def uncached(material: Material) -> None:
 
 def no_teacher(material: Material) -> None:
     """The limit: the student alone."""
-    device = devices.resolve("cpu")
+    device = material.recipe.resolved()
     encoded = material.encode()
     step = supervised_step(encoded, material.labels, device)
     with first_token_only(material.student):  # as in `ours`
