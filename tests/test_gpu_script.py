@@ -161,6 +161,16 @@ def test_a_family_of_another_size_than_published_does_not_hold(plan):
     assert count["expected"] == 109_482_240  # BERT base: arXiv:1810.04805 says 110 M
 
 
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_all_ten_are_built_in_their_published_size(family, tmp_path):
+    full = Plan(CPU, small=False, folder=tmp_path)
+    with torch.device("meta"):
+        model = families._bare(family, full)
+    assert families._count(family, model, full)["as_expected"]
+    inputs = families.random_ids(family, model.config, 3, full)
+    assert {tuple(ids.shape) for ids in inputs.values()} == {(3, 128)}
+
+
 def test_events_stand_beside_the_wall_clock(monkeypatch):
     """Events that are 2 ms apart, by a clock that moves when work is done."""
 
