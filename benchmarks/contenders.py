@@ -22,7 +22,6 @@ from torch import nn
 from benchmarks import toolkits
 from benchmarks.workload import Material
 from distill_core.jobs.supervised import supervised_step
-from distill_core.machine import devices
 from distill_core.models.loading import LoadedModel
 from distill_core.terms import LossWeights
 from distill_core.training import loop, losses, teacher_cache
@@ -33,7 +32,7 @@ from distill_core.training.speed import fast
 
 def ours(material: Material) -> None:
     """What the distill job does for one arm, without its evaluations and checkpoints."""
-    device, recipe = devices.resolve("cpu"), material.recipe
+    device, recipe = material.recipe.resolved(), material.recipe
     encoded = material.encode()
     taught = teacher_cache.outputs(material.teacher.model, encoded, device, keep_hidden=False)
     weights = LossWeights({"soft": recipe.soft, "hard": recipe.hard}, recipe.temperature)
@@ -50,7 +49,7 @@ def ours(material: Material) -> None:
 
 def fill_cache(material: Material) -> None:
     """What the first student has left behind; not timed."""
-    device = devices.resolve("cpu")
+    device = material.recipe.resolved()
     teacher_cache.outputs(material.teacher.model, material.encode(), device, keep_hidden=False)
 
 
@@ -68,7 +67,7 @@ def mkl(material: Material) -> None:
 
 def uncached(material: Material) -> None:
     """The same student, the same batches in the same order, the teacher asked again at every step."""
-    device, recipe, teacher = devices.resolve("cpu"), material.recipe, material.teacher.model
+    device, recipe, teacher = material.recipe.resolved(), material.recipe, material.teacher.model
     encoded = material.encode()
 
     def step(model: nn.Module, indices: Sequence[int]) -> Loss:
@@ -86,7 +85,7 @@ def uncached(material: Material) -> None:
 
 def no_teacher(material: Material) -> None:
     """The limit: the student alone."""
-    device = devices.resolve("cpu")
+    device = material.recipe.resolved()
     encoded = material.encode()
     step = supervised_step(encoded, material.labels, device)
     with fast.logits_alone(material.student):  # as in `ours`

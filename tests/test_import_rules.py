@@ -19,7 +19,7 @@ import pytest
 from distill_core.settings import PROJECT
 
 LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("ground", ("__init__", "errors", "units", "settings", "terms", "files", "maths")),
+    ("ground", ("__init__", "errors", "units", "places", "settings", "terms", "files", "maths")),
     ("types", ("arms", "families", "objective_facts", "model_ref", "data_ref", "specs", "results", "kinds")),
     ("runs and data", ("machine", "assets", "hub", "datasets", "corpus", "runs")),
     ("models", ("models",)),
@@ -34,7 +34,7 @@ HEAVY = ("torch", "transformers", "accelerate", "tokenizers", "sklearn", "peft",
 # What pages and the queue are made of: a page server with forty visitors imports these and nothing heavy.
 LIGHT_ROOMS = frozenset(
     (
-        *("errors", "units", "settings", "terms", "files", "maths", "arms", "families", "objective_facts"),
+        *("errors", "units", "places", "settings", "terms", "files", "maths", "arms", "families", "objective_facts"),
         *("model_ref", "data_ref", "specs"),
         *("results", "runs", "assets", "hub", "datasets", "corpus", "plans", "tables", "figures", "launch"),
         *("kinds", "worker", "cli", "__main__"),

@@ -184,11 +184,12 @@ def predict(arguments: argparse.Namespace) -> dict[str, Any]:
     environment.prepare_process(None)
     from distill_core import model_ref
     from distill_core.machine import devices
-    from distill_core.measure import evaluate
+    from distill_core.measure import evaluate, self_test
     from distill_core.models import loading
 
     text = typed_text.clean(arguments.text)  # a terminal of another encoding gives half characters
     device = devices.resolve(arguments.device)
+    self_test.require(device)
     loaded = loading.load(model_ref.parse(arguments.model), store())
     if loaded.label_names is None:
         raise ModelError(f"{arguments.model} has no classification head.", "Fine-tune it first, then name run:ID.")

@@ -10,9 +10,10 @@ from typing import Any
 
 from distill_core.errors import DistillError
 from distill_core.jobs import accuracy, cells
+from distill_core.jobs.device import prepared_device
 from distill_core.jobs.isolation import run_isolated
 from distill_core.jobs.reporting import Reporter
-from distill_core.machine import devices, environment
+from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import benchmark
 from distill_core.measure.memory import PeakMemory
@@ -26,8 +27,7 @@ from distill_core.specs import CompareSpec
 
 def run(spec: CompareSpec, context: JobContext) -> CompareResult:
     """Measure all models of the spec; rows that an interrupted try has finished are kept."""
-    device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    prepared_device(spec, context)
     job = _Job(spec, context)
     cells.finish(job, cells.in_turn(job.measure, job.open_models()))
     return job.result()

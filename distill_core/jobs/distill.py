@@ -23,6 +23,7 @@ from distill_core.datasets.dataset import Dataset
 from distill_core.errors import SpecError
 from distill_core.jobs import accuracy, general
 from distill_core.jobs import teacher as own_teacher
+from distill_core.jobs.device import prepared_device
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import (
     LiveAccuracy,
@@ -32,7 +33,7 @@ from distill_core.jobs.supervised import (
     save_model,
     train_settings,
 )
-from distill_core.machine import devices, environment
+from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.measure.benchmark import Timing, interleaved
@@ -59,8 +60,7 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     """Train and evaluate every arm beside the teacher; arms that an interrupted try has finished are kept."""
     if spec.mode == "general":
         return general.run(spec, context)
-    device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    device = prepared_device(spec, context)
     dataset = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
     planned = arms.plan(spec)
     reporter = Reporter(context, len(planned) + 1)

@@ -14,10 +14,10 @@ from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError, SpecError
 from distill_core.jobs import accuracy, cells, learners
 from distill_core.jobs.adapt import drop_adapted
+from distill_core.jobs.device import prepared_device
 from distill_core.jobs.learners import Learned, Task, Workshop
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import DomainPredictions, Predictions, save_model
-from distill_core.machine import devices, environment
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate, representation
 from distill_core.models import loading
@@ -36,8 +36,7 @@ def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
 
     Raises DistillError where no cell at all could be learned.
     """
-    device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    device = prepared_device(spec, context)
     job = _Job(spec, context, device, _load_all(spec))
     cells.finish(job, cells.in_turn(job.learn, job.open_cells()))
     drop_adapted(context)

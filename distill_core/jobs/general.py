@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from distill_core.datasets import catalogue
 from distill_core.errors import DataError
+from distill_core.jobs.device import prepared_device
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import drop_checkpoints, save_model, train_settings
-from distill_core.machine import devices, environment
+from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.measure.benchmark import interleaved
@@ -43,8 +44,7 @@ PROBE_SEED = 1
 
 def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     """Distill a masked language model on the texts of a data set, without their labels."""
-    device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    device = prepared_device(spec, context)
     dataset = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
     planned = arms.plan(spec)
     reporter = Reporter(context, len(planned))

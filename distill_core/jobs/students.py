@@ -22,11 +22,12 @@ from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError
 from distill_core.jobs import accuracy, teacher
 from distill_core.jobs import cells as runner
+from distill_core.jobs.device import prepared_device
 from distill_core.jobs.isolation import Outcome, attempt, side_by_side
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.student_lesson import Classroom, Learned, Task, learn, lessons_at_once
 from distill_core.jobs.supervised import Predictions, drop_checkpoints
-from distill_core.machine import capacity, devices, environment
+from distill_core.machine import capacity
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.measure.benchmark import interleaved
@@ -47,8 +48,7 @@ PROBE_TEXTS = 2  # read by every student before all are timed together: a broken
 
 def run(spec: StudentsSpec, context: JobContext) -> StudentsResult:
     """Train and evaluate every student in every arm; rows that an interrupted try has finished are kept."""
-    device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    device = prepared_device(spec, context)
     dataset = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
     job = _Job(spec, context, device, dataset)
     job.get_teacher()

@@ -196,7 +196,9 @@ class _Trainer:
     def _flush(self) -> None:
         if not self.n_summed:
             return
+        start = time.perf_counter()
         means = {name: float(total) / self.n_summed for name, total in self.sums.items()}
+        self.train_s += time.perf_counter() - start  # an accelerator's steps are orders: here they are waited for
         self.sums, self.n_summed, self.last_flush = {}, 0, time.monotonic()
         if not math.isfinite(means["loss"]):
             raise RunError(

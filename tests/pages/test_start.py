@@ -108,6 +108,19 @@ def test_the_accelerator_is_named() -> None:
     line = device_badge.words({"device": "cuda", "device_name": "GPU <b>", "memory_gib": 80, "environment": None})
     assert "GPU \\<b\\>" in line
     assert "cuda" in line
+    assert line.endswith("80 GiB")  # nothing was measured, so nothing is said
+
+
+def test_the_accelerators_measured_pace_and_format_stand_beside_it() -> None:
+    report = {"device": "cuda", "device_name": "Card", "memory_gib": 80, "bfloat16": True, "layer_passes_per_s": 66_500}
+    assert device_badge.words(report).endswith("Card, 80 GiB, bfloat16, trains 38 × as fast as two CPU cores")
+
+
+def test_an_accelerator_that_computes_wrongly_is_marked() -> None:
+    report = {"device": "cuda", "device_name": "Card", "memory_gib": 80, "device_problem": "Other logits."}
+    line = device_badge.words(report)
+    assert ":orange-badge" in line
+    assert line.endswith("computes wrongly: choose the CPU")
 
 
 def test_probe_reads_the_answer_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
