@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
+Z95 = 1.959963984540054
+
+
+def wilson(correct: int, n: int) -> tuple[float, float, float]:
+    """A share with its 95 % Wilson score interval (Wilson 1927): (share, low, high). `n` must be at least 1."""
+    share = correct / n
+    denominator = 1 + Z95**2 / n
+    center = (share + Z95**2 / (2 * n)) / denominator
+    half = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2)) / denominator
+    # At 0 and n right answers the limit is exact: rounding must not push the interval past the share itself.
+    return share, 0.0 if correct == 0 else center - half, 1.0 if correct == n else center + half
+
 
 def ratio_interval(
     first: tuple[float, float, float], second: tuple[float, float, float]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,22 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill_core.machine.devices import Device
+from distill_core.maths import intervals
 from distill_core.models.tokens import Encoded, sorted_batches
 from distill_core.results import Accuracy
 from distill_core.training.speed import fast
 
-Z95 = 1.959963984540054
-
 
 def wilson(correct: int, n: int) -> Accuracy:
     """Accuracy with its 95 % Wilson score interval (Wilson 1927). `n` must be at least 1."""
-    share = correct / n
-    denominator = 1 + Z95**2 / n
-    center = (share + Z95**2 / (2 * n)) / denominator
-    half = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2)) / denominator
-    # At 0 and n right answers the limit is exact: rounding must not push the interval past the share itself.
-    low = 0.0 if correct == 0 else center - half
-    high = 1.0 if correct == n else center + half
+    share, low, high = intervals.wilson(correct, n)
     return Accuracy(accuracy=share, ci_low=low, ci_high=high, n_eval=n)
 
 

@@ -17,6 +17,7 @@ from distill_core.results.records import (
     Metric,
     Provenance,
     Record,
+    Score,
     State,
     StateName,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "Provenance",
     "Record",
     "Result",
+    "Score",
     "State",
     "StateName",
     "StudentReport",
