@@ -91,7 +91,7 @@ def lesson_of(encoded: Any, taught: Any) -> Any:
 
     from distill_core.training.distillation import Lesson
 
-    return Lesson(encoded, torch.arange(8) % 2, torch.arange(8) < 8, taught)
+    return Lesson(encoded.answered(torch.arange(8) % 2), taught)
 
 
 @pytest.fixture(scope="module")
