@@ -71,6 +71,19 @@ class MaskedText(Encoded):
         return Encoded(tuple(ids), self.pad_id, self.padding_side, {ASKED: PerToken(tuple(gaps))}, tuple(targets))
 
 
+def masked_text(loaded: LoadedModel, texts: Sequence[str], max_length: int) -> MaskedText:
+    """These texts as the model reads them, some words hidden. Raises ModelError beyond its positions."""
+    encoded, tokenizer = loaded.encode(texts, max_length), loaded.tokenizer
+    return MaskedText(
+        encoded.ids,
+        encoded.pad_id,
+        encoded.padding_side,
+        mask_id=tokenizer.mask_token_id,
+        n_tokens=len(tokenizer),
+        special=tuple(tokenizer.all_special_ids),
+    )
+
+
 class MaskedWords(Task):
     """A masked language model: its logits are (gaps, vocabulary), computed at the gaps alone."""
 
@@ -88,15 +101,7 @@ class MaskedWords(Task):
         return AutoModelForMaskedLM.from_config(config)
 
     def encode(self, loaded: LoadedModel, frame: pd.DataFrame, max_length: int) -> MaskedText:
-        encoded, tokenizer = loaded.encode(texts_of(frame), max_length), loaded.tokenizer
-        return MaskedText(
-            encoded.ids,
-            encoded.pad_id,
-            encoded.padding_side,
-            mask_id=tokenizer.mask_token_id,
-            n_tokens=len(tokenizer),
-            special=tuple(tokenizer.all_special_ids),
-        )
+        return masked_text(loaded, texts_of(frame), max_length)
 
     def probe(self, loaded: LoadedModel, frame: pd.DataFrame, max_length: int) -> Encoded:
         """Texts that are masked once, so that every model fills in the same gaps."""
