@@ -36,8 +36,7 @@ def ours(material: Material) -> None:
     encoded = material.encode()
     taught = teacher_cache.outputs(material.teacher.model, encoded, device, keep_hidden=False)
     weights = LossWeights({"soft": recipe.soft, "hard": recipe.hard}, recipe.temperature)
-    labeled = torch.ones(len(material.labels), dtype=torch.bool)
-    lesson = Lesson(encoded, material.labels, labeled, taught)
+    lesson = Lesson(encoded.answered(material.labels), taught)
     teacher = material.teacher
     student = LoadedModel(
         teacher.ref, teacher.family, material.student, teacher.tokenizer, "pretrained", teacher.label_names

@@ -35,7 +35,7 @@ def logit_gap(batch: Compared) -> Tensor:
 READERS = """
 import json
 import pandas as pd, tiny, torch
-from distill_core import families, specs
+from distill_core import families, kinds
 from distill_core.cli.main import build_parser
 from distill_core.cli.flags import spec_values
 from distill_core.figures import loss_terms
@@ -50,9 +50,9 @@ from pages.parts.take_apart import form as take_apart
 from test_one_more_term import lesson_of
 
 flags = ["distill", "--teacher", "minilm", "--gap", "0.25", "--ablation"]
-spec = specs.parse(spec_values(build_parser().parse_args(flags), "distill"))
+spec = kinds.parse_spec(spec_values(build_parser().parse_args(flags), "distill"))
 try:
-    specs.parse({"kind": "distill", "teacher": "minilm", "gap": -1})
+    kinds.parse_spec({"kind": "distill", "teacher": "minilm", "gap": -1})
 except Exception as error:
     refused = str(error)
 teacher, student = (tiny.classifier(families.get("bert"), layers=n, seed=n) for n in (3, 2))
@@ -91,7 +91,7 @@ def lesson_of(encoded: Any, taught: Any) -> Any:
 
     from distill_core.training.distillation import Lesson
 
-    return Lesson(encoded, torch.arange(8) % 2, torch.arange(8) < 8, taught)
+    return Lesson(encoded.answered(torch.arange(8) % 2), taught)
 
 
 @pytest.fixture(scope="module")

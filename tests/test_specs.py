@@ -133,6 +133,20 @@ def test_distill_wants_something_to_learn_and_one_layer_for_each():
     assert kinds.parse_spec({**DISTILL, "layers": "0,1", "student_layers": 2}).layers == (0, 1)
 
 
+def test_general_distillation_copies_layers():
+    for given in ({"student": "minilm"}, {"student_width": 64}):
+        assert "copies layers of the teacher" in refused(DISTILL, mode="general", **given)
+    assert kinds.parse_spec({**DISTILL, "mode": "general", "hidden": 1, "attention": 1}).weights.needs_live_teacher
+
+
+def test_the_weights_are_those_of_the_fields():
+    spec = kinds.parse_spec({**DISTILL, "soft": 0.25, "relations": "2", "temperature": 4, "standardize": True})
+    weights = spec.weights
+    assert (weights.temperature, weights.standardize) == (4, True)
+    assert [(term.key, weights[term.key]) for term in weights.used] == [("soft", 0.25), ("hard", 0.5), ("relations", 2)]
+    assert weights.by_term.keys() <= spec.model_dump().keys()
+
+
 def test_ten_students_want_each_student_and_arm_once_and_a_teacher_that_is_heard():
     assert "bert@mini is listed twice in students" in refused(STUDENTS, students="bert@mini,gpt@mini,bert@mini")
     assert "labels is listed twice in arms" in refused(STUDENTS, arms="labels,labels")

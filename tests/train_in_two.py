@@ -63,7 +63,7 @@ def _narrow(folder: Path) -> tuple[LoadedModel, Encoded, Step]:
     student = replace(teacher, model=model)
     encoded = teacher.encode(TEXTS, 4)  # of one length: a mean over tokens is not the mean of two processes' means
     taught = teacher_cache.outputs(teacher.model, encoded, CPU, keep_hidden=False)
-    lesson = Lesson(encoded, LABELS, LABELS >= 0, taught)
+    lesson = Lesson(encoded.answered(LABELS), taught)
     weights = LossWeights({"soft": 0.5, "hard": 0.5, "hidden": 1.0})
     return student, encoded, DistillStep(weights, lesson, student, teacher, (0, 2), CPU)
 

@@ -99,8 +99,7 @@ def learn(task: Task, tell: Callable[[Progress], None], check: Callable[[], None
     with Trained(learned_weights(student.model), report).kept_when_stopped(task.checkpoint_dir):
         test = student.encode(room.test_texts, spec.max_length)
         logits = evaluate.predict(student.model, test, device, check=check)
-    n_labels = int(lesson.labeled[: len(lesson.encoded)].sum())
-    return Learned(logits.numpy(), len(lesson.encoded), n_labels, passes, report.train_s)
+    return Learned(logits.numpy(), len(lesson.encoded), lesson.encoded.n_known, passes, report.train_s)
 
 
 def _start(room: Classroom, cell: Cell) -> LoadedModel:
@@ -114,9 +113,10 @@ def _start(room: Classroom, cell: Cell) -> LoadedModel:
 
 def _lesson(room: Classroom, cell: Cell, student: LoadedModel) -> Lesson:
     texts = room.texts[: room.spec.labels] if cell.row.sees_labels_alone else room.texts
-    labeled = torch.arange(len(room.texts)) < (len(room.texts) if cell.row.has_all_labels else room.spec.labels)
-    taught = TeacherOutputs(torch.from_numpy(room.taught), None, (), 0.0)
-    return Lesson(student.encode(texts, room.spec.max_length), torch.from_numpy(room.labels), labeled, taught)
+    encoded = student.encode(texts, room.spec.max_length).answered(torch.from_numpy(room.labels[: len(texts)]))
+    if not cell.row.has_all_labels:
+        encoded = encoded.answered_first(room.spec.labels)
+    return Lesson(encoded, TeacherOutputs(torch.from_numpy(room.taught), None, (), 0.0))
 
 
 def _weights(spec: StudentsSpec, cell: Cell) -> LossWeights:

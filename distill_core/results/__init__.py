@@ -16,6 +16,7 @@ from distill_core.results.records import (
     Provenance,
     Record,
     Result,
+    Score,
     State,
     StateName,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Provenance",
     "Record",
     "Result",
+    "Score",
     "State",
     "StateName",
     "StudentReport",

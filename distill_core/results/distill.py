@@ -6,11 +6,15 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from distill_core.results.records import Record, Result
+from distill_core.results.records import Record, Result, Score
 
 
 class ModelReport(Record):
-    """Size, speed and accuracy of one model, measured in the same run and process as its rival."""
+    """Size, speed and accuracy of one model, measured in the same run and process as its rival.
+
+    `scores` are the metrics of its task, the one that is drawn first. Older results have none; `accuracy` with its
+    interval is always the first of them.
+    """
 
     params: int
     params_by_part: dict[str, int] = Field(default_factory=dict)
@@ -21,6 +25,7 @@ class ModelReport(Record):
     n_eval: int
     latency_ms_p50: float | None = None
     latency_ms_p95: float | None = None
+    scores: tuple[Score, ...] = ()
 
 
 class StudentReport(ModelReport):

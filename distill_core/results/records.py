@@ -110,3 +110,13 @@ class Accuracy(Record):
     ci_low: float
     ci_high: float
     n_eval: int
+
+
+class Score(Record):
+    """How good a model is by one metric, with its 95 % interval over `n` answers."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    n: int

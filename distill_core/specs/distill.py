@@ -146,10 +146,9 @@ class DistillSpec(_Weighted):
                 f"{alone} shows what texts without a label add, and here every text has one.",
                 "Set labeled_examples to fewer than the texts.",
             )
-        if self.mode == "general" and (self.student or self.student_width or weights.needs("hidden", "attention")):
+        if self.mode == "general" and (self.student or self.student_width):
             raise SpecError(
-                "General distillation copies layers of the teacher, with soft, hard and cosine losses.",
-                "Leave student, student_width, hidden and attention empty.",
+                "General distillation copies layers of the teacher.", "Leave student and student_width empty."
             )
         if self.student_width is not None and weights.needs("last_hidden"):
             raise SpecError(

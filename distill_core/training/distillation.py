@@ -1,7 +1,8 @@
 """One distillation step: the weighted sum of the terms, on what teacher and student gave on the same batch.
 
 Logits and last hidden states of the teacher come from the cache. Terms that need more (all layers, attention, queries,
-keys and values) run the teacher beside the student, which costs its forward pass at every step.
+keys and values), and questions that are drawn anew at every step, run the teacher beside the student, which costs its
+forward pass at every step.
 """
 
 from __future__ import annotations
@@ -15,25 +16,25 @@ import torch
 from torch import Tensor, nn
 
 from distill_core.machine.devices import Device
+from distill_core.models.asking import PLAINLY, Asking
 from distill_core.models.loading import LoadedModel
-from distill_core.models.tokens import IGNORED, Encoded
+from distill_core.models.tokens import Batch, Encoded
 from distill_core.terms import LossWeights
-from distill_core.training import teacher_cache
 from distill_core.training.inner_states import InnerStates
 from distill_core.training.losses import Loss
 from distill_core.training.speed import fast
-from distill_core.training.teacher_cache import TeacherOutputs
+from distill_core.training.teacher_cache import TeacherOutputs, last_hidden
 from distill_core.training.term_functions import Compared, function_of
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What the student learns from: texts, labels, which of them it may see, and the teacher's cached outputs."""
+    """What the student learns from: texts with their questions, the answers that it may see, and the teacher's cached
+    outputs; None where the teacher runs beside it."""
 
     encoded: Encoded
-    labels: Tensor
-    labeled: Tensor
-    taught: TeacherOutputs
+    taught: TeacherOutputs | None
+    asking: Asking = PLAINLY
 
 
 class DistillStep:
@@ -57,7 +58,7 @@ class DistillStep:
         self.teacher: nn.Module | None = None
         self.inner: InnerStates | None = None
         self._undo = contextlib.ExitStack()  # until `close`
-        if weights.needs_live_teacher:
+        if weights.needs_live_teacher or (lesson.taught is None and weights.asks_the_teacher):
             if teacher is None:
                 raise ValueError("these losses need the teacher itself, not its cached outputs alone")
             self.teacher = teacher.model.eval()
@@ -75,34 +76,42 @@ class DistillStep:
 
     def _compare(self, model: nn.Module, rows: list[int]) -> Compared:
         """Student and teacher on these texts, as far as the terms need it."""
-        weights, lesson = self.weights, self.lesson
-        inputs = lesson.encoded.batch(rows, self.device.torch_device)
-        shows_attention = weights.needs("attention")
-        output = model(
-            **inputs,
-            output_hidden_states=weights.needs("last_hidden", "hidden"),
-            output_attentions=shows_attention,
-        )
+        weights, asking = self.weights, self.lesson.asking
+        batch = self.lesson.encoded.ask(rows, self.device.torch_device)
+        shows = {
+            "output_hidden_states": weights.needs("last_hidden", "hidden"),
+            "output_attentions": weights.needs("attention"),
+        }
+        output = asking.forward(model, batch, **shows)
         more: dict[str, Any] = {}
-        if weights.needs("logits"):
-            more["teacher_logits"] = lesson.taught.logits[rows].to(self.device.torch_device)
-        if weights.needs("last_hidden"):
-            length = inputs["input_ids"].shape[1]
-            hidden = lesson.taught.padded_hidden(rows, length, lesson.encoded.padding_side)
-            more["last_hidden"] = (teacher_cache.last_hidden(output), hidden.to(self.device.torch_device))
+        live = None
         if self.teacher is not None and self.inner is not None:
             with torch.no_grad():
-                taught = self.teacher(
-                    **inputs, output_hidden_states=weights.needs("hidden"), output_attentions=shows_attention
-                )
-            more |= self.inner.pairs(output, taught)
+                live = asking.forward(self.teacher, batch, **shows)
+            more |= self.inner.pairs(output, live)
+        if weights.needs("logits"):
+            more["teacher_logits"] = self._teacher_logits(live, batch, rows)
+        if weights.needs("last_hidden"):
+            more["last_hidden"] = (last_hidden(output), self._teacher_hidden(live, batch, rows))
         return Compared(
             weights=weights,
-            attention_mask=inputs["attention_mask"],
-            targets=torch.where(lesson.labeled[rows], lesson.labels[rows], IGNORED),
-            logits=output.logits,
+            attention_mask=batch.inputs["attention_mask"],
+            targets=batch.targets,
+            logits=asking.asked(output, batch),
             **more,
         )
+
+    def _teacher_logits(self, live: Any, batch: Batch, rows: list[int]) -> Tensor:
+        """At the asked positions: from the cache, else from the teacher that has just read. (positions, choices)."""
+        taught = self.lesson.taught
+        return self.lesson.asking.asked(live, batch) if taught is None else taught.at(rows).to(self.device.torch_device)
+
+    def _teacher_hidden(self, live: Any, batch: Batch, rows: list[int]) -> Tensor:
+        """The last hidden states, from the cache or from the teacher that has just read. (batch, seq, width)."""
+        if self.lesson.taught is None:
+            return last_hidden(live)
+        length, side = batch.inputs["input_ids"].shape[1], self.lesson.encoded.padding_side
+        return self.lesson.taught.padded_hidden(rows, length, side).to(self.device.torch_device)
 
     def close(self) -> None:
         """Take off what was added for training: student and teacher are timed and saved without it."""

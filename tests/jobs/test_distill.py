@@ -350,7 +350,7 @@ def make_step(key="bert", **changes):
     labels = torch.arange(8) % 2
     logits = evaluate.predict(teacher.model, encoded, CPU)
     spec = DistillSpec(teacher="run:000001-abcdef", student_layers=2, **changes)
-    lesson = distillation.Lesson(encoded, labels, torch.arange(8) < 8, TeacherOutputs(logits, None, (), 0.0))
+    lesson = distillation.Lesson(encoded.answered(labels), TeacherOutputs(logits, None, (), 0.0))
     return (
         distillation.DistillStep(spec.weights, lesson, student, teacher, (0, 2), CPU),
         student,
@@ -388,7 +388,7 @@ def test_dropped_attention_is_not_compared(family):
         if isinstance(module, nn.Dropout) and family.key in ("t5", "xlnet") and "rel_attn" not in name:
             module.p = 0.0
     encoded = teacher.encode(list(tiny.SENTENCES), 24)
-    lesson = distillation.Lesson(encoded, torch.arange(8) % 2, torch.arange(8) < 8, TeacherOutputs(None, None, (), 0.0))
+    lesson = distillation.Lesson(encoded, TeacherOutputs(None, None, (), 0.0))
     spec = DistillSpec(teacher="run:000001-abcdef", student_layers=2, soft=0, hard=0, attention=1)
     step = distillation.DistillStep(spec.weights, lesson, student, teacher, (0, 1), CPU)
     student.model.train()

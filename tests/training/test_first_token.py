@@ -93,8 +93,8 @@ def test_a_bare_model_keeps_all_its_states():
 
 def lesson_of(teacher):
     encoded = teacher.encode(tiny.SENTENCES, 32)
-    labeled = torch.ones(len(LABELS), dtype=torch.bool)
-    return Lesson(encoded, LABELS, labeled, teacher_cache.outputs(teacher.model, encoded, CPU, keep_hidden=True))
+    taught = teacher_cache.outputs(teacher.model, encoded, CPU, keep_hidden=True)
+    return Lesson(encoded.answered(LABELS), taught)
 
 
 def student_of(teacher):
