@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification
 
 from distill_core import model_ref
 from distill_core.errors import DataError
 from distill_core.jobs.lesson import Lesson, Material, mini_config, usual_dropout, within_budget
+from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.models import loading, tokens
 from distill_core.models.loading import LoadedModel
+from distill_core.models.tokens import Encoded
 from distill_core.training import losses, sentence_embedder, warm_start
 from distill_core.training.losses import Loss
 from distill_core.training.speed import fast
@@ -53,12 +57,6 @@ def prepare(material: Material) -> Lesson:
     model = _small_model(material, teacher, wanted.shape[1])
     probe, read = encoded.part(slice(HELD_OUT)), encoded.part(slice(HELD_OUT, HELD_OUT + n_read))
 
-    def step(module: nn.Module, indices: Sequence[int]) -> Loss:
-        with fast.logits_alone(module):
-            vectors = module(**read.batch(indices, device.torch_device)).logits  # the head's output, (batch, width)
-        teachers = wanted[[HELD_OUT + index for index in indices]].to(device.torch_device)
-        return _loss(vectors, teachers)
-
     def held_out(module: nn.Module) -> dict[str, float]:
         parts = _loss(evaluate.predict(module, probe, device), wanted[:HELD_OUT]).parts
         return {name: float(value) for name, value in parts.items()}
@@ -67,7 +65,7 @@ def prepare(material: Material) -> Lesson:
         module=model,
         lengths=read.lengths,
         epochs=epochs,
-        step=step,
+        step=partial(_step, read, wanted[HELD_OUT:], device),
         held_out=held_out,
         backbone=lambda: _backbone(model, material),
         bare=lambda: model.base_model,
@@ -75,9 +73,18 @@ def prepare(material: Material) -> Lesson:
     )
 
 
+def _step(read: Encoded, wanted: Tensor, device: Device, module: nn.Module, indices: Sequence[int]) -> Loss:
+    """The vectors of these sentences against the teacher's, `wanted` (sentences, width)."""
+    with fast.logits_alone(module):
+        vectors = module(**read.batch(indices, device.torch_device)).logits  # what the head gives, (batch, width)
+    return _loss(vectors, wanted[list(indices)].to(device.torch_device))
+
+
 def _small_model(material: Material, teacher: LoadedModel, width: int) -> Any:
     """The family's small network, whose head gives vectors of the teacher's width."""
-    model: Any = loading.build_regressor(mini_config(material.family, material.tokenizer), width)
+    config = mini_config(material.family, material.tokenizer)
+    config.num_labels = width
+    model: Any = AutoModelForSequenceClassification.from_config(config)
     if material.spec.warm_start:
         own_width = model.get_input_embeddings().weight.shape[1]
         check = material.context.check
