@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from benchmarks.card.budget import Deadline, OutOfTime
 from benchmarks.card.plan import Plan
 from distill_core.errors import ModelError
 from distill_core.families import FAMILIES
+from distill_core.machine.devices import Device
 from distill_core.settings import PROJECT, settings
 
 CPU = torch.device("cpu")
@@ -272,6 +274,24 @@ def test_made_up_sentences_are_the_same_each_time_and_can_be_learned():
     guessed = [len(found & set(lesson._WORDS[1])) > len(found & set(lesson._WORDS[0])) for found in words]
     right = (torch.tensor(guessed) == first.test_labels.bool()).float().mean()
     assert 0.75 < right < 0.95
+
+
+@pytest.mark.assets
+def test_the_offline_assets_are_taken_where_they_are(tmp_path):
+    taken = lesson.lesson(Plan(CPU, small=False, folder=tmp_path))
+    assert taken.source.startswith("movie sentences")
+    assert (len(taken.texts), len(taken.labels), len(taken.test_texts)) == (600, 600, len(taken.test_labels))
+    few = replace(taken, texts=taken.texts[:8], labels=taken.labels[:8], test_texts=taken.test_texts[:8])
+    few = replace(few, test_labels=few.test_labels[:8])
+    teacher, found = learning.fine_tune(few, Device(CPU, "float32", 1), Plan(CPU, True, tmp_path), Deadline(120))
+    assert found["n_eval"] == 8
+    assert teacher.model.config.num_hidden_layers == 6  # MiniLM
+
+
+def test_without_them_sentences_are_made_up_and_that_is_said(tmp_path):
+    taken = lesson.lesson(Plan(CPU, small=False, folder=tmp_path))
+    assert taken.source.startswith("made-up sentences")
+    assert (len(taken.texts), taken.model) == (600, "bert@mini")
 
 
 def test_a_resumed_training_that_differs_is_noticed(plan, monkeypatch):

@@ -104,7 +104,7 @@ def _ratios(rows: list[dict[str, Any]]) -> dict[str, float | None]:
 def share_of_peak(plan: Plan, deadline: Deadline) -> dict[str, Any]:
     """BERT-base trained in bfloat16 on full batches by the product's loop: 6 · N · tokens/s over the stated peak.
 
-    N counts the weights that multiply each token: all but the embedding tables. Attention's own products (6 % more at
+    N counts the weights that multiply each token: all but the embedding tables. Attention's own products (3 % more at
     128 tokens) are left out, so the share is a little too low.
     """
     dtype = str(plan.dtypes[1]).removeprefix("torch.")
