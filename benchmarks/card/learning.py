@@ -13,21 +13,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks import contenders
 from benchmarks.card.budget import Deadline, reason, released, synchronize
-from benchmarks.card.lesson import Lesson, empty_cache, lesson, made_up
+from benchmarks.card.lesson import Lesson, empty_cache, half_student, lesson, made_up
 from benchmarks.card.plan import Plan
-from distill_core import specs
 from distill_core.jobs.supervised import supervised_step
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.model_ref import parse
-from distill_core.models import loading, shapes, students
+from distill_core.models import loading
 from distill_core.models.loading import LoadedModel
 from distill_core.runs.control import Stopped
 from distill_core.runs.store import RunStore
-from distill_core.training import distillation, loop, teacher_cache
-from distill_core.training.distillation import DistillStep
+from distill_core.training import loop
 
 MAX_LENGTH = 64
 _BATCH = 32
@@ -89,27 +88,11 @@ def fine_tune(taken: Lesson, device: Device, plan: Plan, deadline: Deadline) -> 
 
 def distill(taken: Lesson, teacher: LoadedModel, device: Device, plan: Plan, deadline: Deadline) -> dict[str, Any]:
     """A student of half of the teacher's layers: its test accuracy, and samples per second with the teacher's pass."""
+    deadline.check()
+    material = half_student(taken, teacher, device.torch_device, device.dtype, plan)
     devices.seed_everything(_SEED)
-    there = students.n_layers(teacher.model.config)
-    layers = shapes.spread_layers(there, max(1, there // 2))
-    model = students.shallow_student(teacher.model, layers, copy_weights=True)
-    student = replace(teacher, model=model)
-    teacher.model.to(device.torch_device)
-    encoded = teacher.encode(taken.texts, MAX_LENGTH)
-    settings = replace(_settings(taken, plan), token_ids=encoded.token_ids)
-    spec = specs.DistillSpec(teacher=parse(taken.model), temperature=2.0, soft=0.5, hard=0.5)
-
-    def learn() -> None:
-        taught = teacher_cache.outputs(teacher.model, encoded, device, keep_hidden=False)
-        labeled = torch.ones(len(taken.labels), dtype=torch.bool)
-        lesson_of_teacher = distillation.Lesson(encoded, taken.labels, labeled, taught)
-        step = DistillStep(spec, lesson_of_teacher, student, None, (), device)
-        hooks = loop.Hooks(check=deadline.check)
-        loop.fit(model, encoded.lengths, step, settings, device, hooks)
-        step.close(model)
-
-    seconds = _timed(device, learn)
-    return _judged(student, taken, device, seconds, plan)
+    seconds = _timed(device, lambda: contenders.ours(material))
+    return _judged(replace(teacher, model=material.student), taken, device, seconds, plan)
 
 
 def _settings(taken: Lesson, plan: Plan) -> loop.TrainSettings:

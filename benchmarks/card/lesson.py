@@ -13,9 +13,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.card.plan import Plan
+from benchmarks.workload import Material, Recipe
 from distill_core.assets import shelf
 from distill_core.datasets import catalogue
 from distill_core.jobs.supervised import labels_of
+from distill_core.models import shapes, students
+from distill_core.models.loading import LoadedModel
 from distill_core.settings import settings
 
 LABELS = ("negative", "positive")
@@ -73,6 +76,26 @@ def _sentence(rng: random.Random, label: int) -> tuple[str, int]:
     rng.shuffle(kinds)
     clauses = [f"{rng.choice(_FILLERS)} is {rng.choice(_WORDS[kind])}" for kind in kinds]
     return " and ".join(clauses), 1 - label if rng.random() < 0.1 else label
+
+
+def half_student(taken: Lesson, teacher: LoadedModel, device: torch.device, dtype: str, plan: Plan) -> Material:
+    """What benchmarks/contenders.py trains: a student of half of the teacher's layers, both on the device."""
+    there = students.n_layers(teacher.model.config)
+    layers = shapes.spread_layers(there, max(1, there // 2))
+    student = students.shallow_student(teacher.model, layers, copy_weights=True).to(device).train()
+    teacher.model.to(device).eval()
+    recipe = Recipe(
+        examples=len(taken.texts),
+        epochs=plan.epochs,
+        learning_rate=taken.learning_rate,
+        student_layers=len(layers),
+        teacher=taken.model,
+        device=device.type,
+        dtype=dtype,
+    )
+    return Material(
+        recipe, teacher, student, taken.texts, taken.labels, taken.test_texts, taken.test_labels, plan.folder
+    )
 
 
 @contextlib.contextmanager

@@ -14,13 +14,11 @@ from benchmarks import contenders, toolkits
 from benchmarks.card import facts, product
 from benchmarks.card.budget import Deadline, OutOfTime, reason, released, synchronize
 from benchmarks.card.learning import fine_tune
-from benchmarks.card.lesson import Lesson, empty_cache, lesson
+from benchmarks.card.lesson import empty_cache, half_student, lesson
 from benchmarks.card.plan import Plan
-from benchmarks.workload import Material, Recipe
+from benchmarks.workload import Material
 from distill_core.jobs.supervised import supervised_step
 from distill_core.machine import devices
-from distill_core.models import shapes, students
-from distill_core.models.loading import LoadedModel
 from distill_core.models.parameters import count_by_part
 from distill_core.training import loop
 
@@ -46,7 +44,7 @@ def samples_per_s(plan: Plan, deadline: Deadline) -> dict[str, Any]:
         for name, dtype in asked:
             try:
                 deadline.check()
-                material = _material(taken, teacher, plan, dtype)
+                material = half_student(taken, teacher, plan.device, dtype, plan)
                 with empty_cache(plan.folder / f"{name}-{dtype}-{repeat}"):
                     seconds[name, dtype].append(_timed(CONTENDERS[name], material, plan))
             except OutOfTime as error:
@@ -56,24 +54,6 @@ def samples_per_s(plan: Plan, deadline: Deadline) -> dict[str, Any]:
             released(plan.device)
     rows = [_row(key, seconds[key], errors.get(key), len(taken.texts) * plan.epochs) for key in asked]
     return {"data": taken.source, "ratios": _ratios(rows), "rows": rows}
-
-
-def _material(taken: Lesson, teacher: LoadedModel, plan: Plan, dtype: str) -> Material:
-    there = students.n_layers(teacher.model.config)
-    layers = shapes.spread_layers(there, max(1, there // 2))
-    student = students.shallow_student(teacher.model, layers, copy_weights=True).to(plan.device).train()
-    teacher.model.to(plan.device).eval()
-    recipe = Recipe(
-        examples=len(taken.texts),
-        epochs=plan.epochs,
-        student_layers=len(layers),
-        teacher=taken.model,
-        device=plan.device.type,
-        dtype=dtype,
-    )
-    return Material(
-        recipe, teacher, student, taken.texts, taken.labels, taken.test_texts, taken.test_labels, plan.folder
-    )
 
 
 def _timed(contender: Callable[[Material], None], material: Material, plan: Plan) -> float:
