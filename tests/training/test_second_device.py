@@ -14,10 +14,12 @@ import torch
 from torch.nn import functional
 from transformers import masking_utils
 
-from distill_core import families, specs
+from distill_core import families
 from distill_core.jobs.supervised import supervised_step
 from distill_core.machine.devices import Device
 from distill_core.models import students
+from distill_core.models.tokens import IGNORED
+from distill_core.terms import LossWeights
 from distill_core.training.distillation import DistillStep, Lesson
 from distill_core.training.teacher_cache import TeacherOutputs
 
@@ -80,9 +82,9 @@ def test_a_distillation_step_with_each_loss(family, terms):
     offsets = (0, *torch.tensor(encoded.lengths).cumsum(0).tolist())
     taught = TeacherOutputs(torch.randn(len(encoded), 2), torch.randn(offsets[-1], 16), offsets, 0.0)
     model = students.shallow_student(teacher.model, (0, 2), copy_weights=False).to("meta").train()
-    weights = {"soft": 0.0, "hard": 0.0, **dict.fromkeys(terms, 0.5)}
-    spec = specs.DistillSpec(teacher="path:teacher", student_layers=2, **weights)
-    lesson = Lesson(encoded, LABELS, LABELS == 1, taught)  # a part of the texts has a label
-    step = DistillStep(spec, lesson, replace(teacher, model=model), teacher, (0, 2), META)
+    weights = LossWeights(dict.fromkeys(terms, 0.5))
+    seen = torch.where(LABELS == 1, LABELS, IGNORED)  # a part of the texts has a label
+    lesson = Lesson(encoded.answered(seen), taught)
+    step = DistillStep(weights, lesson, replace(teacher, model=model), teacher, (0, 2), META)
     learns_on_meta(step(model, ROWS), model)
-    step.close(model)
+    step.close()
