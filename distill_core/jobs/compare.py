@@ -132,4 +132,4 @@ def _cell(row: BenchmarkRow) -> tuple[str, int, int]:
 def _result(spec: CompareSpec, rows: list[BenchmarkRow]) -> CompareResult:
     order = {str(ref): place for place, ref in enumerate(spec.models)}
     ordered = sorted(rows, key=lambda row: (order[row.model], row.batch_size, row.seq_len))
-    return CompareResult(baseline=str(spec.baseline or spec.models[0]), dataset=spec.dataset, rows=tuple(ordered))
+    return CompareResult(baseline=str(spec.baseline or spec.models[0]), dataset=spec.dataset.key, rows=tuple(ordered))

@@ -60,7 +60,7 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
         return general.run(spec, context)
     device = devices.resolve(spec.device, spec.dtype, spec.threads)
     context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
-    dataset = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
+    dataset = catalogue.load(spec.dataset)
     planned = arms.plan(spec)
     reporter = Reporter(context, len(planned) + 1)
     reporter.say("Loading the teacher")
@@ -157,7 +157,7 @@ class Classroom:
     def result(self, done: list[StudentReport]) -> DistillResult:
         """The result so far."""
         return DistillResult(
-            dataset=self.spec.dataset,
+            dataset=self.spec.dataset.key,
             teacher_ref=str(self.spec.teacher),
             label_names=self.dataset.label_names,
             teacher=self.teacher_report,

@@ -47,7 +47,7 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     """Distill a masked language model on the texts of a data set, without their labels."""
     device = devices.resolve(spec.device, spec.dtype, spec.threads)
     context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
-    dataset = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
+    dataset = catalogue.load(spec.dataset)
     planned = arms.plan(spec)
     reporter = Reporter(context, len(planned))
     reporter.say("Loading the teacher")
@@ -81,7 +81,7 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
 
 def _result(spec: DistillSpec, job: _General, done: list[StudentReport]) -> DistillResult:
     return DistillResult(
-        dataset=spec.dataset,
+        dataset=spec.dataset.key,
         teacher_ref=str(spec.teacher),
         label_names=(),
         teacher=job.teacher_report(),

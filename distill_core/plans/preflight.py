@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from distill_core import families
+from distill_core import data_ref, families
 from distill_core.assets import shelf
 from distill_core.corpus import library
+from distill_core.data_ref import NONE
 from distill_core.datasets import catalogue, uploads
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
 from distill_core.families import Family
@@ -35,19 +36,19 @@ def check(spec: AnySpec, store: RunStore) -> None:
         _check_students(spec, store)
     else:
         _check_pretrain(spec, store)
-    for name in _datasets(spec):
-        if name.startswith(catalogue.FILE_PREFIX):
-            catalogue.load(name, text_column=spec.text_column, label_column=spec.label_column)
-        elif name != "none":
-            catalogue.info(name)
+    for ref in _datasets(spec):
+        if ref.is_file:
+            catalogue.load(ref)
+        elif ref != NONE:
+            catalogue.info(ref.name)
         elif not isinstance(spec, CompareSpec):
             raise SpecError("There is nothing to learn from without a data set.", "Choose one, for instance movies.")
 
 
-def _datasets(spec: AnySpec) -> tuple[str, ...]:
+def _datasets(spec: AnySpec) -> tuple[data_ref.Ref, ...]:
     """All data sets that the spec names."""
     if isinstance(spec, PretrainSpec):
-        return () if spec.probe_dataset == "none" else (spec.probe_dataset,)
+        return () if spec.probe_dataset == NONE else (spec.probe_dataset,)
     further = (*spec.test_datasets, *spec.domains) if isinstance(spec, FinetuneSpec) else ()
     return (spec.dataset, *further)
 
@@ -61,8 +62,8 @@ def check_from_page(spec: AnySpec, store: RunStore) -> None:
     for ref in (entry for values in listed for entry in values):
         if isinstance(ref, Ref) and ref.source == "path":
             raise SpecError(f"{ref} names a folder of the server.", "Use the command line for models in folders.")
-    for name in _datasets(spec):
-        if name.startswith(catalogue.FILE_PREFIX) and not uploads.is_kept(name):
+    for dataset in _datasets(spec):
+        if dataset.is_file and not uploads.is_kept(dataset):
             raise SpecError("This file was not uploaded here.", "Upload it on the Fine-tune page.")
     check(spec, store)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distill_core import families
+from distill_core import data_ref, families
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
@@ -27,8 +27,16 @@ class Teacher:
     label_names: tuple[str, ...]
     layers: int | None
     accuracy: float | None = None
-    text_column: str = "text"
-    label_column: str = "label"
+
+    @property
+    def text_column(self) -> str:
+        """Of its own file, else of no meaning."""
+        return data_ref.parse(self.dataset).text_column
+
+    @property
+    def label_column(self) -> str:
+        """Of its own file, else of no meaning."""
+        return data_ref.parse(self.dataset).label_column
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -53,12 +61,10 @@ def from_run(run: Run) -> Teacher | None:
     return Teacher(
         f"run:{run.id}",
         f"{run_list.title(spec)} ({run.id.partition('-')[0]})",
-        spec.dataset,
+        str(spec.dataset),
         result.label_names,
         shape.layers if shape else None,
         found[0] if found else None,
-        spec.text_column,
-        spec.label_column,
     )
 
 

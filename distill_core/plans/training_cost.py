@@ -62,8 +62,9 @@ def work(spec: TrainingSpec, store: RunStore) -> float:
 
 def _finetune(spec: FinetuneSpec, store: RunStore) -> float:
     """Every data set to train on, with every size, seed and arm; each of these is tested on all test sets."""
-    names = spec.domains or (spec.dataset,)
-    test = sum(_test_texts(name, spec) for name in {*names, *spec.test_datasets})
+    names = [ref.key for ref in spec.domains or (spec.dataset,)]
+    tested = {*names, *(ref.key for ref in spec.test_datasets)}
+    test = sum(_test_texts(name, spec) for name in tested)
     n_layers = (shape_of(spec.model, store) or BASE).layers
     texts = 0.0
     for name in names:
@@ -76,7 +77,7 @@ def _finetune(spec: FinetuneSpec, store: RunStore) -> float:
                 read = sum(n * most for n, most in zip(sizes, epochs, strict=True))
                 texts += (read * passes + looks) * spec.seeds
             if arm == "adapted":
-                others = [other for other in {*names, *spec.test_datasets} if other != name] or [name]
+                others = [other for other in tested if other != name] or [name]
                 pool = sum(_most(other) for other in others)
                 read = min(pool, spec.adapt_examples or pool)
                 texts += spec.adapt_epochs * read * _ADAPT_PASSES  # once, for all sizes and seeds
@@ -109,8 +110,8 @@ def _most(dataset: str) -> float:
 def _distill(spec: DistillSpec, store: RunStore) -> float:
     shape = shape_of(spec.teacher, store) or BASE
     teacher = _weighted_layers(spec.teacher, store)
-    n = spec.train_examples or _rows(spec.dataset) * (1 - 2 * _TEST_SHARE)
-    test = _test_texts(spec.dataset, spec)
+    n = spec.train_examples or _rows(spec.dataset.key) * (1 - 2 * _TEST_SHARE)
+    test = _test_texts(spec.dataset.key, spec)
     total = teacher * (n + test)
     for arm in arms.plan(spec):
         student = teacher * arm.spec.student_layers / shape.layers
@@ -124,7 +125,7 @@ def _distill(spec: DistillSpec, store: RunStore) -> float:
 
 
 def _students(spec: StudentsSpec, store: RunStore) -> float:
-    n, test = round(_most(spec.dataset)), round(_test_texts(spec.dataset, spec))
+    n, test = round(_most(spec.dataset.key)), round(_test_texts(spec.dataset.key, spec))
     cells = student_plan.plan(spec)
     return teacher_work(spec, n, test, store) + sum(cell_work(spec, cell, n, test, store) for cell in cells)
 
@@ -132,7 +133,7 @@ def _students(spec: StudentsSpec, store: RunStore) -> float:
 def teacher_work(spec: StudentsSpec, train_texts: int, test_texts: int, store: RunStore) -> float:
     """Layer passes of the teacher of many students: its own training where it is made first, and one reading."""
     epochs = spec.teacher_epochs if spec.teacher is None else 0
-    learned = epochs * _TRAINING_PASSES * spec.labels + _looks(spec.dataset, epochs)
+    learned = epochs * _TRAINING_PASSES * spec.labels + _looks(spec.dataset.key, epochs)
     return _weighted_layers(spec.teacher or spec.base, store) * (learned + train_texts + test_texts)
 
 
@@ -146,7 +147,7 @@ def cell_work(spec: StudentsSpec, cell: Cell, train_texts: int, test_texts: int,
 
 
 def _training_texts(n: float, spec: DistillSpec) -> float:
-    return spec.epochs * _TRAINING_PASSES * n + _looks(spec.dataset, spec.epochs)
+    return spec.epochs * _TRAINING_PASSES * n + _looks(spec.dataset.key, spec.epochs)
 
 
 def _looks(dataset: str, epochs: int) -> float:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from distill_core import families
+from distill_core import data_ref, families
+from distill_core.data_ref import Ref
 from distill_core.errors import RunError
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
@@ -82,9 +83,10 @@ def title(spec: AnySpec) -> str:
     return f"{spec.teacher} to {student} on {dataset}"
 
 
-def dataset_name(name: str) -> str:
+def dataset_name(wanted: Ref | str) -> str:
     """The name of a data set without the folder of an own file."""
-    return "an own file" if name.startswith("file:") else name
+    ref = data_ref.of(wanted)
+    return "an own file" if ref.is_file else ref.name
 
 
 def changes(asked: AnySpec, done: AnySpec) -> list[str]:
@@ -102,6 +104,6 @@ def _words(value: Any) -> str:
         return "automatic"
     if isinstance(value, list):
         return ", ".join(str(part) for part in value) or "none"
-    if isinstance(value, str) and value.startswith("file:"):
+    if isinstance(value, str) and value.startswith(data_ref.FILE_PREFIX):
         return "own file"
     return str(value)

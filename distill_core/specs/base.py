@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from distill_core import data_ref
+from distill_core.data_ref import LABEL_COLUMN, TEXT_COLUMN, DataRef
 from distill_core.model_ref import Ref
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps", "xpu"]
@@ -19,7 +21,28 @@ def _split(value: Any) -> Any:
     return [value] if isinstance(value, int | float | Ref) else value
 
 
+def _split_data(value: Any) -> Any:
+    """As `_split`, for data sets: the comma between two columns of a file stays."""
+    if isinstance(value, str):
+        return data_ref.split_list(value)
+    return [value] if isinstance(value, data_ref.Ref) else value
+
+
 Many = BeforeValidator(_split)
+ManyData = BeforeValidator(_split_data)
+COLUMNS = {
+    "text_column": "Column with the text, for an own CSV file (default: text).",
+    "label_column": "Column with the label, for an own CSV file (default: label).",
+}
+_ONE_DATA_SET, _MANY_DATA_SETS = ("dataset", "probe_dataset"), ("test_datasets", "domains")
+
+
+def _with_columns(value: Any, columns: tuple[str, str]) -> Any:
+    """The reference with these columns where it is a file that names none of its own."""
+    if not isinstance(value, str | data_ref.Ref):
+        return value
+    ref = data_ref.of(value)
+    return ref if (ref.text_column, ref.label_column) != (TEXT_COLUMN, LABEL_COLUMN) else ref.with_columns(*columns)
 
 
 def field(default: Any, description: str, *, unit: str = "", typical: str = "", **limits: Any) -> Any:
@@ -36,15 +59,29 @@ class BaseSpec(BaseModel):
     device: DeviceName = field("auto", "Where to compute; auto takes the fastest device that is there.")
     dtype: DTypeName = field("auto", "Number format; auto takes float32 on a CPU.")
     threads: int | None = field(None, "CPU threads; empty means all physical cores.", ge=1, le=1024)
-    text_column: str = field("text", "Column with the text, for an own CSV file.", max_length=200)
-    label_column: str = field("label", "Column with the label, for an own CSV file.", max_length=200)
     seed: int = field(0, "Seed of every random choice; the same seed gives the same run.", ge=0, le=2**31 - 1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _columns_into_references(cls, data: Any) -> Any:
+        """Older files, the flags and addresses name the columns beside the data sets: `COLUMNS`."""
+        if not isinstance(data, dict) or not data.keys() & COLUMNS.keys():
+            return data
+        given = {name: value for name, value in data.items() if name not in COLUMNS}
+        columns = data_ref.checked_columns(
+            str(data.get("text_column", TEXT_COLUMN)), str(data.get("label_column", LABEL_COLUMN))
+        )
+        for name in given.keys() & {*_ONE_DATA_SET, *_MANY_DATA_SETS}:
+            value = given[name] if name in _ONE_DATA_SET else _split_data(given[name])
+            is_list = isinstance(value, list | tuple)
+            given[name] = [_with_columns(one, columns) for one in value] if is_list else _with_columns(value, columns)
+        return given
 
 
 class TrainSpec(BaseSpec):
     """Any run that learns from texts."""
 
-    dataset: str = field("movies", "Data set to learn from.", max_length=1024)
+    dataset: DataRef = field(data_ref.Ref("named", "movies"), "Data set to learn from.")
     epochs: int = field(2, "Passes over the training texts.", typical="1–5", ge=1, le=200)
     batch_size: int = field(32, "Texts per step.", unit="texts", typical="16–64", ge=1, le=1024)
     learning_rate: float = field(

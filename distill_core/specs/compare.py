@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from distill_core.data_ref import NONE, DataRef
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
 from distill_core.specs.base import BaseSpec, Many, field
@@ -18,7 +19,7 @@ class CompareSpec(BaseSpec):
     models: Annotated[tuple[ModelRef, ...], Many] = field(
         ..., "Models to compare, separated by commas.", min_length=1, max_length=40
     )
-    dataset: str = field("none", "Data set for accuracy and tokenize time, or none.", max_length=1024)
+    dataset: DataRef = field(NONE, "Data set for accuracy and tokenize time, or none.")
     batch_sizes: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Many] = field(
         (1,), "Texts per batch.", unit="texts", typical="1–32", min_length=1, max_length=8
     )

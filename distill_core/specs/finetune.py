@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from distill_core.data_ref import DataRef
 from distill_core.model_ref import ModelRef, Ref
-from distill_core.specs.base import Many, TrainSpec, field
+from distill_core.specs.base import Many, ManyData, TrainSpec, field
 
 FinetuneArm = Annotated[
     str, Field(pattern=r"^(pretrained|frozen|scratch|bow|zero-shot|head|lora|adapted|top[1-9]\d?)$")
@@ -46,8 +47,8 @@ class FinetuneSpec(TrainSpec):
         le=100_000,
     )
     seeds: int = field(1, "How many seeds; each draws its own training texts.", ge=1, le=20)
-    test_datasets: Annotated[tuple[str, ...], Many] = field((), "Further data sets to test on.", max_length=10)
-    domains: Annotated[tuple[str, ...], Many] = field(
+    test_datasets: Annotated[tuple[DataRef, ...], ManyData] = field((), "Further data sets to test on.", max_length=10)
+    domains: Annotated[tuple[DataRef, ...], ManyData] = field(
         (), "Data sets to train on one by one and test on all: a matrix. Overrides dataset.", max_length=10
     )
     layer_lr_decay: float = field(

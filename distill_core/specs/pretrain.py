@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from distill_core import families
+from distill_core import data_ref, families
+from distill_core.data_ref import DataRef
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
 from distill_core.specs.base import BaseSpec, Many, field
@@ -46,8 +47,8 @@ class PretrainSpec(BaseSpec):
     teacher: ModelRef | None = field(
         None, "DistilBERT's teacher: a masked language model of the same width, for instance run:ID of a BERT."
     )
-    probe_dataset: str = field(
-        "movies", "Data set of a linear probe before and after the training, or none.", max_length=1024
+    probe_dataset: DataRef = field(
+        data_ref.Ref("named", "movies"), "Data set of a linear probe before and after the training, or none."
     )
 
     @field_validator("family")

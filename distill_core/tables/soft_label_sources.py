@@ -90,7 +90,7 @@ def _source(path: Path, versions: tuple[Version, ...]) -> Source | None:
     found = Source(
         run,
         run_list.title(spec),
-        spec.dataset,
+        str(spec.dataset),
         result.label_names,
         tables_predictions.teacher_arm(spoke),
         spoke,

@@ -250,10 +250,10 @@ def domain_titles(run: Run) -> dict[str, str]:
     spec, titles = run.spec(), dict[str, str]()
     if not isinstance(spec, FinetuneSpec):
         return titles
-    for name in dict.fromkeys((spec.dataset, *spec.domains, *spec.test_datasets)):
-        title = run_list.dataset_name(name)
+    for ref in dict.fromkeys((spec.dataset, *spec.domains, *spec.test_datasets)):
+        title = run_list.dataset_name(ref)
         again = sum(other == title or other.startswith(f"{title} ") for other in titles.values())
-        titles[name] = f"{title} {again + 1}" if again else title
+        titles[ref.key] = f"{title} {again + 1}" if again else title
     return titles
 
 

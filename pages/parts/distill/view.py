@@ -193,6 +193,6 @@ def compare_link(run: Run) -> None:
     if not isinstance(spec, DistillSpec) or stored_runs.is_recorded(run) or not run.model_dir.is_dir():
         return
     query: dict[str, object] = {"cmp_models": [str(spec.teacher), f"run:{run.id}"]}
-    if spec.dataset in catalogue.names():
-        query["cmp_dataset"] = spec.dataset
+    if str(spec.dataset) in catalogue.names():
+        query["cmp_dataset"] = str(spec.dataset)
     page.next_step("pages/compare.py", "Compare both at other lengths and batch sizes", query)

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import specs, units
+from distill_core import data_ref, specs, units
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError
 from distill_core.launch.base import AnySpec
@@ -49,7 +49,7 @@ def arms(prefix: str, offered: tuple[str, ...], default: tuple[str, ...]) -> lis
 
 def dataset_label(name: str) -> str:
     """The title of a data set; those that need the Hub say so."""
-    if name.startswith(catalogue.FILE_PREFIX):
+    if data_ref.parse(name).is_file:
         return "Own file"
     info = catalogue.info(name)
     return f"{info.title} (from the Hub)" if info.needs_hub else info.title
