@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from distill_core import families, specs
+from distill_core import families, kinds, specs
 from distill_core.errors import DistillError, RunError
 from distill_core.files.json_files import write_json
 from distill_core.files.whole import whole_folder
@@ -47,7 +47,7 @@ def request(family: str, changes: Mapping[str, Any] | None = None) -> specs.Pret
         "threads": 1,
         **(changes or {}),
     }
-    return cast(specs.PretrainSpec, specs.parse(values))
+    return cast(specs.PretrainSpec, kinds.parse_spec(values))
 
 
 def summary(card: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _going_on(run: Run, launcher: LocalLauncher) -> Run:
     return run
 
 
-def _asked(run: Run) -> specs.AnySpec | None:
+def _asked(run: Run) -> specs.Spec | None:
     """What was asked; None where the request cannot be read, as that of another version of this program."""
     try:
         return run.spec()
@@ -127,8 +127,8 @@ def _asked(run: Run) -> specs.AnySpec | None:
 
 def ship(run: Run, folder: Path = FOLDER) -> dict[str, Any]:
     """Write data/minis/<family> from a finished pre-training run. Its card. Raises RunError for any other run."""
-    result, environment = run.result(), run.environment()
-    if not isinstance(result, PretrainResult) or environment is None or not run.model_dir.is_dir():
+    result, environment = run.result_as(PretrainResult), run.environment()
+    if result is None or environment is None or not run.model_dir.is_dir():
         raise RunError(f"The run {run.id} is no finished pre-training.", "Pre-train first.")
     family = families.get(result.family)
     card = {

@@ -19,10 +19,11 @@ from distill_core.errors import RunError
 from distill_core.families import Family
 from distill_core.files.whole import whole_folder
 from distill_core.jobs import embedding_lesson, linear_probe, objective_lesson
+from distill_core.jobs.device import prepared_device
 from distill_core.jobs.lesson import Lesson, Material
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import drop_checkpoints
-from distill_core.machine import devices, environment
+from distill_core.machine import devices
 from distill_core.model_ref import Ref
 from distill_core.models import loading, mini_tokenizers, parameters
 from distill_core.models.loading import LoadedModel
@@ -40,8 +41,7 @@ LOOKS_PER_EPOCH = 4  # where a lesson does not say it
 
 def run(spec: PretrainSpec, context: JobContext) -> PretrainResult:
     """Train one small model. A resumed run keeps its tokenizer and goes on from its last checkpoint."""
-    device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    device = prepared_device(spec, context)
     reporter = Reporter(context, 1)
     reporter.say("Reading the corpus")
     text = _same_text(library.load(spec.corpus or None, check=context.check), context)

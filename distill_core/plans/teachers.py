@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distill_core import data_ref, families
+from distill_core import families
+from distill_core.arms import SAVED
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
 from distill_core.models.shapes import shape_of
 from distill_core.results import FinetuneResult
-from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.settings import DATA
-from distill_core.specs import FinetuneSpec, StudentsSpec
+from distill_core.specs import FinetuneSpec
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,6 @@ class Teacher:
     accuracy: float | None = None
 
     @property
-    def text_column(self) -> str:
-        """Of its own file, else of no meaning."""
-        return data_ref.parse(self.dataset).text_column
-
-    @property
-    def label_column(self) -> str:
-        """Of its own file, else of no meaning."""
-        return data_ref.parse(self.dataset).label_column
-
-    @property
     def datasets(self) -> tuple[str, ...]:
         """Its own data set first, then the named ones with the same classes: there it can teach too."""
         same = [name for name in catalogue.names() if catalogue.info(name).label_names == self.label_names]
@@ -47,20 +37,20 @@ class Teacher:
 
 def from_run(run: Run) -> Teacher | None:
     """The model that a finished fine-tuning has saved; None where there is none."""
-    result = run.result()
-    if run.state().state != "done" or not run.model_dir.is_dir() or not isinstance(result, FinetuneResult):
+    result = run.result_as(FinetuneResult)
+    if run.state().state != "done" or not run.model_dir.is_dir() or result is None:
         return None
     try:
-        spec = run.spec()
+        spec = run.spec_as(FinetuneSpec)
     except DistillError:
         return None
-    if not isinstance(spec, FinetuneSpec):
+    if spec is None:
         return None
-    found = [arm.accuracy for arm in result.arms if arm.arm == "pretrained" and arm.accuracy is not None]
+    found = [arm.accuracy for arm in result.arms if arm.arm == SAVED and arm.accuracy is not None]
     shape = shape_of(Ref("run", run.id), RunStore(run.path.parent))
     return Teacher(
         f"run:{run.id}",
-        f"{run_list.title(spec)} ({run.id.partition('-')[0]})",
+        f"{spec.heading} ({run.id.partition('-')[0]})",
         str(spec.dataset),
         result.label_names,
         shape.layers if shape else None,
@@ -88,9 +78,4 @@ def origin(ref: Ref, store: RunStore) -> tuple[Ref, int | None]:
     """
     if ref.source != "run":
         return ref, None
-    spec = store.get(ref.name).spec()
-    if isinstance(spec, FinetuneSpec):
-        return spec.model, max(spec.train_examples)  # the model that has seen most labels is the one that is kept
-    if isinstance(spec, StudentsSpec):
-        return spec.base, spec.labels
-    return ref, None
+    return store.get(ref.name).spec().origin or (ref, None)

@@ -23,17 +23,20 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from distill_core import specs
+from distill_core import kinds
 from distill_core.errors import DistillError, RunError
 from distill_core.files import locks
 from distill_core.files.json_files import read_json, write_json
-from distill_core.results import Environment, Metric, Result, State, parse_result
+from distill_core.results import Environment, Metric, Result, State
+from distill_core.specs import Spec
 from distill_core.units import now
 
+S = TypeVar("S", bound=Spec)
+R = TypeVar("R", bound=Result)
 Command = Literal["pause", "resume", "step", "stop"]
 RECORDED_FILES = (
     "spec.json",
@@ -99,15 +102,20 @@ class Run:
 
     # ── what was asked, where it stands ──────────────────────────────────────────────────────────────────────
 
-    def spec(self) -> specs.AnySpec:
+    def spec(self) -> Spec:
         """What was asked. Raises RunError when spec.json is damaged."""
         data = read_json(self.path / "spec.json")
         if data is None:
             raise RunError(f"The run {self.id} is damaged: spec.json cannot be read.", "Delete it and run again.")
         try:
-            return specs.parse(data)
+            return kinds.parse_spec(data)
         except DistillError as error:
             raise RunError(f"The run {self.id} is damaged: {error.message}", "Delete it and run again.") from error
+
+    def spec_as(self, wanted: type[S]) -> S | None:
+        """What was asked, of this type; None for a run of another kind. Raises RunError as `spec`."""
+        spec = self.spec()
+        return spec if isinstance(spec, wanted) else None
 
     def state(self) -> State:
         """Where the run stands. The file is read again only when it has changed: lists of runs ask all the time."""
@@ -195,9 +203,14 @@ class Run:
         """The result so far; None when there is none yet or it cannot be read."""
         data = read_json(self.path / "result.json")
         try:
-            return parse_result(data) if data else None
+            return kinds.parse_result(data) if data else None
         except ValidationError:
             return None
+
+    def result_as(self, wanted: type[R]) -> R | None:
+        """The result so far, of this type; None where there is none, or for a run of another kind."""
+        result = self.result()
+        return result if isinstance(result, wanted) else None
 
     def log_tail(self, limit: int = 20_000) -> str:
         """The last `limit` bytes of the log as text."""

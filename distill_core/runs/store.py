@@ -7,12 +7,12 @@ import re
 import secrets
 from pathlib import Path
 
-from distill_core import specs
 from distill_core.errors import RunError
 from distill_core.files.json_files import write_json
 from distill_core.files.whole import discard_folder, whole_folder
 from distill_core.results import LIVE, State
 from distill_core.runs.run import Run
+from distill_core.specs import Spec
 from distill_core.units import now
 
 _ID = re.compile(r"\d{6,9}-[0-9a-f]{6}|[a-z0-9][a-z0-9-]{0,60}")
@@ -29,7 +29,7 @@ class RunStore:
         """The lock under which runs are queued and started, by whatever process."""
         return self.root / ".queue.lock"
 
-    def create(self, spec: specs.AnySpec) -> Run:
+    def create(self, spec: Spec) -> Run:
         """A new queued run, there whole or not at all."""
         run_id = f"{self._next_number():06d}-{secrets.token_hex(3)}"
         try:

@@ -58,10 +58,10 @@ def question(spec: object) -> Question | None:
 
 def asked(run: Run) -> tuple[DistillSpec, DistillResult | None]:
     """What was asked and what is there so far. Raises RunError for a run that is no distillation."""
-    spec, result = run.spec(), run.result()
-    if not isinstance(spec, DistillSpec):
+    spec = run.spec_as(DistillSpec)
+    if spec is None:
         raise RunError(f"The run {run.id} is no distillation.", "Choose a run of the kind distill.")
-    return spec, result if isinstance(result, DistillResult) else None
+    return spec, run.result_as(DistillResult)
 
 
 # ── one ingredient left out at a time ────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from distill_core import families, objective_facts, units
 from distill_core.figures import pretrain_loss, signal_worth
@@ -11,7 +12,7 @@ from distill_core.results import LIVE, PretrainResult
 from distill_core.runs.run import Run
 from distill_core.tables import pretrain as tables_pretrain
 from pages.parts.pretrain import more
-from pages.parts.shared import downloads, page, provenance, run_panel, stored_runs
+from pages.parts.shared import columns, downloads, links, page, provenance, run_panel, stored_runs
 
 SEEN = (
     "The thick line is the loss on text that the network never reads, the thin one on what it reads. The dashed line "
@@ -29,48 +30,44 @@ CANNOT_COMPARE = (
     "of their own start. The first fall is cheap: it takes frequencies alone, and ELECTRA's question has only two "
     "answers."
 )
-_NUMBER = st.column_config.NumberColumn
-CLOZE = {
-    "sentence": st.column_config.TextColumn("sentence", width=280),
-    "wanted": st.column_config.TextColumn("looked for", width=75),
-    "probability_now": _NUMBER("probability", format="%.3f", width=75),
-    "now": st.column_config.TextColumn("likeliest now", width=300),
-    "first": st.column_config.TextColumn("before the first step", width="medium"),
-}
-REPLACED = {
-    **CLOZE,
-    "wanted": st.column_config.TextColumn("wrong word", width=75),
-    "probability_now": _NUMBER("suspected", format="%.3f", width=75),
-    "now": st.column_config.TextColumn("most suspected now", width=300),
-}
-RUNS = {
-    "title": st.column_config.TextColumn("family", pinned=True),
-    "lesson": "lesson",
-    "tokens": _NUMBER("tokens read", format="localized"),
-    "signals": _NUMBER("signals", format="localized"),
-    "signal_share": _NUMBER("signals per token", format="%.3g"),
-    "probe_start": _NUMBER("linear probe before", format="percent"),
-    "probe_end": _NUMBER("linear probe after", format="percent"),
-    "probe_low": _NUMBER("95 % from", format="percent"),
-    "probe_high": _NUMBER("95 % to", format="percent"),
-    "n_eval": _NUMBER("test texts", format="localized"),
-    "asks": "the loss asks for",
-    "loss_start": _NUMBER("loss before", format="%.3g"),
-    "loss_end": _NUMBER("loss after", format="%.3g"),
-    "share_of_start": _NUMBER("of its start", format="percent"),
-    "reference_nats": _NUMBER("frequencies alone", format="%.3g"),
-    "wanted_end": _NUMBER("looked-for word, mean probability", format="percent"),
-    "params": _NUMBER("parameters (exact)", format="localized"),
-    "train_s": _NUMBER("training (s)", format="%.3g"),
-    "tokens_per_s": _NUMBER("tokens/s", format="localized"),
-    "source": "source",
-}
+_WIDTHS = {"sentence": 280, "wanted": 75, "probability_now": 75, "now": 300, "first": "medium"}
+
+
+def _gaps(wanted: str, probability: str, now: str) -> dict[str, ColumnConfig]:
+    """The columns of sentences with one word to find."""
+    pairs = (("wanted", wanted), ("probability_now", probability), ("now", now))
+    return columns.of("sentence", *pairs, "first", pinned=0, widths=_WIDTHS)
+
+
+CLOZE = _gaps("looked_for", "probability", "likeliest")
+REPLACED = _gaps("wrong_word", "suspected", "most_suspected")
+RUNS = columns.of(
+    ("title", "family"),
+    "lesson",
+    "tokens",
+    "signals",
+    "signal_share",
+    "probe_start",
+    "probe_end",
+    "probe_low",
+    "probe_high",
+    "n_eval",
+    "asks",
+    "loss_start",
+    "loss_end",
+    "share_of_start",
+    "reference_nats",
+    "wanted_end",
+    "params",
+    "train_s",
+    "tokens_per_s",
+    "source",
+)
 
 
 def show(run: Run) -> None:
     """All that is known of the run so far. Called again and again while it is live."""
-    result = run.result()
-    known = result if isinstance(result, PretrainResult) else None
+    known = run.result_as(PretrainResult)
     points = run_panel.curves(run)
     looks = tables_pretrain.looks_frame(run, points)
     page.chart(pretrain_loss.draw(looks, points, known, dark=page.is_dark()), "pt_fig_loss")
@@ -90,12 +87,12 @@ def _cloze(result: PretrainResult) -> None:
         return
     electra = result.family == "electra"
     st.markdown("##### Which word does not belong?" if electra else "##### Which word belongs into the gap?")
-    columns = REPLACED if electra else CLOZE
+    shown = REPLACED if electra else CLOZE
     st.dataframe(
         frame,
         hide_index=True,
-        column_order=list(columns),
-        column_config=columns,
+        column_order=list(shown),
+        column_config=shown,
         placeholder=units.MISSING,
         key="pt_cloze",
         alt="What the network says about each sentence",
@@ -152,12 +149,10 @@ def explanation(family: str) -> None:
     """What you see, with the family's equation and code."""
     facts = objective_facts.BY_KEY[family]
     page.explanation(f"{SEEN}\n\n{facts.family.title}: {facts.idea}", facts.equation, facts.source())
-    page.next_step(
-        "pages/objectives.py", "See the ten objectives on your own sentence", {"obj_family": facts.family.title}
-    )
+    links.to(links.OBJECTIVES, "See the ten objectives on your own sentence", family=facts.family.title)
 
 
 def family_of(run: Run) -> str | None:
     """The family that a run trains."""
-    result = run.result()
-    return result.family if isinstance(result, PretrainResult) else None
+    result = run.result_as(PretrainResult)
+    return result.family if result is not None else None

@@ -1,4 +1,4 @@
-"""The anatomy that every page shares: title and question, figures with their titles, problems, the next step."""
+"""The anatomy that every page shares: title and question, figures with their titles, problems, the explanation."""
 
 from __future__ import annotations
 
@@ -74,8 +74,3 @@ def explanation(sentences: str, formula: str = "", code: str = "") -> None:
             st.latex(formula)
         if code:
             st.code(code, language="python")
-
-
-def next_step(path: str, label: str, query: dict[str, Any] | None = None) -> None:
-    """One link to the next page, with the state that it needs."""
-    st.page_link(path, label=label, icon=":material/arrow_forward:", query_params=query)

@@ -16,14 +16,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from distill_core import specs, units
+from distill_core import kinds, units
 from distill_core.errors import DistillError, RunError
-from distill_core.launch.base import AnySpec
 from distill_core.launch.launchers import get_launcher
 from distill_core.plans import preflight
 from distill_core.results import LIVE, State
 from distill_core.runs.run import Run
 from distill_core.runs.tail import Tail
+from distill_core.specs import Spec
 from pages.parts.shared import stored_runs
 from pages.parts.shared.page import plain, problem, problems_shown
 
@@ -36,19 +36,19 @@ _PROBLEM = "run_panel_problem"
 # ── starting ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def submit(request: AnySpec | dict[str, Any]) -> str | None:
+def submit(request: Spec | dict[str, Any]) -> str | None:
     """Check a request and queue it. Returns the run's id, or None with the reason on the page.
 
     The same request again, within a double click or while its run is live, is the same run.
     """
     with problems_shown():
-        spec = specs.parse(request) if isinstance(request, dict) else request
+        spec = kinds.parse_spec(request) if isinstance(request, dict) else request
         preflight.check_from_page(spec, stored_runs.own())
         return _submit_once(spec)
     return None
 
 
-def _submit_once(spec: AnySpec) -> str:
+def _submit_once(spec: Spec) -> str:
     asked = spec.model_dump_json()
     last = st.session_state.get(f"run_panel_last_{spec.kind}")
     token = last["token"] if last and last["asked"] == asked and _still_same(last) else secrets.token_hex(12)

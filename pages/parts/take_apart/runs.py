@@ -7,13 +7,12 @@ from pathlib import Path
 import streamlit as st
 
 from distill_core.errors import RunError
-from distill_core.runs import run_list
 from distill_core.runs.run import Run
+from distill_core.specs import dataset_name
 from distill_core.tables import ablation as tables_ablation
 from distill_core.tables.ablation import Question
-from pages.parts.shared import run_panel, stored_runs
+from pages.parts.shared import links, run_panel, stored_runs
 
-PARAMETER = "ta_run"
 _PICKER = "ta_result"
 
 
@@ -65,13 +64,13 @@ def pick(question: Question, named: Run | None) -> Run | None:
 
 
 def _picked() -> None:
-    run_panel.choose(PARAMETER, st.session_state[_PICKER])
+    run_panel.choose(links.TAKE_APART.run, st.session_state[_PICKER])
 
 
 def _label(run: Run) -> str:
     """`000012, running: 3 layers on movies, 3 seeds`."""
     spec, state = run.spec(), run.state().state
-    dataset = run_list.dataset_name(spec.dataset)
+    dataset = dataset_name(spec.dataset)
     seeds = f", {spec.seeds} seeds" if spec.seeds > 1 else ""
     depth = "all depths" if spec.sweep_layers else f"{spec.student_layers} layers"
     what = spec.title or f"{depth} on {dataset}{seeds}"

@@ -7,12 +7,13 @@ from pathlib import Path
 import streamlit as st
 
 from distill_core.figures import moved_cka, moved_plane, theme
-from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.tables import moved as tables_moved
-from pages.parts.shared import downloads, page, provenance, stored_runs
+from pages.parts.shared import columns, downloads, links, page, provenance, stored_runs
 from pages.parts.transfer import guess as guesses
 from pages.parts.transfer.words import WORDS, go_to
+
+_COLUMNS = columns.of("layer", "cka", "source", pinned=0)
 
 
 def show() -> None:
@@ -32,7 +33,7 @@ def show() -> None:
         _figures(run)
     page.explanation(words.seen, words.formula, words.code)
     if run.model_dir.is_dir() and not stored_runs.is_recorded(run):
-        page.next_step("pages/distill.py", "Distill this model into a smaller one", {"teacher": f"run:{run.id}"})
+        links.to(links.DISTILL, "Distill this model into a smaller one", teacher=f"run:{run.id}")
     else:
         go_to(*words.following)
 
@@ -51,7 +52,7 @@ def _has_moved(path: str) -> bool:
 
 def _label(run: Run) -> str:
     """Its name in the list and in the page's address."""
-    return f"{run_list.title(run.spec())} · {run.id}"
+    return f"{run.spec().heading} · {run.id}"
 
 
 def _figures(run: Run) -> None:
@@ -74,7 +75,13 @@ def _figures(run: Run) -> None:
     provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
     guess.verdict(shown)
     with st.expander("The numbers", icon=":material/table:"):
-        st.dataframe(layers, hide_index=True, key="tl_table_moved", alt="Similarity of each layer before and after")
+        st.dataframe(
+            layers,
+            hide_index=True,
+            column_config=_COLUMNS,
+            key="tl_table_moved",
+            alt="Similarity of each layer before and after",
+        )
         downloads.show(
             run,
             layers,
