@@ -67,7 +67,12 @@ class Ref:
         """The same file with these columns; a data set of the catalogue stays as it is. Raises SpecError."""
         if not self.is_file:
             return self
-        return replace(self, text_column=_checked(text_column), label_column=_checked(label_column))
+        text_column, label_column = checked_columns(text_column, label_column)
+        return replace(self, text_column=text_column, label_column=label_column)
+
+
+NONE = Ref("named", "none")
+"""No data set, where a request allows that."""
 
 
 def parse(text: str) -> Ref:
@@ -75,7 +80,7 @@ def parse(text: str) -> Ref:
     text = text.strip()
     if len(text) > MAX_CHARS or "\0" in text:
         raise SpecError(
-            f"The data set {text[:100]!r} has {len(text):,} characters; {MAX_CHARS:,} without a zero byte are allowed.",
+            f"A dataset is named in at most {MAX_CHARS:,} characters without a zero byte, got {text[:80]!r}.",
             _HINT,
         )
     if not text.startswith(FILE_PREFIX):
@@ -112,17 +117,24 @@ def _read_columns(text: str) -> tuple[str, str]:
     return found["text"], found["label"]
 
 
-def _checked(column: str) -> str:
-    if not 0 < len(column) <= MAX_COLUMN_CHARS:
-        raise SpecError(
-            f"The name of a column has {len(column):,} characters; 1 to {MAX_COLUMN_CHARS} are allowed.",
-            "Name a column of the file's header.",
-        )
-    return column
+def checked_columns(text_column: str, label_column: str) -> tuple[str, str]:
+    """The two names. Raises SpecError for one that cannot be a column's."""
+    for name, column in (("text_column", text_column), ("label_column", label_column)):
+        if not 0 < len(column) <= MAX_COLUMN_CHARS:
+            raise SpecError(
+                f"{name} has {len(column):,} characters; 1 to {MAX_COLUMN_CHARS} are allowed.",
+                "Name a column of the file's header.",
+            )
+    return text_column, label_column
 
 
 def _encoded(found: re.Match[str]) -> str:
     return quote(found[0], safe="")
+
+
+def of(value: Ref | str) -> Ref:
+    """A reference, or the one that this text means. Raises SpecError."""
+    return value if isinstance(value, Ref) else parse(value)
 
 
 def _coerce(value: Any) -> Ref:

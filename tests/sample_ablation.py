@@ -95,7 +95,7 @@ def run_of(
     )
     run.set_result(
         DistillResult(
-            dataset=spec.dataset,
+            dataset=spec.dataset.key,
             teacher_ref=str(spec.teacher),
             label_names=("negative", "positive"),
             teacher=report,

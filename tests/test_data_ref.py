@@ -73,11 +73,11 @@ def test_only_a_file_has_columns_to_choose() -> None:
     [
         ("file:", "names no file"),
         ("file:#text=a", "names no file"),
-        ("file:a.csv#text=", "name of a column has 0 characters"),
-        (f"file:a.csv#label={'x' * 201}", "name of a column has 201 characters"),
+        ("file:a.csv#text=", "text_column has 0 characters"),
+        (f"file:a.csv#label={'x' * 201}", "label_column has 201 characters"),
         ("file:a.csv#text=a,title=b", "Unknown column 'title=b'"),
         ("file:a.csv#text=a,b", "Unknown column 'b'"),
-        ("a" * (MAX_CHARS + 1), "has 1,025 characters"),
+        ("a" * (MAX_CHARS + 1), "at most 1,024 characters"),
         ("file:a\0.csv", "zero byte"),
     ],
 )

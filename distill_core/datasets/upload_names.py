@@ -9,8 +9,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill_core import data_ref
 from distill_core.datasets import uploads
-from distill_core.datasets.catalogue import FILE_PREFIX
 from distill_core.errors import DataError, DistillError
 from distill_core.files.json_files import read_json, write_json
 from distill_core.settings import settings
@@ -30,8 +30,8 @@ class Kept:
 
     @property
     def dataset(self) -> str:
-        """Its name as a data set."""
-        return f"{FILE_PREFIX}{_uploads() / f'{self.digest}.csv'}"
+        """Its reference as text, without the columns."""
+        return str(data_ref.of_file(_uploads() / f"{self.digest}.csv"))
 
 
 def keep_as(name: str, dataset: str, text_column: str, label_column: str) -> Kept:
@@ -44,7 +44,7 @@ def keep_as(name: str, dataset: str, text_column: str, label_column: str) -> Kep
     path = _path(clean)
     if not path.exists() and len(kept()) >= MAX_NAMES:
         raise DataError(f"{MAX_NAMES} names are kept already.", "Forget one of them first.")
-    one = Kept(clean, Path(dataset.removeprefix(FILE_PREFIX)).stem, text_column, label_column)
+    one = Kept(clean, Path(data_ref.parse(dataset).name).stem, text_column, label_column)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, vars(one))

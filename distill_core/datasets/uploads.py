@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from distill_core import data_ref
+from distill_core.data_ref import Ref, of_file
 from distill_core.datasets import csv_files, splits
-from distill_core.datasets.catalogue import FILE_PREFIX
 from distill_core.datasets.csv_files import Table, safe_csv
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError
@@ -46,7 +47,7 @@ def columns(source: str | Path | bytes) -> Columns:
 
 
 def keep(data: bytes) -> str:
-    """Store an uploaded file in the cache, under the hash of its bytes; its name as a data set. Raises DataError."""
+    """Store an uploaded file in the cache, under the hash of its bytes; its reference as text. Raises DataError."""
     csv_files.read_bytes(data)  # checks the size
     path = settings().cache_dir / "uploads" / f"{hashlib.sha256(data).hexdigest()[:16]}.csv"
     try:
@@ -55,14 +56,15 @@ def keep(data: bytes) -> str:
             new.write_bytes(data)
     except OSError as error:
         raise DataError(f"The file cannot be stored: {error.strerror}.", "Free some disk space.") from error
-    return f"{FILE_PREFIX}{path}"
+    return str(of_file(path))
 
 
-def is_kept(name: str) -> bool:
-    """Whether `name` is a data set that `keep` has stored: the only files that a browser may name."""
-    path = Path(name.removeprefix(FILE_PREFIX))
+def is_kept(wanted: Ref | str) -> bool:
+    """Whether a reference means a file that `keep` has stored: the only files that a browser may name."""
+    ref = data_ref.of(wanted)
+    path = Path(ref.name)
     known = settings().cache_dir / "uploads" / path.name
-    return name.startswith(FILE_PREFIX) and path == known and path.is_file() and not path.is_symlink()
+    return ref.is_file and path == known and path.is_file() and not path.is_symlink()
 
 
 def read_csv(source: str | Path | bytes, text_column: str = "text", label_column: str = "label") -> Dataset:
@@ -94,7 +96,7 @@ def read_csv(source: str | Path | bytes, text_column: str = "text", label_column
         *_warnings(kept, keys, label_names),
     )
     frame = kept[["id", "text", "label", "split"]]
-    name = f"{FILE_PREFIX}{title if isinstance(source, bytes) else source}"
+    name = of_file(title if isinstance(source, bytes) else source).key
     return Dataset(name, title, frame, label_names, "own file", "as you say", notes, hashlib.sha256(raw).hexdigest())
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import torch
 
+from distill_core.data_ref import NONE
 from distill_core.datasets import catalogue
 from distill_core.datasets.dataset import Dataset
 from distill_core.machine.devices import Device
@@ -24,9 +25,7 @@ EVAL_LENGTH = 128  # tokens: longer than nearly every text of the offline data s
 
 def load_dataset(spec: CompareSpec | FinetuneSpec | DistillSpec) -> Dataset | None:
     """The data set of a spec; None for "none". Raises DataError, AssetError."""
-    if spec.dataset == "none":
-        return None
-    return catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
+    return None if spec.dataset == NONE else catalogue.load(spec.dataset)
 
 
 def test_texts(dataset: Dataset, limit: int) -> tuple[list[str], torch.Tensor]:

@@ -84,7 +84,7 @@ class _Job:
         order = {str(ref): place for place, ref in enumerate(self.spec.models)}
         rows = sorted(self.rows.values(), key=lambda row: (order[row.model], row.batch_size, row.seq_len))
         baseline = str(self.spec.baseline or self.spec.models[0])
-        return CompareResult(baseline=baseline, dataset=self.spec.dataset, rows=tuple(rows))
+        return CompareResult(baseline=baseline, dataset=self.spec.dataset.key, rows=tuple(rows))
 
 
 def measure_model(ref: Ref, spec: CompareSpec, runs_dir: Path) -> Iterator[BenchmarkRow]:

@@ -35,7 +35,7 @@ from distill_core.training import teacher_cache
 def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     """Train and evaluate every arm beside the teacher; arms that an interrupted try has finished are kept."""
     device = prepared_device(spec, context)
-    dataset = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
+    dataset = catalogue.load(spec.dataset)
     task = table.code_of(facts.of(spec.mode, dataset.task))
     planned = arms.plan(spec)
     reporter = Reporter(context, len(planned) + 1)

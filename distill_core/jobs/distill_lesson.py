@@ -86,7 +86,7 @@ class Classroom:
         samples = self.tested.samples()
         texts = texts_of(self.tested.rows)
         return DistillResult(
-            dataset=self.job.spec.dataset,
+            dataset=self.job.spec.dataset.key,
             teacher_ref=str(self.job.spec.teacher),
             label_names=self.job.dataset.label_names if self.job.task.facts.choices == "classes" else (),
             teacher=self.teacher_report,

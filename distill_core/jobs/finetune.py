@@ -46,15 +46,13 @@ def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
 
 def _load_all(spec: FinetuneSpec) -> dict[str, Dataset]:
     """The data sets to train and test on. Raises SpecError where their classes differ."""
-    names = spec.domains or (spec.dataset, *spec.test_datasets)
-    loaded = {
-        name: catalogue.load(name, text_column=spec.text_column, label_column=spec.label_column) for name in names
-    }
-    first = loaded[names[0]]
+    refs = spec.domains or (spec.dataset, *spec.test_datasets)
+    loaded = {ref.key: catalogue.load(ref) for ref in refs}
+    first = loaded[refs[0].key]
     for name, dataset in loaded.items():
         if dataset.label_names != first.label_names:
             raise SpecError(
-                f"{name} has the classes {', '.join(dataset.label_names)}, {names[0]} has "
+                f"{name} has the classes {', '.join(dataset.label_names)}, {refs[0].key} has "
                 f"{', '.join(first.label_names)}.",
                 "Choose data sets with the same classes.",
             )
@@ -198,7 +196,7 @@ class _Job:
         first = next(iter(self.loaded.values()))
         return FinetuneResult(
             model=str(self.spec.model),
-            dataset=self.spec.dataset,
+            dataset=self.spec.dataset.key,
             label_names=first.label_names,
             arms=tuple(sorted(self.done, key=lambda row: self._place[_cell(row)])),
             moved=self.moved,

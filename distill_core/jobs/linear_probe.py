@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 
+from distill_core.data_ref import NONE
 from distill_core.datasets import catalogue
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import AssetError
@@ -25,10 +26,10 @@ LABELS = 1000  # labeled texts that the classifier learns from, at most
 
 def load(spec: PretrainSpec) -> Dataset | None:
     """The data set; None where none is wanted, and where it is not here and cannot be fetched."""
-    if spec.probe_dataset == "none":
+    if spec.probe_dataset == NONE:
         return None
     try:
-        return catalogue.load(spec.probe_dataset, text_column=spec.text_column, label_column=spec.label_column)
+        return catalogue.load(spec.probe_dataset)
     except AssetError:
         return None
 

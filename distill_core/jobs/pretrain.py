@@ -124,7 +124,7 @@ def _begin(material: Material, lesson: Lesson) -> None:
             held_out_before=lesson.held_out(lesson.module),
             unigram_nats=lesson.unigram_nats,
             cloze=lesson.cloze(lesson.module) if lesson.cloze else (),
-            probe_dataset=spec.probe_dataset,
+            probe_dataset=spec.probe_dataset.key,
             probe_labels=linear_probe.n_labels(probe),
             linear_probe_before=_linear_probe(material, lesson),
         )

@@ -49,7 +49,7 @@ PROBE_TEXTS = 2  # read by every student before all are timed together: a broken
 def run(spec: StudentsSpec, context: JobContext) -> StudentsResult:
     """Train and evaluate every student in every arm; rows that an interrupted try has finished are kept."""
     device = prepared_device(spec, context)
-    dataset = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
+    dataset = catalogue.load(spec.dataset)
     job = _Job(spec, context, device, dataset)
     job.get_teacher()
     job.measure()
@@ -108,7 +108,7 @@ class _Job:
     def result(self) -> StudentsResult:
         """The result so far."""
         return StudentsResult(
-            dataset=self.spec.dataset,
+            dataset=self.spec.dataset.key,
             label_names=self.dataset.label_names,
             train_texts=len(self.train),
             labels=self.spec.labels,

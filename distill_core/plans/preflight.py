@@ -13,6 +13,7 @@ from typing import Any
 from distill_core import families
 from distill_core.assets import shelf
 from distill_core.corpus import library
+from distill_core.data_ref import NONE
 from distill_core.datasets import catalogue, uploads
 from distill_core.errors import ModelError, RunError, SpecError
 from distill_core.families import Family
@@ -27,13 +28,13 @@ from distill_core.specs import Spec
 def check(spec: Spec, store: RunStore) -> None:
     """Raises DistillError with the first thing that would make the run fail."""
     spec.check(LocalInventory(store))
-    for name in spec.datasets:
-        if name.startswith(catalogue.FILE_PREFIX):
-            catalogue.load(name, text_column=spec.text_column, label_column=spec.label_column)
-        elif name == "none":
+    for ref in spec.datasets:
+        if ref.is_file:
+            catalogue.load(ref)
+        elif ref == NONE:
             raise SpecError("There is nothing to learn from without a data set.", "Choose one, for instance movies.")
         else:
-            catalogue.info(name)
+            catalogue.info(ref.name)
 
 
 def check_from_page(spec: Spec, store: RunStore) -> None:
@@ -44,8 +45,8 @@ def check_from_page(spec: Spec, store: RunStore) -> None:
     for ref in spec.refs:
         if ref.source == "path":
             raise SpecError(f"{ref} names a folder of the server.", "Use the command line for models in folders.")
-    for name in spec.datasets:
-        if name.startswith(catalogue.FILE_PREFIX) and not uploads.is_kept(name):
+    for dataset in spec.datasets:
+        if dataset.is_file and not uploads.is_kept(dataset):
             raise SpecError("This file was not uploaded here.", "Upload it on the Fine-tune page.")
     check(spec, store)
 

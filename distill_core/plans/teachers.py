@@ -27,8 +27,6 @@ class Teacher:
     label_names: tuple[str, ...]
     layers: int | None
     accuracy: float | None = None
-    text_column: str = "text"
-    label_column: str = "label"
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -53,12 +51,10 @@ def from_run(run: Run) -> Teacher | None:
     return Teacher(
         f"run:{run.id}",
         f"{spec.heading} ({run.id.partition('-')[0]})",
-        spec.dataset,
+        str(spec.dataset),
         result.label_names,
         shape.layers if shape else None,
         found[0] if found else None,
-        spec.text_column,
-        spec.label_column,
     )
 
 

@@ -22,7 +22,7 @@ def plan(spec: FinetuneSpec) -> list[Cell]:
     return [
         Cell(dataset, seed, n, arm)
         for seed in range(spec.seed, spec.seed + spec.seeds)
-        for dataset in spec.domains or (spec.dataset,)
+        for dataset in (ref.key for ref in spec.domains or (spec.dataset,))
         for n in spec.train_examples
         for arm in spec.arms
     ]

@@ -33,8 +33,8 @@ _NARROW_BESIDE = 0.15  # … and less where several such models learn side by si
 def work(spec: TrainSpec, store: RunStore) -> float:
     """Layer passes of a run, over all its arms, sizes and seeds. A kind without a rule of its own below is taken for
     one training of a model of the usual size on the whole training split."""
-    trained = WHOLE_STEP * spec.epochs * most_texts(spec.dataset)
-    watched = _looks(spec.dataset, spec.epochs) + _test_texts(spec.dataset, spec)
+    trained = WHOLE_STEP * spec.epochs * most_texts(spec.dataset.key)
+    watched = _looks(spec.dataset.key, spec.epochs) + _test_texts(spec.dataset.key, spec)
     return BASE.layers * (BASE.width / 384) ** 2 * (trained + watched)
 
 
@@ -44,8 +44,7 @@ def work(spec: TrainSpec, store: RunStore) -> float:
 @work.register
 def _finetune(spec: FinetuneSpec, store: RunStore) -> float:
     """Every data set to train on, with every size, seed and arm; each of these is tested on all test sets."""
-    names = spec.domains or (spec.dataset,)
-    tested = {*names, *spec.test_datasets}
+    names, tested = _names(spec), _tested(spec)
     test = sum(_test_texts(name, spec) for name in tested)
     rows = [arm_table.finetune(arm) for arm in spec.arms]
     total = 0.0
@@ -60,6 +59,15 @@ def _finetune(spec: FinetuneSpec, store: RunStore) -> float:
     if any(arm.reads_features for arm in rows):
         total += _weighted_layers(spec.model, store) * test
     return total
+
+
+def _names(spec: FinetuneSpec) -> list[str]:
+    """The data sets to train on."""
+    return [ref.key for ref in spec.domains or (spec.dataset,)]
+
+
+def _tested(spec: FinetuneSpec) -> set[str]:
+    return {*_names(spec), *(ref.key for ref in spec.test_datasets)}
 
 
 def finetune_work(spec: FinetuneSpec, arm: FinetuneArm, n: float, store: RunStore) -> float:
@@ -77,7 +85,7 @@ def _adapted(rows: list[FinetuneArm], name: str, spec: FinetuneSpec) -> float:
     """Texts of the targets, times the passes for each: read once for all sizes and seeds."""
     if not any(arm.reads_targets for arm in rows):
         return 0.0
-    others = [other for other in {*(spec.domains or (spec.dataset,)), *spec.test_datasets} if other != name] or [name]
+    others = [other for other in _tested(spec) if other != name] or [name]
     pool = sum(most_texts(other) for other in others)
     return spec.adapt_epochs * min(pool, spec.adapt_examples or pool) * _ADAPT_PASSES
 
@@ -88,12 +96,14 @@ def _adapted(rows: list[FinetuneArm], name: str, spec: FinetuneSpec) -> float:
 @work.register
 def _distill(spec: DistillSpec, store: RunStore) -> float:
     teacher = _weighted_layers(spec.teacher, store)
-    test = _test_texts(spec.dataset, spec)
+    test = _test_texts(spec.dataset.key, spec)
     total = teacher * (_distill_texts(spec) + test)
     for arm in arms.plan(spec):
-        watched = _looks(spec.dataset, spec.epochs) + test
+        watched = _looks(spec.dataset.key, spec.epochs) + test
         # for the live curve, the teacher speaks once about the validation texts
-        total += distill_work(spec, arm, store) + _student(spec, arm, store) * watched + teacher * _look(spec.dataset)
+        total += (
+            distill_work(spec, arm, store) + _student(spec, arm, store) * watched + teacher * _look(spec.dataset.key)
+        )
     return total
 
 
@@ -114,7 +124,7 @@ def _student(spec: DistillSpec, arm: Arm, store: RunStore) -> float:
 
 
 def _distill_texts(spec: DistillSpec) -> float:
-    return texts_there(spec.dataset, spec.train_examples) if spec.train_examples else most_texts(spec.dataset)
+    return texts_there(spec.dataset.key, spec.train_examples) if spec.train_examples else most_texts(spec.dataset.key)
 
 
 # ── many students ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -122,7 +132,7 @@ def _distill_texts(spec: DistillSpec) -> float:
 
 @work.register
 def _students(spec: StudentsSpec, store: RunStore) -> float:
-    n, test = round(most_texts(spec.dataset)), round(_test_texts(spec.dataset, spec))
+    n, test = round(most_texts(spec.dataset.key)), round(_test_texts(spec.dataset.key, spec))
     cells = student_plan.plan(spec)
     return teacher_work(spec, n, test, store) + sum(cell_work(spec, cell, n, test, store) for cell in cells)
 
@@ -130,7 +140,7 @@ def _students(spec: StudentsSpec, store: RunStore) -> float:
 def teacher_work(spec: StudentsSpec, train_texts: int, test_texts: int, store: RunStore) -> float:
     """Layer passes of the teacher of many students: its own training where it is made first, and one reading."""
     epochs = spec.teacher_epochs if spec.teacher is None else 0
-    learned = epochs * WHOLE_STEP * spec.labels + _looks(spec.dataset, epochs)
+    learned = epochs * WHOLE_STEP * spec.labels + _looks(spec.dataset.key, epochs)
     return _weighted_layers(spec.teacher or spec.base, store) * (learned + train_texts + test_texts)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from distill_core.data_ref import FILE_PREFIX
 from distill_core.errors import RunError
 from distill_core.kinds import KINDS
 from distill_core.results import LIVE
@@ -72,6 +73,6 @@ def _words(value: Any) -> str:
         return "automatic"
     if isinstance(value, list):
         return ", ".join(str(part) for part in value) or "none"
-    if isinstance(value, str) and value.startswith("file:"):
+    if isinstance(value, str) and value.startswith(FILE_PREFIX):
         return "own file"
     return str(value)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from distill_core import data_ref
+from distill_core.data_ref import LABEL_COLUMN, TEXT_COLUMN, DataRef
 from distill_core.families import Family
 from distill_core.model_ref import Ref
 from distill_core.specs import controls
@@ -22,7 +24,28 @@ def _split(value: Any) -> Any:
     return [value] if isinstance(value, int | float | Ref) else value
 
 
+def _split_data(value: Any) -> Any:
+    """As `_split`, for data sets: the comma between two columns of a file stays."""
+    if isinstance(value, str):
+        return data_ref.split_list(value)
+    return [value] if isinstance(value, data_ref.Ref) else value
+
+
 Many = BeforeValidator(_split)
+ManyData = BeforeValidator(_split_data)
+COLUMNS = {
+    "text_column": "Column with the text, for an own CSV file (default: text).",
+    "label_column": "Column with the label, for an own CSV file (default: label).",
+}
+_ONE_DATA_SET, _MANY_DATA_SETS = ("dataset", "probe_dataset"), ("test_datasets", "domains")
+
+
+def _with_columns(value: Any, columns: tuple[str, str]) -> Any:
+    """The reference with these columns where it is a file that names none of its own."""
+    if not isinstance(value, str | data_ref.Ref):
+        return value
+    ref = data_ref.of(value)
+    return ref if (ref.text_column, ref.label_column) != (TEXT_COLUMN, LABEL_COLUMN) else ref.with_columns(*columns)
 
 
 def field(
@@ -39,9 +62,10 @@ def field(
     return Field(default, description=description, json_schema_extra=extra, **limits)
 
 
-def dataset_name(name: str) -> str:
+def dataset_name(wanted: data_ref.Ref | str) -> str:
     """The name of a data set without the folder of an own file."""
-    return "an own file" if name.startswith("file:") else name
+    ref = data_ref.of(wanted)
+    return "an own file" if ref.is_file else ref.name
 
 
 class Inventory(Protocol):
@@ -80,8 +104,6 @@ class Spec(BaseModel):
     )
     dtype: DTypeName = field("auto", "Number format; auto takes float32 on a CPU.")
     threads: int | None = field(None, "CPU threads; empty means all physical cores.", ge=1, le=1024)
-    text_column: str = field("text", "Column with the text, for an own CSV file.", max_length=200)
-    label_column: str = field("label", "Column with the label, for an own CSV file.", max_length=200)
     seed: int = field(
         0,
         "Seed of every random choice; the same seed gives the same run.",
@@ -90,6 +112,22 @@ class Spec(BaseModel):
         le=2**31 - 1,
     )
     kind: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _columns_into_references(cls, data: Any) -> Any:
+        """Older files, the flags and addresses name the columns beside the data sets: `COLUMNS`."""
+        if not isinstance(data, dict) or not data.keys() & COLUMNS.keys():
+            return data
+        given = {name: value for name, value in data.items() if name not in COLUMNS}
+        columns = data_ref.checked_columns(
+            str(data.get("text_column", TEXT_COLUMN)), str(data.get("label_column", LABEL_COLUMN))
+        )
+        for name in given.keys() & {*_ONE_DATA_SET, *_MANY_DATA_SETS}:
+            value = given[name] if name in _ONE_DATA_SET else _split_data(given[name])
+            is_list = isinstance(value, list | tuple)
+            given[name] = [_with_columns(one, columns) for one in value] if is_list else _with_columns(value, columns)
+        return given
 
     @property
     def heading(self) -> str:
@@ -102,7 +140,7 @@ class Spec(BaseModel):
         return self.kind
 
     @property
-    def datasets(self) -> tuple[str, ...]:
+    def datasets(self) -> tuple[data_ref.Ref, ...]:
         """All data sets that the run reads."""
         return ()
 
@@ -124,7 +162,7 @@ class Spec(BaseModel):
 class TrainSpec(Spec):
     """Any run that learns from texts."""
 
-    dataset: str = field("movies", "Data set to learn from.", max_length=1024)
+    dataset: DataRef = field(data_ref.Ref("named", "movies"), "Data set to learn from.")
     epochs: int = field(2, "Passes over the training texts.", typical="1–5", control=controls.EPOCHS, ge=1, le=200)
     batch_size: int = field(
         32,
@@ -158,5 +196,5 @@ class TrainSpec(Spec):
     checkpoint_every_s: float = field(30.0, "Seconds between two checkpoints.", unit="s", ge=0, le=3600)
 
     @property
-    def datasets(self) -> tuple[str, ...]:
+    def datasets(self) -> tuple[data_ref.Ref, ...]:
         return (self.dataset,)

@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from distill_core import data_ref
+from distill_core.data_ref import NONE, DataRef
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
 from distill_core.specs.base import Inventory, Many, Spec, field
@@ -19,7 +21,7 @@ class CompareSpec(Spec):
     models: Annotated[tuple[ModelRef, ...], Many] = field(
         ..., "Models to compare, separated by commas.", min_length=1, max_length=40
     )
-    dataset: str = field("none", "Data set for accuracy and tokenize time, or none.", max_length=1024)
+    dataset: DataRef = field(NONE, "Data set for accuracy and tokenize time, or none.")
     batch_sizes: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Many] = field(
         (1,),
         "Texts per batch.",
@@ -55,8 +57,8 @@ class CompareSpec(Spec):
         return str(self.models[0]) if len(self.models) == 1 else f"{len(self.models)} models"
 
     @property
-    def datasets(self) -> tuple[str, ...]:
-        return () if self.dataset == "none" else (self.dataset,)
+    def datasets(self) -> tuple[data_ref.Ref, ...]:
+        return () if self.dataset == NONE else (self.dataset,)
 
     def check(self, inventory: Inventory) -> None:
         limits = [family.max_positions if (family := inventory.family(ref)) else None for ref in self.models]

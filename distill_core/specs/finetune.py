@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from distill_core import arms as arm_table
+from distill_core import data_ref
 from distill_core.arms import SAVED, SENTENCE_MODEL, described, pattern
+from distill_core.data_ref import DataRef
 from distill_core.errors import ModelError, SpecError
 from distill_core.model_ref import ModelRef, Ref
 from distill_core.specs import controls
-from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
+from distill_core.specs.base import Inventory, Many, ManyData, TrainSpec, dataset_name, field
 from distill_core.specs.controls import Control
 
 FinetuneArm = Annotated[str, Field(pattern=pattern("finetune"))]
@@ -54,8 +56,8 @@ class FinetuneSpec(TrainSpec):
         le=100_000,
     )
     seeds: int = field(1, "How many seeds; each draws its own training texts.", control=controls.SEEDS, ge=1, le=20)
-    test_datasets: Annotated[tuple[str, ...], Many] = field((), "Further data sets to test on.", max_length=10)
-    domains: Annotated[tuple[str, ...], Many] = field(
+    test_datasets: Annotated[tuple[DataRef, ...], ManyData] = field((), "Further data sets to test on.", max_length=10)
+    domains: Annotated[tuple[DataRef, ...], ManyData] = field(
         (), "Data sets to train on one by one and test on all: a matrix. Overrides dataset.", max_length=10
     )
     layer_lr_decay: float = field(
@@ -76,7 +78,7 @@ class FinetuneSpec(TrainSpec):
         return f"{self.model} on {dataset_name(self.dataset)}"
 
     @property
-    def datasets(self) -> tuple[str, ...]:
+    def datasets(self) -> tuple[data_ref.Ref, ...]:
         return (self.dataset, *self.test_datasets, *self.domains)
 
     @property

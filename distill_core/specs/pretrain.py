@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from distill_core import families
+from distill_core import data_ref, families
+from distill_core.data_ref import NONE, DataRef
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
 from distill_core.specs.base import Inventory, Many, Spec, field
@@ -66,8 +67,8 @@ class PretrainSpec(Spec):
     teacher: ModelRef | None = field(
         None, "DistilBERT's teacher: a masked language model of the same width, for instance run:ID of a BERT."
     )
-    probe_dataset: str = field(
-        "movies", "Data set of a linear probe before and after the training, or none.", max_length=1024
+    probe_dataset: DataRef = field(
+        data_ref.Ref("named", "movies"), "Data set of a linear probe before and after the training, or none."
     )
 
     @field_validator("family")
@@ -94,8 +95,8 @@ class PretrainSpec(Spec):
         return f"{families.get(self.family).title} from raw text"
 
     @property
-    def datasets(self) -> tuple[str, ...]:
-        return () if self.probe_dataset == "none" else (self.probe_dataset,)
+    def datasets(self) -> tuple[data_ref.Ref, ...]:
+        return () if self.probe_dataset == NONE else (self.probe_dataset,)
 
     def check(self, inventory: Inventory) -> None:
         inventory.check_corpora(self.corpus)

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import pandas as pd
 
+from distill_core.data_ref import NONE
 from distill_core.runs.run import Run
 from distill_core.specs import CompareSpec
 from distill_core.tables import compare as tables_compare
@@ -42,7 +43,7 @@ def _seconds(spec: CompareSpec, speeds: pd.Series[float]) -> float:
             for seq_len in spec.seq_lens:
                 call = speed * batch_size * seq_len
                 total += CALLS_BEFORE * call + max(spec.min_time_s, CALLS_TIMED * call)
-        if spec.dataset != "none" and ref.source != "structure":
+        if spec.dataset != NONE and ref.source != "structure":
             total += (spec.eval_examples or 5000) * EVAL_TOKENS * speed
     return total
 

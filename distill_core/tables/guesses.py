@@ -78,8 +78,8 @@ def _unfreeze(spec: FinetuneSpec) -> list[Question]:
 def _domains(spec: FinetuneSpec, titles: Mapping[str, str]) -> list[Question]:
     """At home, and both ways between the first and the last domain."""
     arm = next(iter(_trained(spec)), spec.arms[0])
-    first = titles[(spec.domains or (spec.dataset,))[0]]
-    last = titles[(spec.domains or spec.test_datasets)[-1]]
+    first = titles[(spec.domains or (spec.dataset,))[0].key]
+    last = titles[(spec.domains or spec.test_datasets)[-1].key]
     cells = [(first, first), (first, last), *([(last, first)] if spec.domains else [])]
     return [Question(f"{arm_title(arm)}: {train} → {test}", arm, train=train, test=test) for train, test in cells]
 

@@ -79,7 +79,7 @@ def pairs(run: Run, arm: str) -> list[Pair]:
     if spec is None:
         return []
     there = set(tables_predictions.arms(frame))
-    known = [name for name in spec.domains if _name(spec, arm, name) in there]
+    known = [ref.key for ref in spec.domains if _name(spec, arm, ref.key) in there]
     return [Pair(train, test) for train in known for test in known if train != test]
 
 

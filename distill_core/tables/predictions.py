@@ -97,9 +97,9 @@ def _fetched(labels: list[int], run: Run) -> list[str] | None:
     """The test texts of the run's data set, if they lie on this machine and are those that the run saw."""
     try:
         spec = run.spec_as(TrainSpec)
-        if spec is None or not _is_here(spec.dataset):
+        if spec is None or not _is_here(spec.dataset.key):
             return None
-        test = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column).split("test")
+        test = catalogue.load(spec.dataset).split("test")
     except DistillError:
         return None
     if 0 < spec.eval_examples < len(test):

@@ -88,7 +88,7 @@ def _source(path: Path, versions: tuple[Version, ...]) -> Source | None:
     found = Source(
         run,
         spec.heading,
-        spec.dataset,
+        str(spec.dataset),
         result.classes,
         tables_predictions.teacher_arm(spoke),
         spoke,

@@ -256,10 +256,10 @@ def domain_titles(run: Run) -> dict[str, str]:
     spec, titles = run.spec_as(FinetuneSpec), dict[str, str]()
     if spec is None:
         return titles
-    for name in dict.fromkeys((spec.dataset, *spec.domains, *spec.test_datasets)):
-        title = dataset_name(name)
+    for ref in dict.fromkeys((spec.dataset, *spec.domains, *spec.test_datasets)):
+        title = dataset_name(ref)
         again = sum(other == title or other.startswith(f"{title} ") for other in titles.values())
-        titles[name] = f"{title} {again + 1}" if again else title
+        titles[ref.key] = f"{title} {again + 1}" if again else title
     return titles
 
 

@@ -15,7 +15,6 @@ import torch
 
 from distill_core import families
 from distill_core.cli.main import build_parser, main
-from distill_core.datasets import catalogue
 from distill_core.kinds import KINDS
 from distill_core.model_ref import parse
 from distill_core.models import loading, parameters
@@ -64,7 +63,7 @@ def cli(capsys):
 def write(tmp_path):
     def write_csv(text, name="own.csv", encoding="utf-8"):
         (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
-        return f"{catalogue.FILE_PREFIX}{tmp_path / name}"
+        return f"file:{tmp_path / name}"
 
     return write_csv
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from distill_core.datasets import catalogue, csv_files, dataset, uploads
-from distill_core.errors import DataError
+from distill_core.errors import DataError, SpecError
 from distill_core.settings import settings
 
 
@@ -206,7 +206,7 @@ def test_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
 )
 def test_bad_paths(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError):
+    with pytest.raises((DataError, SpecError)):
         catalogue.load(f"file:{name}")
 
 
@@ -224,7 +224,7 @@ def test_folders_pipes_and_devices_are_refused(tmp_path: Path) -> None:
 def test_file_name_as_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("own.csv").write_text(csv(rows(), header="review,stars"), encoding="utf-8")
-    data = catalogue.load("file:own.csv", text_column="review", label_column="stars")
+    data = catalogue.load("file:own.csv#text=review,label=stars")
     assert (data.name, data.title, len(data.frame)) == ("file:own.csv", "own.csv", 20)
 
 

@@ -10,7 +10,6 @@ import pytest
 from fakehub import FakeHub
 
 from distill_core import kinds, model_ref
-from distill_core.datasets import catalogue
 from distill_core.launch.inline import InlineLauncher
 from distill_core.models import loading
 from distill_core.results import DistillResult, FinetuneResult
@@ -36,7 +35,7 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
         writer.writerows([f"a {word} film {n}", word] for n in range(30) for word in ("negative", "positive"))
-    return f"{catalogue.FILE_PREFIX}{tmp_path / 'own.csv'}"
+    return f"file:{tmp_path / 'own.csv'}"
 
 
 def done(store: RunStore, **values: object) -> Run:

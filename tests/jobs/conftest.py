@@ -13,7 +13,6 @@ import tiny
 
 from distill_core import families, kinds
 from distill_core.corpus.types import Corpus, SourceText, text_digest
-from distill_core.datasets import catalogue
 from distill_core.launch.inline import InlineLauncher
 from distill_core.runs.control import JobContext, Stopped
 from distill_core.runs.run import Run
@@ -55,7 +54,7 @@ def make_csv(tmp_path: Path) -> Callable[..., str]:
                 label = row % len(labels)
                 drawn = [rng.choice(words[label]) for _ in range(rng.randint(1, 6))]
                 writer.writerow([f"the film {' and '.join(drawn)} {row}", labels[label]])
-        return f"{catalogue.FILE_PREFIX}{tmp_path / name}"
+        return f"file:{tmp_path / name}"
 
     return make
 

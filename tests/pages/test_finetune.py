@@ -39,7 +39,7 @@ def test_the_form_becomes_the_run_and_its_result(inline: Jobs) -> None:
     (run,) = own().list()
     spec = run.spec()
     assert isinstance(spec, FinetuneSpec)
-    assert (spec.dataset, spec.train_examples, spec.epochs) == ("amazon", (200,), 3)
+    assert (str(spec.dataset), spec.train_examples, spec.epochs) == ("amazon", (200,), 3)
     assert app.query_params["ft_run"] == run.id
     assert "Fine-tuned is right on 84.2 % of 1,004 test texts, from scratch on 68.4 %" in texts(app)
     table = app.dataframe[0].value

@@ -99,5 +99,6 @@ def test_pages_name_each_other_in_one_module():
 
 def test_every_kind_of_run_has_its_page():
     for kind, row in KINDS.items():
+        assert links.of_kind(kind) in PAGES.values()
         assert links.of_kind(kind).run == row.parameter
         assert (PROJECT / links.of_kind(kind).path).is_file()

@@ -9,6 +9,7 @@ import sample_transfer as sample
 from streamlit.testing.v1 import AppTest
 from training_pages import failing_job, inline, open_page, own, recorded, texts
 
+from distill_core import data_ref
 from distill_core.datasets import upload_names
 from distill_core.errors import RunError
 from distill_core.results import FinetuneResult
@@ -40,7 +41,8 @@ def open_tab(tab: str, **query: object) -> AppTest:
 def job(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
     """An experiment that is done at once."""
     context.set_environment(sample.ENVIRONMENT)
-    places = [(a, b) for a in spec.domains for b in spec.domains] or [(spec.dataset, spec.dataset)]
+    domains = [ref.key for ref in spec.domains]
+    places = [(a, b) for a in domains for b in domains] or [(spec.dataset.key, spec.dataset.key)]
     rows = [
         sample.cell(arm, n, seed, dataset=train, test_dataset=test)
         for seed in range(spec.seeds)
@@ -50,7 +52,7 @@ def job(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
     ]
     return FinetuneResult(
         model=str(spec.model),
-        dataset=spec.dataset,
+        dataset=spec.dataset.key,
         label_names=sample.LABELS,
         arms=tuple(rows),
         moved=sample.movement(),
@@ -320,9 +322,10 @@ def test_an_own_file_with_the_classes_of_the_domains_joins_the_matrix(inline: Jo
     (run,) = own().list()
     spec = run.spec()
     assert isinstance(spec, FinetuneSpec)
-    assert spec.domains[0] == "movies"
-    assert spec.domains[1].startswith("file:")
-    assert (spec.text_column, spec.label_column) == ("text", "label")
+    movies, own_file = spec.domains
+    assert movies == data_ref.parse("movies")
+    assert own_file.is_file
+    assert (own_file.text_column, own_file.label_column) == ("text", "label")
     assert "Fine-tuned: movies → an own file" in [slider.label for slider in app.slider]
     skip(app, "domains", run)
     assert set(app.dataframe[0].value["train"]) == {"movies", "an own file"}

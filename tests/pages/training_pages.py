@@ -47,7 +47,7 @@ def finetune_job(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
     arms = tuple(sample.arm_result(arm, n) for arm in spec.arms for n in spec.train_examples)
     for arm in spec.arms:
         context.metrics(sample.metrics(arm, sample.ACCURACY[arm]))
-    return FinetuneResult(model=str(spec.model), dataset=spec.dataset, arms=arms)
+    return FinetuneResult(model=str(spec.model), dataset=spec.dataset.key, arms=arms)
 
 
 def failing_job(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:

@@ -22,6 +22,8 @@ SPECS: list[dict[str, Any]] = [
     {"kind": "distill", "teacher": "minilm", "title": "zwei\nZeilen “ü” 🙂", "threads": 2},
     {"kind": "finetune", "train_examples": (100, 1000), "arms": ("pretrained", "bow")},
     {"kind": "compare", "models": ("bert@structure", "minilm"), "baseline": "minilm"},
+    {"kind": "finetune", "dataset": "file:/data/a,b.csv#text=my review,label=stars"},
+    {"kind": "finetune", "domains": ("movies", "file:a.csv#text=x,label=y", "file:b.csv")},
     {"kind": "students"},
     {"kind": "students", "students": ("bert@mini", "path:/models/my bert"), "arms": ("taught",), "label_epochs": 4},
 ]

@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from distill_core import families, kinds
-from distill_core.datasets import catalogue
 from distill_core.errors import DataError, DistillError, ModelError, RunError, SpecError
 from distill_core.plans import preflight
 from distill_core.runs.store import RunStore
@@ -26,7 +25,7 @@ def store():
 @pytest.fixture
 def own(tmp_path):
     (tmp_path / "own.csv").write_text(f"text,label\n{ROWS}")
-    return f"{catalogue.FILE_PREFIX}{tmp_path / 'own.csv'}"
+    return f"file:{tmp_path / 'own.csv'}"
 
 
 @pytest.fixture

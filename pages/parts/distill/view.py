@@ -193,6 +193,6 @@ def compare_link(run: Run) -> None:
     if spec is None or stored_runs.is_recorded(run) or not run.model_dir.is_dir():
         return
     state: dict[str, object] = {"models": [str(spec.teacher), f"run:{run.id}"]}
-    if spec.dataset in catalogue.names():
-        state["dataset"] = spec.dataset
+    if str(spec.dataset) in catalogue.names():
+        state["dataset"] = str(spec.dataset)
     links.to(links.COMPARE, "Compare both at other lengths and batch sizes", **state)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from distill_core import data_ref
 from distill_core.datasets import uploads
-from distill_core.datasets.catalogue import FILE_PREFIX
 from distill_core.errors import DistillError
 from distill_core.settings import settings
 from pages.parts.shared import columns
@@ -42,7 +42,7 @@ def choose(prefix: str) -> OwnFile | None:
     try:
         if uploaded is not None:
             name = uploads.keep(uploaded.getvalue())
-            st.query_params[parameter] = Path(name.removeprefix(FILE_PREFIX)).stem
+            st.query_params[parameter] = Path(data_ref.parse(name).name).stem
         else:
             name = _kept(st.query_params.get(parameter, ""))
         return _columns(prefix, name) if name else None
@@ -56,7 +56,7 @@ def _kept(digest: str) -> str:
     if not _HASH.fullmatch(digest):
         return ""
     path = settings().cache_dir / "uploads" / f"{digest}.csv"
-    return f"{FILE_PREFIX}{path}" if path.is_file() else ""
+    return str(data_ref.of_file(path)) if path.is_file() else ""
 
 
 def _columns(prefix: str, name: str) -> OwnFile:
@@ -80,12 +80,12 @@ def _columns(prefix: str, name: str) -> OwnFile:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _guess(name: str) -> uploads.Columns:
-    return uploads.columns(name.removeprefix(FILE_PREFIX))
+    return uploads.columns(data_ref.parse(name).name)
 
 
 @st.cache_data(max_entries=32, show_spinner="Reading the file")
 def _preview(name: str, text_column: str, label_column: str) -> tuple[pd.DataFrame, tuple[str, ...], int]:
-    dataset = uploads.read_csv(name.removeprefix(FILE_PREFIX), text_column, label_column)
+    dataset = uploads.read_csv(data_ref.parse(name).name, text_column, label_column)
     head = dataset.frame.head(20)
     labels = [dataset.label_names[code] for code in head["label"]]
     counts = f"{len(dataset.frame):,} texts, {dataset.train_size:,} of them for training."

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 import streamlit as st
 
-from distill_core import kinds, units
+from distill_core import data_ref, kinds, units
 from distill_core.arms import named
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError
@@ -48,7 +48,7 @@ def arm_help(offered: tuple[str, ...], name: Callable[[str], str] = arm_title) -
 
 def dataset_label(name: str) -> str:
     """The title of a data set; those that need the Hub say so."""
-    if name.startswith(catalogue.FILE_PREFIX):
+    if data_ref.parse(name).is_file:
         return "Own file"
     info = catalogue.info(name)
     return f"{info.title} (from the Hub)" if info.needs_hub else info.title

@@ -62,13 +62,12 @@ def _teacher() -> Teacher | None:
 
 
 def _data(teacher: Teacher | None) -> dict[str, Any]:
-    """The data set, with the columns of an own file."""
+    """The data set: the teacher's own, or one with the same classes."""
     offered = teacher.datasets if teacher is not None else catalogue.names()
     dataset = st.selectbox(
         "Data set", offered, format_func=training_form.dataset_label, key="ts_dataset", bind="query-params"
     )
-    columns = {} if teacher is None else {"text_column": teacher.text_column, "label_column": teacher.label_column}
-    return {"dataset": dataset, **columns}
+    return {"dataset": dataset}
 
 
 def _labels(dataset: str) -> int:

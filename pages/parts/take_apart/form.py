@@ -107,7 +107,7 @@ def _data(teacher: Teacher) -> dict[str, Any]:
         bind="query-params",
         help="The teacher's own, or another one with the same classes.",
     )
-    return {"dataset": dataset, "text_column": teacher.text_column, "label_column": teacher.label_column}
+    return {"dataset": dataset}
 
 
 # ── what is varied ───────────────────────────────────────────────────────────────────────────────────────────────

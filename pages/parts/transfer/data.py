@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from distill_core import data_ref
 from distill_core.datasets import data_checks, upload_names, uploads
-from distill_core.datasets.catalogue import FILE_PREFIX
 from distill_core.datasets.data_checks import Check
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError
@@ -73,12 +73,12 @@ def own_domain() -> OwnFile | None:
 
 
 def _digest(dataset: str) -> str:
-    return Path(dataset.removeprefix(FILE_PREFIX)).stem
+    return Path(data_ref.parse(dataset).name).stem
 
 
 @st.cache_data(max_entries=8, show_spinner="Checking the texts")
 def _read(name: str, text_column: str, label_column: str) -> Dataset:
-    return uploads.read_csv(name.removeprefix(FILE_PREFIX), text_column, label_column)
+    return uploads.read_csv(data_ref.parse(name).name, text_column, label_column)
 
 
 # ── the report ───────────────────────────────────────────────────────────────────────────────────────────────────
