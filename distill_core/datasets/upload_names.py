@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distill_core import data_ref
+from distill_core.data_ref import Ref
 from distill_core.datasets import uploads
 from distill_core.errors import DataError, DistillError
 from distill_core.files.json_files import read_json, write_json
@@ -29,22 +30,23 @@ class Kept:
     label_column: str
 
     @property
-    def dataset(self) -> str:
-        """Its reference as text, without the columns."""
-        return str(data_ref.of_file(_uploads() / f"{self.digest}.csv"))
+    def dataset(self) -> Ref:
+        """The file with its columns."""
+        return data_ref.of_file(_uploads() / f"{self.digest}.csv", self.text_column, self.label_column)
 
 
-def keep_as(name: str, dataset: str, text_column: str, label_column: str) -> Kept:
-    """Give an upload a name; the same name again replaces the former. Raises DataError."""
+def keep_as(name: str, wanted: Ref | str) -> Kept:
+    """Give an upload and its columns a name; the same name again replaces the former. Raises DataError."""
     clean = " ".join(name.split())
     if not clean or len(clean) > MAX_CHARS or not clean.isprintable():
         raise DataError(f"A name has 1 to {MAX_CHARS} characters, got {len(clean)}.", "For instance: film reviews.")
-    if not uploads.is_kept(dataset):
+    ref = data_ref.of(wanted)
+    if not uploads.is_kept(ref):
         raise DataError("This file is not stored here.", "Upload it once more.")
     path = _path(clean)
     if not path.exists() and len(kept()) >= MAX_NAMES:
         raise DataError(f"{MAX_NAMES} names are kept already.", "Forget one of them first.")
-    one = Kept(clean, Path(data_ref.parse(dataset).name).stem, text_column, label_column)
+    one = Kept(clean, Path(ref.name).stem, ref.text_column, ref.label_column)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, vars(one))
@@ -70,7 +72,10 @@ def _read(path: Path) -> Kept | None:
     if not all(isinstance(value, str) for value in values):
         return None
     one = Kept(*map(str, values))
-    return one if _path(one.name) == path and uploads.is_kept(one.dataset) else None
+    try:
+        return one if _path(one.name) == path and uploads.is_kept(one.dataset) else None
+    except DistillError:  # a column that cannot be one
+        return None
 
 
 def _uploads() -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -96,13 +98,13 @@ CSV = b"text,label\n" + b"".join(f"film {i} was {w},{w}\n".encode() for i in ran
 
 def test_a_file_is_found_again_by_its_name() -> None:
     dataset = uploads.keep(CSV)
-    one = upload_names.keep_as("  Film   reviews ", dataset, "text", "label")
+    one = upload_names.keep_as("  Film   reviews ", dataset)
     assert one.name == "Film reviews"
     assert upload_names.kept() == [one]
-    assert one.dataset == dataset
-    other = uploads.keep(CSV + b"more film,good\n")
-    upload_names.keep_as("Film reviews", other, "text", "label")
-    assert [kept.dataset for kept in upload_names.kept()] == [other]
+    assert str(one.dataset) == dataset
+    other = f"{uploads.keep(CSV + b'more film,good')}#text=label,label=text"
+    upload_names.keep_as("Film reviews", other)
+    assert [str(kept.dataset) for kept in upload_names.kept()] == [other]
     upload_names.forget("Film reviews")
     upload_names.forget("never kept")
     assert upload_names.kept() == []
@@ -111,21 +113,23 @@ def test_a_file_is_found_again_by_its_name() -> None:
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, "bell\a"])
 def test_names_that_nobody_can_read_are_refused(name: str) -> None:
     with pytest.raises(DataError, match="1 to 60 characters"):
-        upload_names.keep_as(name, uploads.keep(CSV), "text", "label")
+        upload_names.keep_as(name, uploads.keep(CSV))
 
 
 def test_only_uploads_get_a_name() -> None:
     with pytest.raises(DataError, match="not stored here"):
-        upload_names.keep_as("secrets", "file:/etc/passwd", "text", "label")
+        upload_names.keep_as("secrets", "file:/etc/passwd")
 
 
 def test_damaged_entries_and_lost_files_are_passed_over() -> None:
-    one = upload_names.keep_as("a", uploads.keep(CSV), "text", "label")
+    one = upload_names.keep_as("a", uploads.keep(CSV))
     path = next(upload_names._names().glob("*.json"))
     path.with_name("0123456789abcdef.json").write_text(
         '{"name": "b", "digest": "../../x", "text_column": "t", "label_column": "l"}'
     )
     path.with_name("broken.json").write_text("{")
+    no_column = {"name": "c", "digest": one.digest, "text_column": "", "label_column": "l"}
+    upload_names._path("c").write_text(json.dumps(no_column))
     assert upload_names.kept() == [one]
     upload_names._uploads().joinpath(f"{one.digest}.csv").unlink()
     assert upload_names.kept() == []
@@ -134,7 +138,7 @@ def test_damaged_entries_and_lost_files_are_passed_over() -> None:
 def test_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload_names, "MAX_NAMES", 1)
     dataset = uploads.keep(CSV)
-    upload_names.keep_as("a", dataset, "text", "label")
-    upload_names.keep_as("a", dataset, "text", "label")
+    upload_names.keep_as("a", dataset)
+    upload_names.keep_as("a", dataset)
     with pytest.raises(DataError, match="names are kept already"):
-        upload_names.keep_as("b", dataset, "text", "label")
+        upload_names.keep_as("b", dataset)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
@@ -81,7 +80,7 @@ def _models() -> list[str]:
 
 
 def _data() -> dict[str, Any] | None:
-    """The data set and, for an own file, its columns and the number of texts to learn from."""
+    """The data set and, for an own file, the number of texts to learn from."""
     name = st.selectbox(
         "Data set",
         (*catalogue.names(), OWN),
@@ -95,7 +94,7 @@ def _data() -> dict[str, Any] | None:
     chosen = own_file.choose("ft")
     if chosen is None:
         return None
-    return asdict(chosen)
+    return {"dataset": str(chosen.dataset), "train_size": chosen.train_size}
 
 
 def _title(name: str) -> str:

@@ -10,7 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from distill_core import data_ref
-from distill_core.datasets import uploads
+from distill_core.data_ref import Ref
+from distill_core.datasets import catalogue, uploads
 from distill_core.errors import DistillError
 from distill_core.settings import settings
 from pages.parts.shared import columns
@@ -22,11 +23,9 @@ _HASH = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class OwnFile:
-    """What the form needs: the data set's name, its two columns, and how many texts there are to learn from."""
+    """What the form needs: the file with its columns, and how many texts there are to learn from."""
 
-    dataset: str
-    text_column: str
-    label_column: str
+    dataset: Ref
     train_size: int
 
 
@@ -65,7 +64,8 @@ def _columns(prefix: str, name: str) -> OwnFile:
     with st.container(horizontal=True):
         text_column = st.selectbox("Texts in", found.names, index=text, key=f"{prefix}_text_column")
         label_column = st.selectbox("Labels in", found.names, index=label, key=f"{prefix}_label_column")
-    frame, notes, train_size = _preview(name, text_column, label_column)
+    chosen = data_ref.parse(name).with_columns(text_column, label_column)
+    frame, notes, train_size = _preview(str(chosen))
     st.dataframe(
         frame,
         hide_index=True,
@@ -75,7 +75,7 @@ def _columns(prefix: str, name: str) -> OwnFile:
     )
     for note in notes:
         st.caption(plain(note))
-    return OwnFile(name, text_column, label_column, train_size)
+    return OwnFile(chosen, train_size)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -84,8 +84,8 @@ def _guess(name: str) -> uploads.Columns:
 
 
 @st.cache_data(max_entries=32, show_spinner="Reading the file")
-def _preview(name: str, text_column: str, label_column: str) -> tuple[pd.DataFrame, tuple[str, ...], int]:
-    dataset = uploads.read_csv(data_ref.parse(name).name, text_column, label_column)
+def _preview(name: str) -> tuple[pd.DataFrame, tuple[str, ...], int]:
+    dataset = catalogue.load(name)
     head = dataset.frame.head(20)
     labels = [dataset.label_names[code] for code in head["label"]]
     counts = f"{len(dataset.frame):,} texts, {dataset.train_size:,} of them for training."

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from distill_core import data_ref
-from distill_core.datasets import data_checks, upload_names, uploads
+from distill_core.data_ref import Ref
+from distill_core.datasets import catalogue, data_checks, upload_names
 from distill_core.datasets.data_checks import Check
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError
@@ -40,7 +40,7 @@ def show() -> None:
             )
             return
         try:
-            _report(_read(own.dataset, own.text_column, own.label_column))
+            _report(_read(str(own.dataset)))
         except DistillError as error:
             page.problem(error)
             return
@@ -53,7 +53,7 @@ def choose() -> OwnFile | None:
     before: OwnFile | None = st.session_state.get(_CHOSEN)
     if before is not None and _digest(before.dataset) == st.query_params.get("tl_file"):
         for column in _COLUMNS:
-            st.session_state.setdefault(f"tl_{column}", getattr(before, column))
+            st.session_state.setdefault(f"tl_{column}", getattr(before.dataset, column))
     own = own_file.choose("tl")
     if own is not None:
         st.session_state[_CHOSEN] = own
@@ -66,19 +66,19 @@ def own_domain() -> OwnFile | None:
     if own is None or _digest(own.dataset) != st.query_params.get("tl_file"):
         return None
     try:
-        names = _read(own.dataset, own.text_column, own.label_column).label_names
+        names = _read(str(own.dataset)).label_names
     except DistillError:
         return None
     return own if names == transfer_plan.domain_labels() else None
 
 
-def _digest(dataset: str) -> str:
-    return Path(data_ref.parse(dataset).name).stem
+def _digest(dataset: Ref) -> str:
+    return Path(dataset.name).stem
 
 
 @st.cache_data(max_entries=8, show_spinner="Checking the texts")
-def _read(name: str, text_column: str, label_column: str) -> Dataset:
-    return uploads.read_csv(data_ref.parse(name).name, text_column, label_column)
+def _read(name: str) -> Dataset:
+    return catalogue.load(name)
 
 
 # ── the report ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -123,7 +123,7 @@ def _keep(own: OwnFile) -> None:
     st.caption("Without a name only this address leads back to the file.")
     if pressed:
         with page.problems_shown():
-            upload_names.keep_as(name, own.dataset, own.text_column, own.label_column)
+            upload_names.keep_as(name, own.dataset)
             st.rerun()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
@@ -70,7 +69,7 @@ def _one_dataset(experiment: str, model: str) -> dict[str, Any] | None:
         if own is None:
             st.caption("Upload a file to go on, or choose another data set.")
             return None
-        data = asdict(own)
+        data = {"dataset": str(own.dataset), "train_size": own.train_size}
     else:
         training_form.about_dataset(name)
     offered = transfer_plan.sizes(data["dataset"], data.pop("train_size", None))
@@ -141,9 +140,8 @@ def _domains() -> dict[str, Any] | None:
         return None
     size = _size((200, 500, 1000, 2000))
     learning = _arms("Ways to learn", arms.offered("domains"), "tl_domain_arms", (SAVED, "bow"))
-    columns = {"text_column": own.text_column, "label_column": own.label_column} if own and OWN in chosen else {}
-    names = [own.dataset if own and name == OWN else name for name in chosen]
-    return {"domains": names, "dataset": names[0], "train_examples": size, "arms": learning, **columns}
+    names = [str(own.dataset) if own and name == OWN else name for name in chosen]
+    return {"domains": names, "dataset": names[0], "train_examples": size, "arms": learning}
 
 
 def _arms(label: str, offered: tuple[str, ...], key: str, default: tuple[str, ...] | None = None) -> list[str]:
