@@ -8,7 +8,7 @@ import streamlit as st
 
 from distill_core import units
 from distill_core.errors import DistillError, RunError
-from distill_core.results import LIVE, CompareResult, FinetuneResult, Result, StudentsResult
+from distill_core.results import LIVE, CompareResult, FinetuneResult, PretrainResult, Result, StudentsResult
 from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.tables import export
@@ -21,6 +21,7 @@ PAGES = {
     "finetune": ("pages/finetune.py", "ft_run"),
     "distill": ("pages/distill.py", "d_run"),
     "students": ("pages/students.py", "ts_run"),
+    "pretrain": ("pages/pretrain.py", "pt_run"),
 }
 ICONS = {
     "queued": "hourglass_empty",
@@ -139,6 +140,8 @@ def _result(run: Run) -> None:
 def _rows(result: Result) -> int:
     if isinstance(result, CompareResult | StudentsResult):
         return len(result.rows)
+    if isinstance(result, PretrainResult):
+        return 1
     return len(result.arms) if isinstance(result, FinetuneResult) else len(result.students)
 
 
