@@ -5,7 +5,7 @@ import streamlit as st
 from distill_core.figures import theme
 from distill_core.results import LIVE
 from pages.parts.distill import form, view
-from pages.parts.shared import page, run_panel, stored_runs, training_form
+from pages.parts.shared import page, run_pages, run_panel, stored_runs, training_form
 from pages.parts.take_apart import link, runs
 
 page.header("Distill", "What does a student network keep when it shrinks, and what does its teacher give it?")
@@ -27,7 +27,7 @@ with main:
     if not stored_runs.own_of("finetune"):
         st.info("Fine-tune a model first: it becomes the teacher here.", title="You have no teacher of your own yet")
         page.next_step("pages/finetune.py", "Fine-tune a teacher")
-    run = run_panel.chosen("d_run") or runs.recorded_distillation()
+    run = run_panel.chosen("d_run", run_pages.of_kind("distill")) or runs.recorded_distillation()
     if run is None:
         empty = theme.empty("No student yet", "Press Distill here: the first curve begins within seconds.")
         page.chart(empty, "d_none")

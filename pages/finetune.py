@@ -5,7 +5,7 @@ import streamlit as st
 from distill_core.figures import theme
 from distill_core.results import LIVE
 from pages.parts.finetune import form, view
-from pages.parts.shared import page, run_panel, stored_runs, training_form
+from pages.parts.shared import page, run_pages, run_panel, stored_runs, training_form
 
 page.header("Fine-tune", "How much does a network that has read a lot before learn from a few labeled texts?")
 controls, main = st.columns([1, 2.6], gap="large")
@@ -19,7 +19,9 @@ with controls:
             run_panel.choose("ft_run", started)
 
 with main:
-    run = run_panel.chosen("ft_run") or next(iter(stored_runs.recorded_side_by_side()), None)
+    run = run_panel.chosen("ft_run", run_pages.of_kind("finetune")) or next(
+        iter(stored_runs.recorded_side_by_side()), None
+    )
     if run is None:
         empty = theme.empty("Nothing is fine-tuned yet", "Press Fine-tune here: the first curve begins within seconds.")
         page.chart(empty, "ft_none")

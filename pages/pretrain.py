@@ -5,7 +5,7 @@ import streamlit as st
 from distill_core.figures import theme
 from distill_core.results import LIVE
 from pages.parts.pretrain import form, view
-from pages.parts.shared import page, run_panel, stored_runs, training_form
+from pages.parts.shared import page, run_pages, run_panel, stored_runs, training_form
 
 page.header("Pre-train", "What does a small network learn from raw text, without a single label?")
 controls, main = st.columns([1, 2.6], gap="large")
@@ -19,7 +19,7 @@ with controls:
             run_panel.choose("pt_run", started)
 
 with main:
-    run = run_panel.chosen("pt_run") or stored_runs.recorded_pretraining(family)
+    run = run_panel.chosen("pt_run", run_pages.of_kind("pretrain")) or stored_runs.recorded_pretraining(family)
     if run is None:
         empty = theme.empty("Nothing is pre-trained yet", "Press Pre-train here: the loss appears within a minute.")
         page.chart(empty, "pt_none")

@@ -5,7 +5,7 @@ import streamlit as st
 from distill_core.figures import theme
 from distill_core.results import LIVE
 from pages.parts.distill import form as distill_form
-from pages.parts.shared import page, run_panel, stored_runs, training_form
+from pages.parts.shared import page, run_pages, run_panel, stored_runs, training_form
 from pages.parts.students import form, view
 
 page.header(
@@ -24,7 +24,7 @@ with controls:
 
 formula = distill_form.formula(values)
 with main:
-    run = run_panel.chosen("ts_run") or stored_runs.ten_students()
+    run = run_panel.chosen("ts_run", run_pages.of_kind("students")) or stored_runs.ten_students()
     if run is None:
         empty = theme.empty("No student yet", "Press Teach them here: the teacher's curve begins within seconds.")
         page.chart(empty, "ts_none")

@@ -8,7 +8,7 @@ from pages.parts.shared import page, run_panel, stored_runs, training_form
 from pages.parts.take_apart import form, next, runs, view
 
 head = st.container()
-named = run_panel.chosen(runs.PARAMETER)
+named = runs.named()
 top = st.container(horizontal=True, vertical_alignment="bottom")
 with top:
     asked = form.question(named)
@@ -23,7 +23,7 @@ with controls:
         started = training_form.run_button(form.BUTTONS[asked], request.spec, "ta_start")
         if started:
             run_panel.choose(runs.PARAMETER, started)
-            named = run_panel.chosen(runs.PARAMETER)
+            named = runs.named()
 
 seen = (view.SEEN[asked], view.FORMULA[asked], view.CODE[asked])
 with main, page.problems_shown():

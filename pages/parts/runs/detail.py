@@ -13,16 +13,9 @@ from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.tables import export
 from distill_core.tables import sources as tables_sources
-from pages.parts.shared import page, provenance, run_panel, stored_runs
+from pages.parts.shared import provenance, run_pages, run_panel, stored_runs
 from pages.parts.shared.page import plain, problem
 
-PAGES = {
-    "compare": ("pages/compare.py", "cmp_run"),
-    "finetune": ("pages/finetune.py", "ft_run"),
-    "distill": ("pages/distill.py", "d_run"),
-    "students": ("pages/students.py", "ts_run"),
-    "pretrain": ("pages/pretrain.py", "pt_run"),
-}
 ICONS = {
     "queued": "hourglass_empty",
     "running": "play_circle",
@@ -66,12 +59,9 @@ def _title(run: Run) -> str:
 
 def _actions(run: Run) -> None:
     """Open on its page, export, delete."""
-    kind = stored_runs.kind(run)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if kind:
-            if kind in PAGES:
-                path, parameter = PAGES[kind]
-                page.next_step(path, "Open on its page", {parameter: run.id})
+        if stored_runs.kind(run):
+            run_pages.link(run, "Open on its page")
             st.download_button(
                 "Export as JSON",
                 lambda: export.json_text(run).encode(),

@@ -31,6 +31,11 @@ def _question(path: str) -> Question | None:
         return None
 
 
+def named() -> Run | None:
+    """The run that the page's address names, if it takes something apart."""
+    return run_panel.chosen(PARAMETER, lambda run: question_of(run) is not None)
+
+
 def recorded_distillation() -> Run | None:
     """The newest recorded distillation that takes nothing apart: what Distill shows before there is an own one."""
     runs = [run for run in stored_runs.recorded_of("distill") if question_of(run) is None]
