@@ -38,7 +38,7 @@ def experiment(name: str) -> None:
                 elif own is not None:
                     training_form.stale(spec, run)
                 guess = guesses.gate(run, name)
-                run_panel.live(run.id, partial(view.VIEWS[name], guess=guess))
+                run_panel.live(run.id, partial(view.show, guess=guess))
         page.explanation(words.seen, words.formula, words.code)
         go_to(*words.following)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +17,9 @@ from distill_core.runs.run import Run
 from distill_core.tables import compare as tables_compare
 from pages.parts.compare import table
 from pages.parts.shared import downloads, page, provenance, run_panel, stored_runs
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 SEEN = (
     "Each mark is a model: left is faster, low is smaller. With a data set, high is more accurate and a larger mark "
@@ -105,9 +110,9 @@ def _failures(frame: pd.DataFrame) -> None:
         st.warning(f"{page.plain(message)} {page.plain(hint)}", title=f"{page.plain(name)} could not be measured")
 
 
-def _figures(view: View) -> list[Callable[[], object]]:
+def _figures(view: View) -> list[Callable[[], Figure]]:
     drawn = (tradeoff.draw, parameters.draw, latency.draw, memory_use.draw, accuracy.draw)
-    return [lambda draw=draw: draw(view.rows, relative=view.relative) for draw in drawn]
+    return [partial(draw, view.rows, relative=view.relative) for draw in drawn]
 
 
 def _bars(view: View) -> None:

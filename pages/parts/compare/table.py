@@ -6,9 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from distill_core.units import MISSING
+from pages.parts.shared.page import Columns
 
 _NUMBER = st.column_config.NumberColumn
-COLUMNS = {
+COLUMNS: Columns = {
     "label": st.column_config.TextColumn("model", pinned=True),
     "weights": "weights",
     "batch_size": _NUMBER("texts", format="%d"),

@@ -147,7 +147,7 @@ def _start(teacher_layers: int, student_layers: int) -> dict[str, Any]:
         list(STARTS),
         default="teacher-layers",
         required=True,
-        format_func=STARTS.get,
+        format_func=STARTS.__getitem__,
         key="d_init",
         bind="query-params",
         wrap=True,
@@ -159,7 +159,7 @@ def _start(teacher_layers: int, student_layers: int) -> dict[str, Any]:
         list(MAPS),
         default="spread",
         required=True,
-        format_func=MAPS.get,
+        format_func=MAPS.__getitem__,
         key="d_map",
         bind="query-params",
         wrap=True,
@@ -204,7 +204,7 @@ def _training(dataset: str) -> dict[str, Any]:
     ablation = st.toggle(
         "Ablation", key="d_ablation", bind="query-params", help=training_form.field(DistillSpec, "ablation")
     )
-    values = {"train_examples": n, "labeled_examples": labeled, "epochs": epochs, "ablation": ablation}
+    values: dict[str, Any] = {"train_examples": n, "labeled_examples": labeled, "epochs": epochs, "ablation": ablation}
     if not ablation:
         values["arms"] = training_form.arms("d", WITH_UNLABELED if labeled else ARMS, ("distilled", "scratch"))
         if labeled and "labeled-only" not in values["arms"]:

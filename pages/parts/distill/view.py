@@ -10,6 +10,7 @@ import streamlit as st
 from distill_core import units
 from distill_core.datasets import catalogue, csv_files
 from distill_core.figures import claims, curves, errors, loss_terms, plane, samples, students
+from distill_core.figures.lines import XAxis
 from distill_core.results import LIVE, DistillResult
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
@@ -17,6 +18,7 @@ from distill_core.tables import training as tables_training
 from distill_core.tables import unlabeled as tables_unlabeled
 from pages.parts.finetune.view import x_axis
 from pages.parts.shared import page, provenance, run_panel, stored_runs
+from pages.parts.shared.page import Columns
 
 SEEN = (
     "The bars are measured in this run; the hollow diamonds are the claims of DistilBERT's paper, for its own task and "
@@ -28,7 +30,7 @@ CODE = (
     "soft_loss = kl_div(q, p, log_target=True, reduction='batchmean') * tau**2"
 )
 _NUMBER = st.column_config.NumberColumn
-COLUMNS = {
+COLUMNS: Columns = {
     "label": st.column_config.TextColumn("model", pinned=True),
     "params": _NUMBER("parameters", format="localized"),
     "params_saved": _NUMBER("parameters saved", format="percent"),
@@ -48,7 +50,7 @@ COLUMNS = {
     "train_s": _NUMBER("training (s)", format="%.3g"),
     "source": "source",
 }
-QUANTITIES = {"accuracy": "Accuracy", "agreement": "Agreement with the teacher"}
+QUANTITIES: dict[curves.Quantity, str] = {"accuracy": "Accuracy", "agreement": "Agreement with the teacher"}
 
 
 def show(run: Run) -> None:
@@ -72,7 +74,8 @@ def _learning(run: Run, frame: pd.DataFrame, curve: str = "") -> None:
     """Curves with the teacher dashed; the terms of the loss and some texts as both see them, for one curve or the
     newest."""
     points, dark = run_panel.curves(run), page.is_dark()
-    x, quantity = _pickers() if len(points) else ("examples", "accuracy")
+    asked: tuple[XAxis, curves.Quantity] = _pickers() if len(points) else ("examples", "accuracy")
+    x, quantity = asked
     teacher = tables_training.teacher_accuracy(frame)
     page.chart(curves.draw(points, curves.View(quantity, x, teacher, dark)), "d_fig_curves")
     page.chart(plane.draw(points, dark=dark), "d_fig_plane")
@@ -83,7 +86,7 @@ def _learning(run: Run, frame: pd.DataFrame, curve: str = "") -> None:
         page.chart(samples.draw(own, result, dark=dark), "d_fig_samples")
 
 
-def _pickers() -> tuple[str, str]:
+def _pickers() -> tuple[XAxis, curves.Quantity]:
     """What runs along the axis, and which curve is drawn."""
     with st.container(horizontal=True):
         x = x_axis("d_x")
@@ -92,7 +95,7 @@ def _pickers() -> tuple[str, str]:
             list(QUANTITIES),
             default="accuracy",
             required=True,
-            format_func=QUANTITIES.get,
+            format_func=QUANTITIES.__getitem__,
             key="d_curve",
             bind="query-params",
             label_visibility="collapsed",

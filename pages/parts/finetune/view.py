@@ -7,11 +7,12 @@ import streamlit as st
 
 from distill_core.datasets import csv_files
 from distill_core.figures import arms, curves
-from distill_core.figures.lines import X_TITLES
+from distill_core.figures.lines import X_TITLES, XAxis
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
 from distill_core.tables import training as tables_training
 from pages.parts.shared import page, provenance, run_panel, stored_runs
+from pages.parts.shared.page import Columns
 
 SEEN = (
     "Each bar is one way to learn the task from the same labeled texts. The gap between fine-tuned and from scratch is "
@@ -20,7 +21,7 @@ SEEN = (
 FORMULA = r"\mathcal{L} = \mathrm{CE}(y, p) = -\log p_y"
 CODE = "loss = torch.nn.functional.cross_entropy(model(**batch).logits, labels)"
 _NUMBER = st.column_config.NumberColumn
-COLUMNS = {
+COLUMNS: Columns = {
     "title": st.column_config.TextColumn("way to learn", pinned=True),
     "accuracy": _NUMBER("accuracy", format="percent"),
     "ci_low": _NUMBER("95 % from", format="percent"),
@@ -45,7 +46,7 @@ def show(run: Run) -> None:
         page.chart(arms.draw(frame, dark=page.is_dark()), "ft_fig_arms")
     if run.environment() is not None:
         provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
-    _failures(frame)
+    warn_of_failures(frame)
     if not live:
         _table(run, frame)
         folded = st.expander("How it learned", icon=":material/show_chart:", key="ft_learned", on_change="rerun")
@@ -63,23 +64,25 @@ def _curves(run: Run) -> None:
     st.caption("Frozen and bag of words are solved at once, so they have no curve.")
 
 
-def x_axis(key: str) -> str:
+def x_axis(key: str) -> XAxis:
     """Texts learned from, or seconds."""
     return st.segmented_control(
         "Along the axis",
         list(X_TITLES),
         default="examples",
         required=True,
-        format_func=X_TITLES.get,
+        format_func=X_TITLES.__getitem__,
         key=key,
         bind="query-params",
         label_visibility="collapsed",
     )
 
 
-def _failures(frame: pd.DataFrame) -> None:
-    for row in frame[frame["error"].notna()].itertuples():
-        st.warning(page.plain(f"{row.error} {row.error_hint or ''}"), title=f"{page.plain(row.title)} failed")
+def warn_of_failures(frame: pd.DataFrame) -> None:
+    """What went wrong in which arm, and what to do. `frame`: `tables.training.finetune_frame`."""
+    failed = frame.dropna(subset=["error"])
+    for title, error, hint in zip(failed["title"], failed["error"], failed["error_hint"], strict=True):
+        st.warning(page.plain(f"{error!s} {hint or ''}"), title=f"{page.plain(title)} failed")
 
 
 def _table(run: Run, frame: pd.DataFrame) -> None:

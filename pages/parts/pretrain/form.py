@@ -32,7 +32,7 @@ def show() -> tuple[str, AnySpec | None]:
         list(LESSONS),
         default="objective",
         required=True,
-        format_func=LESSONS.get,
+        format_func=LESSONS.__getitem__,
         key="pt_lesson",
         bind="query-params",
         help=training_form.field(PretrainSpec, "lesson"),

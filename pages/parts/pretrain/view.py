@@ -12,6 +12,7 @@ from distill_core.runs.run import Run
 from distill_core.tables import pretrain as tables_pretrain
 from pages.parts.pretrain import more
 from pages.parts.shared import downloads, page, provenance, run_panel, stored_runs
+from pages.parts.shared.page import Columns
 
 SEEN = (
     "The thick line is the loss on text that the network never reads, the thin one on what it reads. The dashed line "
@@ -43,7 +44,7 @@ REPLACED = {
     "probability_now": _NUMBER("suspected", format="%.3f", width=75),
     "now": st.column_config.TextColumn("most suspected now", width=300),
 }
-RUNS = {
+RUNS: Columns = {
     "title": st.column_config.TextColumn("family", pinned=True),
     "lesson": "lesson",
     "tokens": _NUMBER("tokens read", format="localized"),
@@ -127,9 +128,9 @@ def _side_by_side(run: Run) -> None:
     if frame.empty:
         return
     curves = {
-        row.family: tables_pretrain.looks_frame(one, run_panel.curves(one))
-        for one, row in zip(runs, frame.itertuples(), strict=True)
-        if row.lesson == tables_pretrain.LESSON_TITLES["objective"]
+        str(family): tables_pretrain.looks_frame(one, run_panel.curves(one))
+        for one, family, lesson in zip(runs, frame["family"], frame["lesson"], strict=True)
+        if lesson == tables_pretrain.LESSON_TITLES["objective"]
     }
     if curves:
         page.chart(signal_worth.draw(curves, dark=page.is_dark()), "pt_fig_signals")

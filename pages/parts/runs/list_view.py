@@ -7,11 +7,12 @@ import streamlit as st
 
 from distill_core.runs import run_list
 from pages.parts.shared import run_panel, stored_runs
+from pages.parts.shared.page import Columns
 
 SHOWN = 200
 _SHOWN_IDS = "r_shown_ids"
 STATES = ("queued", "running", "paused", "done", "failed", "stopped", "lost", "damaged")
-COLUMNS = {
+COLUMNS: Columns = {
     "id": st.column_config.TextColumn("run", pinned=True),
     "state": "state",
     "title": "what",
@@ -30,7 +31,7 @@ def show() -> None:
             "Kind",
             list(run_list.KINDS),
             selection_mode="multi",
-            format_func=run_list.KINDS.get,
+            format_func=run_list.KINDS.__getitem__,
             key="r_kind",
             bind="query-params",
         )

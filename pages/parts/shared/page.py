@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from distill_core.errors import DistillError
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+Columns = Mapping[str, ColumnConfig | str]  # of a table: how each column is shown, or just its heading
 CHART_CONFIG: dict[str, Any] = {
     "displaylogo": False,
     "showSendToCloud": False,

@@ -79,7 +79,7 @@ def numbers(scene: Scene) -> None:
         )
 
 
-def _columns(scene: Scene) -> dict[str, object]:
+def _columns(scene: Scene) -> page.Columns:
     """Headings in words; the file keeps the names with their units."""
     share, logit = partial(_NUMBER, format="percent"), partial(_NUMBER, format="%.2f")
     gradient = partial(_NUMBER, format="%.3f", help="∂L/∂z of the weighted term, nats per logit")

@@ -13,6 +13,7 @@ from distill_core.tables import students as tables_students
 from distill_core.tables.students import Claim
 from distill_core.tables.training import arm_title
 from pages.parts.shared import downloads, page, provenance, run_panel, stored_runs
+from pages.parts.shared.page import Columns
 
 SEEN = (
     "Each mark is a small network of one family: left is faster, high is more accurate, a larger mark has more "
@@ -24,7 +25,7 @@ CODE = (
     "hard = cross_entropy(student[has_label], labels[has_label])  # the few labeled ones"
 )
 _NUMBER = st.column_config.NumberColumn
-COLUMNS = {
+COLUMNS: Columns = {
     "label": st.column_config.TextColumn("student", pinned=True),
     "arm_title": "way to learn",
     "params": _NUMBER("parameters (exact)", format="localized"),
@@ -47,7 +48,7 @@ COLUMNS = {
     "seed": _NUMBER("seed", format="%d"),
     "source": "source",
 }
-GAINS = {
+GAINS: Columns = {
     "label": st.column_config.TextColumn("student", pinned=True),
     "gain": _NUMBER("taught against labels alone", format="percent"),
     "gain_low": _NUMBER("95 % from", format="percent"),
@@ -106,7 +107,8 @@ def _waiting(run: Run, frame: pd.DataFrame) -> None:
     st.caption("First the teacher learns and reads all texts once. Then a mark appears with every student.")
     timed = frame.dropna(subset=["latency_ms_p50"]).drop_duplicates("student")
     if len(timed):
-        times = [f"{row.label} {units.milliseconds(row.latency_ms_p50)}" for row in timed.itertuples()]
+        pairs = zip(timed["label"], timed["latency_ms_p50"].astype(float), strict=True)
+        times = [f"{label} {units.milliseconds(value)}" for label, value in pairs]
         st.caption(page.plain(f"Measured already: {', '.join(times)}."))
 
 

@@ -10,10 +10,11 @@ from distill_core.runs.run import Run
 from distill_core.tables import errors as tables_errors
 from distill_core.tables import training as tables_training
 from pages.parts.shared import page
+from pages.parts.shared.page import Columns
 
 _TITLES = {"new": "New", "inherited": "Inherited", "repaired": "Repaired"}
 _NUMBER = st.column_config.NumberColumn
-COLUMNS = {
+COLUMNS: Columns = {
     "text": st.column_config.TextColumn("text", width=260),
     "label": "label",
     "student_says": "student says",
@@ -33,7 +34,9 @@ def show(run: Run) -> None:
             return
         if st.session_state.get("ta_arm") not in students:
             st.session_state.pop("ta_arm", None)  # chosen for another run, whose students have other names
-        key = st.selectbox("Student", list(students), format_func=students.get, key="ta_arm", bind="query-params")
+        key = st.selectbox(
+            "Student", list(students), format_func=students.__getitem__, key="ta_arm", bind="query-params"
+        )
         slices = tables_errors.error_slices(run, key)
     except DistillError as error:
         st.caption(f"{page.plain(error.message)} {page.plain(error.hint)}")

@@ -9,6 +9,7 @@ import streamlit as st
 from distill_core.errors import RunError
 from distill_core.runs import run_list
 from distill_core.runs.run import Run
+from distill_core.specs import DistillSpec
 from distill_core.tables import ablation as tables_ablation
 from distill_core.tables.ablation import Question
 from pages.parts.shared import run_panel, stored_runs
@@ -76,6 +77,8 @@ def _picked() -> None:
 def _label(run: Run) -> str:
     """`000012, running: 3 layers on movies, 3 seeds`."""
     spec, state = run.spec(), run.state().state
+    if not isinstance(spec, DistillSpec):
+        return run.id
     dataset = run_list.dataset_name(spec.dataset)
     seeds = f", {spec.seeds} seeds" if spec.seeds > 1 else ""
     depth = "all depths" if spec.sweep_layers else f"{spec.student_layers} layers"

@@ -6,10 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from distill_core.tables.ablation import Question
+from pages.parts.shared.page import Columns
 
 _NUMBER = st.column_config.NumberColumn
 _POINTS = "%+.1f"
-ABLATION = {
+ABLATION: Columns = {
     "title": st.column_config.TextColumn("left out", pinned=True),
     "difference_points": _NUMBER("change (points)", format=_POINTS),
     "seeds_low_points": _NUMBER("seeds: from", format=_POINTS, help="95 % interval over seeds; n/a below three"),
@@ -24,7 +25,7 @@ ABLATION = {
     "published_source": "published in",
     "source": "source",
 }
-SWEEP = {
+SWEEP: Columns = {
     "accuracy": _NUMBER("accuracy", format="percent"),
     "ci_low": _NUMBER("95 % from", format="percent"),
     "ci_high": _NUMBER("to", format="percent"),

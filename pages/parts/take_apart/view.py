@@ -90,7 +90,7 @@ def _weights(run: Run) -> Drawn:
             list(sweep_map.TITLES),
             default="accuracy",
             required=True,
-            format_func=sweep_map.TITLES.get,
+            format_func=sweep_map.TITLES.__getitem__,
             key="ta_quantity",
             bind="query-params",
             label_visibility="collapsed",
@@ -102,13 +102,14 @@ def _weights(run: Run) -> Drawn:
 
 def _depths(run: Run) -> Drawn:
     frame = tables_sweep.depth_frame(run)
+    titles: dict[depth_curve.Share, str] = {"params_share": "Size", "time_share": "Time a text"}
     x = st.segmented_control(
         "Against",
-        ["params_share", "time_share"],
+        list(titles),
         default="params_share",
         required=True,
         key="ta_x",
-        format_func={"params_share": "Size", "time_share": "Time a text"}.get,
+        format_func=titles.__getitem__,
         bind="query-params",
         label_visibility="collapsed",
     )
@@ -121,7 +122,8 @@ def _part(frame: pd.DataFrame, column: str, label: str) -> pd.DataFrame:
     if len(values) < 2:
         return frame
     chosen = st.selectbox(label, values, key=f"ta_part_{column}", bind="query-params")
-    return frame[frame[column] == chosen].reset_index(drop=True)
+    part: pd.DataFrame = frame[frame[column] == chosen]
+    return part.reset_index(drop=True)
 
 
 def _captions(run: Run, frame: pd.DataFrame) -> None:

@@ -12,8 +12,10 @@ from distill_core.datasets import known_splits
 from distill_core.figures import domain_gain, domain_matrix, learning_curve, unfreeze
 from distill_core.figures.learning_curve import X_TITLES, View
 from distill_core.runs.run import Run
+from distill_core.specs import FinetuneSpec
 from distill_core.tables import training as tables_training
 from distill_core.tables import transfer as tables_transfer
+from pages.parts.finetune.view import warn_of_failures
 from pages.parts.shared import downloads, page, provenance, stored_runs
 from pages.parts.transfer import mismatch
 from pages.parts.transfer.guess import Guess, again
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _NUMBER = st.column_config.NumberColumn
-_MEASURED = {
+_MEASURED: page.Columns = {
     "accuracy": _NUMBER("accuracy", format="percent"),
     "ci_low": _NUMBER("95 % from", format="percent"),
     "ci_high": _NUMBER("95 % to", format="percent"),
@@ -36,7 +38,7 @@ _MEASURED = {
     "source": "source",
 }
 _TEXTS = {"train_examples": _NUMBER("labeled texts", format="localized")}
-COLUMNS = {
+COLUMNS: dict[str, page.Columns] = {
     "curves": {"title": st.column_config.TextColumn("way to learn", pinned=True), **_TEXTS, **_MEASURED},
     "unfreeze": {
         "label": st.column_config.TextColumn("what learns", pinned=True),
@@ -62,7 +64,8 @@ def curves(run: Run, guess: Guess) -> None:
     """Accuracy over labeled texts, seconds or computation."""
     frame = _uncovered(tables_transfer.curve_frame(run), guess)
     x = _axis() if len(frame) else "train_examples"
-    marks, majority = guess.graded(frame), known_splits.majority_share(str(run.spec().dataset))
+    marks, spec = guess.graded(frame), run.spec()
+    majority = known_splits.majority_share(spec.dataset) if isinstance(spec, FinetuneSpec) else None
 
     def draw(*, dark: bool = False) -> Figure:
         return learning_curve.draw(frame, marks, View(x, majority, dark))
@@ -118,6 +121,11 @@ def domains(run: Run, guess: Guess) -> None:
 VIEWS: dict[str, Callable[[Run, Guess], None]] = {"curves": curves, "unfreeze": unfreezing, "domains": domains}
 
 
+def show(run: Run, guess: Guess) -> None:
+    """The experiment that the guess is about."""
+    VIEWS[guess.experiment](run, guess)
+
+
 def _uncovered(frame: pd.DataFrame, guess: Guess) -> pd.DataFrame:
     """The numbers, or none of them while the student still guesses."""
     return frame if guess.is_open else frame.head(0)
@@ -130,7 +138,7 @@ def _axis() -> learning_curve.XAxis:
         list(X_TITLES),
         default="train_examples",
         required=True,
-        format_func=short.get,
+        format_func=short.__getitem__,
         key="tl_x",
         bind="query-params",
         label_visibility="collapsed",
@@ -139,7 +147,7 @@ def _axis() -> learning_curve.XAxis:
 
 def _arm(frame: pd.DataFrame, guess: Guess) -> str:
     """Whose matrix is shown: a question only where there are several."""
-    arms = list(dict.fromkeys(frame["arm"])) or [one.arm for one in guess.asked[:1]]
+    arms = [str(arm) for arm in dict.fromkeys(frame["arm"])] or [one.arm for one in guess.asked[:1]]
     if len(arms) < 2:
         return arms[0] if arms else ""
     first = next((one.arm for one in guess.asked if one.arm in arms), arms[0])
@@ -163,9 +171,7 @@ def _behind(run: Run, frame: pd.DataFrame, guess: Guess, figures: Sequence[Calla
     if not guess.is_open:
         return
     guess.verdict(frame)
-    failed = tables_training.finetune_frame(run).dropna(subset=["error"])
-    for row in failed.itertuples():
-        st.warning(page.plain(f"{row.error} {row.error_hint or ''}"), title=f"{page.plain(row.title)} failed")
+    warn_of_failures(tables_training.finetune_frame(run))
     if frame.empty:
         return
     columns = COLUMNS[guess.experiment]
