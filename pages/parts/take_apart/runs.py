@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from distill_core.errors import RunError
@@ -20,14 +18,8 @@ _PICKER = "ta_result"
 
 def question_of(run: Run) -> Question | None:
     """What a run takes apart; None for others and for damaged ones."""
-    return _question(str(run.path))
-
-
-@st.cache_data(max_entries=2000, show_spinner=False)
-def _question(path: str) -> Question | None:
-    """A spec never changes, so it is read once."""
     try:
-        return tables_ablation.question(Run(Path(path)).spec())
+        return tables_ablation.question(run.spec())
     except RunError:
         return None
 
