@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import pandas as pd
 import streamlit as st
 
 from distill_core import families, objective_facts, units
@@ -11,7 +14,7 @@ from distill_core.results import LIVE, PretrainResult
 from distill_core.runs.run import Run
 from distill_core.tables import pretrain as tables_pretrain
 from pages.parts.pretrain import more
-from pages.parts.shared import downloads, page, provenance, run_panel, stored_runs
+from pages.parts.shared import downloads, once, page, provenance, run_panel, stored_runs
 from pages.parts.shared.page import Columns
 
 SEEN = (
@@ -70,19 +73,37 @@ RUNS: Columns = {
 
 def show(run: Run) -> None:
     """All that is known of the run so far. Called again and again while it is live."""
+    _loss(run, page.is_dark())
+    if not isinstance(run.result(), PretrainResult):
+        return
+    _words(run, run.state().state in LIVE)
+    if run.state().state not in LIVE:
+        _side_by_side(run)
+
+
+@once.per_point
+def _looks(run: Run) -> pd.DataFrame:
+    return tables_pretrain.looks_frame(run, run_panel.curves(run))
+
+
+@once.per_point
+def _loss(run: Run, dark: bool) -> None:
     result = run.result()
     known = result if isinstance(result, PretrainResult) else None
-    points = run_panel.curves(run)
-    looks = tables_pretrain.looks_frame(run, points)
-    page.chart(pretrain_loss.draw(looks, points, known, dark=page.is_dark()), "pt_fig_loss")
-    if known is None:
+    page.chart(pretrain_loss.draw(_looks(run), run_panel.curves(run), known, dark=dark), "pt_fig_loss")
+
+
+@once.per_result
+def _words(run: Run, live: bool) -> None:
+    """Where the numbers come from, the gaps, and what the budget was worth."""
+    result = run.result()
+    if not isinstance(result, PretrainResult):
         return
     if run.environment() is not None:
         provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
-    _cloze(known)
-    if run.state().state not in LIVE:
-        st.caption(page.plain(_worth(known)))
-        _side_by_side(run)
+    _cloze(result)
+    if not live:
+        st.caption(page.plain(_worth(result)))
 
 
 def _cloze(result: PretrainResult) -> None:
@@ -124,18 +145,36 @@ def _worth(result: PretrainResult) -> str:
 def _side_by_side(run: Run) -> None:
     """Families with the same budget: what the signal of a token is worth."""
     runs = tables_pretrain.comparable(run, [*stored_runs.own_of("pretrain"), *stored_runs.recorded_of("pretrain")])
-    frame = tables_pretrain.runs_frame(runs)
+    versions = [(one.path, one.version(), one.curves_version()) for one in runs]
+    frame, curves = once.same(partial(_compared, runs), "pages.pretrain", versions)
     if frame.empty:
         return
+    once.same(partial(_signals, curves, page.is_dark()), "pages.pretrain.signals", versions, page.is_dark())
+    more.show(run, runs, curves.keys())
+    once.same(partial(_numbers, frame), "pages.pretrain.numbers", versions)
+    downloads.show(run, frame, [partial(signal_worth.draw, curves)], name="pretrain", key="pt")
+
+
+def _compared(runs: list[Run]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """One row a run, and the looks of each family that learned by its objective."""
+    frame = tables_pretrain.runs_frame(runs)
+    if frame.empty:
+        return frame, {}
     curves = {
-        str(family): tables_pretrain.looks_frame(one, run_panel.curves(one))
+        str(family): _looks(one)
         for one, family, lesson in zip(runs, frame["family"], frame["lesson"], strict=True)
         if lesson == tables_pretrain.LESSON_TITLES["objective"]
     }
+    return frame, curves
+
+
+def _signals(curves: dict[str, pd.DataFrame], dark: bool) -> None:
     if curves:
-        page.chart(signal_worth.draw(curves, dark=page.is_dark()), "pt_fig_signals")
+        page.chart(signal_worth.draw(curves, dark=dark), "pt_fig_signals")
     st.caption(CANNOT_COMPARE)
-    more.show(run, runs, curves.keys())
+
+
+def _numbers(frame: pd.DataFrame) -> None:
     st.markdown("##### The numbers")
     st.dataframe(
         frame,
@@ -146,7 +185,6 @@ def _side_by_side(run: Run) -> None:
         key="pt_table",
         alt="Tokens, signals, linear probe and loss of each family with the same budget",
     )
-    downloads.show(run, frame, [lambda: signal_worth.draw(curves)], name="pretrain", key="pt")
 
 
 def explanation(family: str) -> None:
