@@ -10,13 +10,15 @@ from collections.abc import Iterator
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from training_pages import APP, texts
+from training_pages import APP, nothing_left_behind, texts
 
 from app import FOLDER, PAGES
 from distill_core.runs.store import RunStore
 from distill_core.settings import DATA
 from pages.parts.shared import device_badge, run_panel
 
+__all__ = ["nothing_left_behind"]
+pytestmark = pytest.mark.usefixtures("nothing_left_behind")
 FILES = [entry[0] for entries in PAGES.values() for entry in entries]
 RECORDED = RunStore(DATA / "recorded").list()
 SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.rglob("*.py")))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import sample_training as sample
 from streamlit.testing.v1 import AppTest
-from training_pages import APP, own
+from training_pages import APP, nothing_left_behind, own
 
 from app import PAGES
 from distill_core.errors import RunError
@@ -16,6 +16,8 @@ from distill_core.results import FinetuneResult
 from distill_core.runs.run import Run
 from pages.parts.shared import device_badge, once, run_panel
 
+__all__ = ["nothing_left_behind"]
+pytestmark = pytest.mark.usefixtures("nothing_left_behind")
 CALLS: list[tuple[str, ...]] = []
 
 
