@@ -69,8 +69,7 @@ _depth = once.per_result(tables_sweep.depth_frame)
 
 def show(run: Run) -> None:
     """All that is known of the run so far. Called again and again while it is live."""
-    asked, is_live = _question(run), run.state().state in LIVE
-    choice = {"ingredients": lambda _: None, "weights": _map_choice, "layers": _axis}[asked](run)
+    is_live, choice = run.state().state in LIVE, _choice(run)
     _answer(run, choice, page.is_dark())
     if is_live:
         _curves(run, page.is_dark())
@@ -123,6 +122,14 @@ def _drawn(run: Run, choice: Choice) -> Drawn:
     return left_out, lambda dark: ablation.draw(left_out, dark=dark)
 
 
+def _choice(run: Run) -> Choice:
+    """The pickers of the run's question."""
+    asked = _question(run)
+    if asked == "weights":
+        return _map_choice(run)
+    return _axis() if asked == "layers" else None
+
+
 def _map_choice(run: Run) -> MapChoice:
     """What the map shows; at which depth, where several were swept."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -144,7 +151,7 @@ def _map_choice(run: Run) -> MapChoice:
     return MapChoice(quantity, chosen)
 
 
-def _axis(_: Run) -> depth_curve.Share:
+def _axis() -> depth_curve.Share:
     """Against what a depth is drawn."""
     titles: dict[depth_curve.Share, str] = {"params_share": "Size", "time_share": "Time a text"}
     return st.segmented_control(
