@@ -190,7 +190,8 @@ def _numbers(frame: pd.DataFrame) -> None:
 def explanation(family: str) -> None:
     """What you see, with the family's equation and code."""
     facts = objective_facts.BY_KEY[family]
-    page.explanation(f"{SEEN}\n\n{facts.family.title}: {facts.idea}", facts.equation, facts.source())
+    source = once.same(facts.source, "objective.source", family)
+    page.explanation(f"{SEEN}\n\n{facts.family.title}: {facts.idea}", facts.equation, source)
     page.next_step(
         "pages/objectives.py", "See the ten objectives on your own sentence", {"obj_family": facts.family.title}
     )
