@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
-.PHONY: run test check lint assets browser bench minis clean
+.PHONY: run test check lint assets browser bench gpu minis clean
 
 run: $(VENV)/.run-stamp assets
 	$(BIN)/python -m streamlit run app.py
@@ -55,6 +55,11 @@ bench: $(VENV)/.bench-stamp assets
 $(VENV)/.bench-stamp: benchmarks/requirements.txt $(VENV)/.run-stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/bench -r benchmarks/requirements.txt
 	@touch $@
+
+# On a machine with an accelerator: the tests that need one, and what the card can do. Options go into ARGS.
+gpu: $(VENV)/.test-stamp assets
+	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m benchmarks.gpu $(ARGS)
 
 # The small pre-trained models of data/minis: about an hour on two cores. A second call goes on where it stopped.
 minis: $(VENV)/.run-stamp assets

@@ -11,6 +11,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
+from distill_core.kinds import KINDS
 from pages.parts.shared.headers import SecurityHeaders
 
 FOLDER = Path(__file__).resolve().parent / "pages"
@@ -39,6 +40,13 @@ PAGES = {
     ],
     "Look back": [("runs", "Runs", "history", "runs", "Every run on this machine: progress, results, logs.")],
 }
+_LISTED = {file for entries in PAGES.values() for file, *_ in entries}
+# the page of a kind of run that is not listed above
+PAGES["Train"] += [
+    (kind.page, kind.title, "play_circle", kind.page.replace("_", "-"), kind.purpose)
+    for kind in KINDS.values()
+    if kind.page not in _LISTED
+]
 
 
 def page(file: str, title: str, icon: str, url: str, purpose: str) -> st.Page:

@@ -14,73 +14,59 @@ no-teacher           this project's loop on the labels alone: what no distillati
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 
 from benchmarks import toolkits
 from benchmarks.workload import Material
-from distill_core import specs
 from distill_core.jobs.supervised import supervised_step
-from distill_core.machine import devices
 from distill_core.models.loading import LoadedModel
-from distill_core.training import distillation, loop, losses, teacher_cache
+from distill_core.terms import LossWeights
+from distill_core.training import loop, losses, teacher_cache
 from distill_core.training.distillation import DistillStep, Lesson
 from distill_core.training.losses import Loss
-from distill_core.training.speed import onednn
-from distill_core.training.speed.first_token import first_token_only
+from distill_core.training.speed import fast
 
 
 def ours(material: Material) -> None:
     """What the distill job does for one arm, without its evaluations and checkpoints."""
-    device, recipe = devices.resolve("cpu"), material.recipe
+    device, recipe = material.recipe.resolved(), material.recipe
     encoded = material.encode()
     taught = teacher_cache.outputs(material.teacher.model, encoded, device, keep_hidden=False)
-    spec = specs.DistillSpec(
-        teacher=f"path:{material.folder / 'teacher'}",
-        temperature=recipe.temperature,
-        soft=recipe.soft,
-        hard=recipe.hard,
-    )
-    labeled = torch.ones(len(material.labels), dtype=torch.bool)
-    lesson = Lesson(encoded, material.labels, labeled, taught)
+    weights = LossWeights({"soft": recipe.soft, "hard": recipe.hard}, recipe.temperature)
+    lesson = Lesson(encoded.answered(material.labels), taught)
     teacher = material.teacher
     student = LoadedModel(
         teacher.ref, teacher.family, material.student, teacher.tokenizer, "pretrained", teacher.label_names
     )
-    step = DistillStep(spec, lesson, student, teacher, (), device)
+    step = DistillStep(weights, lesson, student, teacher, (), device)
     loop.fit(material.student, encoded.lengths, step, recipe.train_settings(encoded), device, loop.Hooks())
-    step.close(material.student)
+    step.close()
 
 
 def fill_cache(material: Material) -> None:
     """What the first student has left behind; not timed."""
-    device = devices.resolve("cpu")
+    device = material.recipe.resolved()
     teacher_cache.outputs(material.teacher.model, material.encode(), device, keep_hidden=False)
 
 
 def whole(material: Material) -> None:
     """`ours` without the shortened last layer: what the cache and the buckets win alone."""
-    distillation.first_token_only = teacher_cache.first_token_only = _unchanged  # type: ignore[assignment]
-    ours(material)
+    with fast.plain("first_token"):
+        ours(material)
 
 
 def mkl(material: Material) -> None:
     """`ours` with the products that torch takes by itself: what is left of the gain on a processor of Intel's."""
-    onednn._is_faster = lambda: False  # type: ignore[assignment]
-    ours(material)
-
-
-@contextlib.contextmanager
-def _unchanged(_model: nn.Module) -> Iterator[None]:
-    yield
+    with fast.plain("onednn"):
+        ours(material)
 
 
 def uncached(material: Material) -> None:
     """The same student, the same batches in the same order, the teacher asked again at every step."""
-    device, recipe, teacher = devices.resolve("cpu"), material.recipe, material.teacher.model
+    device, recipe, teacher = material.recipe.resolved(), material.recipe, material.teacher.model
     encoded = material.encode()
 
     def step(model: nn.Module, indices: Sequence[int]) -> Loss:
@@ -92,16 +78,16 @@ def uncached(material: Material) -> None:
         hard = losses.hard_label_loss(logits, material.labels[list(indices)])
         return Loss(recipe.soft * soft + recipe.hard * hard, {"soft": soft, "hard": hard})
 
-    with onednn.onednn_products(teacher):
+    with fast.products(teacher):
         loop.fit(material.student, encoded.lengths, step, recipe.train_settings(encoded), device, loop.Hooks())
 
 
 def no_teacher(material: Material) -> None:
     """The limit: the student alone."""
-    device = devices.resolve("cpu")
+    device = material.recipe.resolved()
     encoded = material.encode()
     step = supervised_step(encoded, material.labels, device)
-    with first_token_only(material.student):  # as in `ours`
+    with fast.logits_alone(material.student):  # as in `ours`
         loop.fit(material.student, encoded.lengths, step, material.recipe.train_settings(encoded), device, loop.Hooks())
 
 

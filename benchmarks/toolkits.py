@@ -7,6 +7,7 @@ its checkpoints are not written; torchdistill is given the targets, without whic
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from torch.utils.data import DataLoader
 from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
 from benchmarks import torchvision_stub
-from benchmarks.workload import Material, adamw
+from benchmarks.workload import Material, Recipe, adamw
 
 Row = dict[str, Any]
 
@@ -72,18 +73,28 @@ class DistillTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
 
+def _grouped_by_length() -> dict[str, Any]:
+    """The option under the name that this transformers has for it."""
+    if "train_sampling_strategy" in inspect.signature(TrainingArguments).parameters:
+        return {"train_sampling_strategy": "group_by_length"}
+    return {"group_by_length": True}
+
+
 def trainer(material: Material) -> None:
-    """Trainer with `train_sampling_strategy="group_by_length"`, as transformers 5 calls group_by_length."""
+    """Trainer with texts grouped by length."""
     recipe = material.recipe
+    for model in (material.teacher.model, material.student):
+        model.to(recipe.resolved().torch_device)
     arguments = TrainingArguments(
         output_dir=str(material.folder / "trainer"),
         num_train_epochs=recipe.epochs,
-        use_cpu=True,
+        use_cpu=recipe.device == "cpu",
+        bf16=recipe.dtype == "bfloat16",
         seed=recipe.seed,
         per_device_train_batch_size=recipe.batch_size,
         max_grad_norm=recipe.max_grad_norm,
         save_strategy="no",
-        train_sampling_strategy="group_by_length",
+        **_grouped_by_length(),
         report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=False,
@@ -150,6 +161,33 @@ def textbrewer_longest(material: Material) -> None:
 def textbrewer_cached(material: Material) -> None:
     """BasicDistiller with its own cache: whole batches, which keep their composition in every epoch."""
     _textbrewer(material, "BasicDistiller", fixed=True, cached=True)
+
+
+def textbrewer_written_out(material: Material) -> None:
+    """The loop of TextBrewer's GeneralDistiller, for a machine without it: texts padded to the full length, the teacher
+    at every step, its cross-entropy of softened outputs plus the student's own loss."""
+    recipe, device = material.recipe, material.recipe.resolved().torch_device
+    student, teacher = material.student.to(device).train(), material.teacher.model.to(device).eval()
+    optimizer = adamw(student, recipe)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, recipe.lr_factor)
+    loader = _loader(material, fixed=True)
+    for _ in range(recipe.epochs):
+        for row in loader:
+            batch = {name: tensor.to(device) for name, tensor in row.items()}
+            out = student(**batch)
+            with torch.no_grad():
+                teacher_logits = teacher(**batch).logits
+            soft = -(_softened(teacher_logits, recipe).exp() * _softened(out.logits, recipe)).sum(-1).mean()
+            loss = recipe.soft * recipe.temperature**2 * soft + recipe.hard * out.loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(student.parameters(), recipe.max_grad_norm)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+
+
+def _softened(logits: Tensor, recipe: Recipe) -> Tensor:
+    return F.log_softmax(logits / recipe.temperature, -1)
 
 
 # ── torchdistill ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -29,7 +29,7 @@ from distill_core.training import loop
 
 @dataclass(frozen=True)
 class Recipe:
-    """What all contenders are asked to do. `device` is fixed: these figures are about the processor."""
+    """What all contenders are asked to do. `make bench` is about the processor; benchmarks/gpu.py names a device."""
 
     examples: int = 2000
     epochs: int = 3
@@ -46,6 +46,12 @@ class Recipe:
     seed: int = 0
     dataset: str = "movies"
     teacher: str = "quick"
+    device: str = "cpu"
+    dtype: str = "float32"
+
+    def resolved(self) -> devices.Device:
+        """The device to compute on, in its number format."""
+        return devices.resolve(self.device, self.dtype)
 
     @property
     def total_steps(self) -> int:
@@ -94,7 +100,7 @@ class Material:
 
 def prepare(folder: Path, recipe: Recipe) -> None:
     """Write teacher, student and texts. The quick teacher is MiniLM, fine-tuned for one epoch on the same texts."""
-    device = devices.resolve("cpu")
+    device = recipe.resolved()
     dataset = catalogue.load(recipe.dataset)
     train, test = dataset.sample_train(recipe.examples, recipe.seed), dataset.split("test")
     torch.manual_seed(recipe.seed)
@@ -155,7 +161,7 @@ def adamw(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
 @torch.inference_mode()
 def judge(material: Material) -> dict[str, Any]:
     """Test accuracy with its interval, and the training loss on the first 256 test texts without dropout."""
-    recipe, device = material.recipe, devices.resolve("cpu")
+    recipe, device = material.recipe, material.recipe.resolved()
     encoded = material.teacher.encode(material.test_texts, recipe.max_length)
     logits = evaluate.predict(material.student, encoded, device)
     held_out = material.teacher.encode(material.test_texts[:256], recipe.max_length)

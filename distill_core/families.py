@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from distill_core.errors import SpecError
-from distill_core.settings import DATA
+from distill_core.places import DATA
 
 Architecture = Literal["encoder", "decoder", "encoder-decoder"]
 PARTS = ("embeddings", "attention", "feed_forward", "other")

@@ -18,7 +18,7 @@ from distill_core.settings import PROJECT
 class ObjectiveFacts:
     """One objective in words. `share` is the expected fraction of a long text's tokens that give a signal.
 
-    `code` names the module of `objectives` and the definition in it that does the corruption or the loss.
+    `code` names the module, as its place in the core, and the definition in it that does the corruption or the loss.
     """
 
     key: str
@@ -46,7 +46,7 @@ class ObjectiveFacts:
     def source(self) -> str:
         """The code, read from the file."""
         module, name = self.code
-        text = (PROJECT / "distill_core" / "objectives" / f"{module}.py").read_text(encoding="utf-8")
+        text = (PROJECT / "distill_core" / f"{module}.py").read_text(encoding="utf-8")
         for node in ast.parse(text).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
                 return ast.get_source_segment(text, node) or ""
@@ -64,7 +64,7 @@ OBJECTIVES: tuple[ObjectiveFacts, ...] = (
         section="§3.1",
         scored="the hidden tokens, and yes or no for the pair",
         share=0.15,
-        code=("masking", "hide"),
+        code=("models/gaps", "hide"),
     ),
     ObjectiveFacts(
         key="gpt",
@@ -74,7 +74,7 @@ OBJECTIVES: tuple[ObjectiveFacts, ...] = (
         section="§3.1",
         scored="every token but the first",
         share=1.0,
-        code=("causal", "CausalModeling"),
+        code=("objectives/causal", "CausalModeling"),
     ),
     ObjectiveFacts(
         key="roberta",
@@ -84,7 +84,7 @@ OBJECTIVES: tuple[ObjectiveFacts, ...] = (
         section="§4.1–4.2",
         scored="the hidden tokens",
         share=0.15,
-        code=("masking", "single_tokens"),
+        code=("objectives/masking", "single_tokens"),
     ),
     ObjectiveFacts(
         key="t5",
@@ -95,7 +95,7 @@ OBJECTIVES: tuple[ObjectiveFacts, ...] = (
         section="§3.1.4 and §3.3.4",
         scored="the cut tokens and the sentinels between them",
         share=0.15,
-        code=("spans", "draw_spans"),
+        code=("objectives/spans", "draw_spans"),
     ),
     ObjectiveFacts(
         key="xlnet",
@@ -106,7 +106,7 @@ OBJECTIVES: tuple[ObjectiveFacts, ...] = (
         section="§2.2–2.3",
         scored="the last sixth of the order",
         share=1 / 6,
-        code=("permutation", "visibility"),
+        code=("objectives/permutation", "visibility"),
     ),
     ObjectiveFacts(
         key="albert",
@@ -117,7 +117,7 @@ OBJECTIVES: tuple[ObjectiveFacts, ...] = (
         section="§3.1 and §4.1",
         scored="the hidden tokens, and in order or swapped",
         share=0.15,
-        code=("masking", "ngrams"),
+        code=("objectives/masking", "ngrams"),
     ),
     ObjectiveFacts(
         key="distilbert",
@@ -128,7 +128,7 @@ OBJECTIVES: tuple[ObjectiveFacts, ...] = (
         section="§2–3",
         scored="the teacher's answer at every token; the hidden tokens also by themselves",
         share=1.0,
-        code=("distilled", "TripleLoss"),
+        code=("objectives/distilled", "TripleLoss"),
     ),
     ObjectiveFacts(
         key="ernie",
@@ -138,7 +138,7 @@ OBJECTIVES: tuple[ObjectiveFacts, ...] = (
         section="§3.2",
         scored="the tokens of the hidden units",
         share=0.15,
-        code=("knowledge", "whole_units"),
+        code=("objectives/knowledge", "whole_units"),
     ),
     ObjectiveFacts(
         key="electra",
@@ -149,7 +149,7 @@ OBJECTIVES: tuple[ObjectiveFacts, ...] = (
         section="§2",
         scored="original or replaced, for every token",
         share=1.0,
-        code=("replaced", "ReplacedTokens"),
+        code=("objectives/replaced", "ReplacedTokens"),
     ),
     ObjectiveFacts(
         key="bart",
@@ -160,7 +160,7 @@ OBJECTIVES: tuple[ObjectiveFacts, ...] = (
         section="§2.2 and §5.1",
         scored="every token of the text, also those it can copy",
         share=1.0,
-        code=("infilling", "draw_lengths"),
+        code=("objectives/infilling", "draw_lengths"),
     ),
 )
 

@@ -12,9 +12,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from distill_core.errors import SpecError
-
-PROJECT = Path(__file__).resolve().parent.parent
-DATA = PROJECT / "data"
+from distill_core.places import DATA as DATA
+from distill_core.places import PROJECT as PROJECT
 
 
 class Settings(BaseSettings):

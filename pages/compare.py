@@ -6,7 +6,7 @@ from distill_core.errors import DistillError
 from distill_core.figures import theme
 from distill_core.specs import CompareSpec, StudentsSpec
 from pages.parts.compare import form, results
-from pages.parts.shared import page, run_pages, stored_runs
+from pages.parts.shared import links, page, run_panel, stored_runs
 from pages.parts.students import view as students_view
 
 NEWEST = "newest"
@@ -26,7 +26,7 @@ own = [run.id for run in stored_runs.own_of("compare")]
 choice = pickers.selectbox(
     "Result",
     [*recorded, *([NEWEST] if own else []), *own],
-    key="cmp_run",
+    key=links.COMPARE.run,
     bind="query-params",
     accept_new_options=True,
     placeholder="No comparison yet",
@@ -49,12 +49,12 @@ except DistillError as error:
 if isinstance(asked, StudentsSpec):
     with main:
         students_view.picture(run, key="cmp_ten")
-        page.next_step("pages/students.py", "How did they learn? All numbers", {"ts_run": run.id})
+        links.to(links.STUDENTS, "How did they learn? All numbers", run=run.id)
     st.stop()
 
 if not isinstance(asked, CompareSpec):
     with main:
-        run_pages.say_of_another_kind(run)
+        run_panel.say_of_another_kind(run)
     st.stop()
 
 with main:
@@ -67,4 +67,4 @@ with main:
     if spec is not None and form.differs(spec, asked):
         st.caption(":material/sync_problem: The settings on the left differ from those of this result.")
 with below:
-    page.next_step("pages/model_zoo.py", "Why is one faster? Look inside a family")
+    links.to(links.MODEL_ZOO, "Why is one faster? Look inside a family")

@@ -6,9 +6,10 @@ from distill_core import families
 from distill_core.figures import timeline, treemap
 from distill_core.tables import families as tables_families
 from pages.parts.model_zoo import family_card
-from pages.parts.shared import once, page, provenance
+from pages.parts.shared import columns, links, once, page, provenance
 
-CHOSEN = "zoo_family"
+PUBLISHED = columns.of("variant", "metric", "split", "value", "unit", "source", "note", "confidence", pinned=0)
+CHOSEN = links.MODEL_ZOO.takes["family"]
 SEEN = (
     "Circles are encoders, triangles decoders, squares encoder–decoders; the hollow one is distilled. "
     "Sizes are counted from the architecture of the official base model, shared weights once, without a head. "
@@ -75,10 +76,10 @@ def in_depth(row: families.Family) -> None:
     if row.facts["recalled_cells"].strip():
         provenance.caption(f"Not read again in a source: {page.plain(row.facts['recalled_cells'])}")
     published(row)
-    page.next_step(
-        "pages/compare.py",
+    links.to(
+        links.COMPARE,
         f"Measure {row.title} beside BERT on this machine",
-        {"cmp_models": ["BERT", row.title] if row.key != "bert" else ["BERT", "DistilBERT"]},
+        models=["BERT", row.title] if row.key != "bert" else ["BERT", "DistilBERT"],
     )
 
 
@@ -89,6 +90,7 @@ def published(row: families.Family) -> None:
     st.dataframe(
         tables_families.published_frame(row),
         hide_index=True,
+        column_config=PUBLISHED,
         placeholder="n/a",
         key="zoo_published",
         alt=f"Published figures of {row.title} with their sources",

@@ -3,8 +3,10 @@
 import streamlit as st
 
 from distill_core.errors import DistillError
+from distill_core.specs import DistillSpec
 from distill_core.tables.soft_labels import Scene
-from pages.parts.shared import page, provenance
+from distill_core.terms import BY_KEY
+from pages.parts.shared import page, provenance, training_form
 from pages.parts.soft_labels import form, view
 
 page.header("Soft labels", "What does a teacher say beyond the right class, and what would a student learn from it?")
@@ -20,8 +22,8 @@ try:
         temperature = form.temperature()
     with controls:
         student, origin = form.student(text)
-        soft = form.weight("Weight of soft targets", "sl_soft")
-        hard = form.weight("Weight of labels", "sl_hard")
+        soft = training_form.weight(DistillSpec, BY_KEY["soft"], "sl_soft", help=None)
+        hard = training_form.weight(DistillSpec, BY_KEY["hard"], "sl_hard", help=None)
     scene = Scene(text.label_names, text.label, text.teacher, student, temperature, soft, hard)
 except DistillError as error:
     with main:

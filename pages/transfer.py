@@ -7,7 +7,7 @@ import streamlit as st
 from distill_core.figures import theme
 from distill_core.runs.run import Run
 from distill_core.tables import transfer as tables_transfer
-from pages.parts.shared import page, run_panel, stored_runs, training_form
+from pages.parts.shared import links, page, run_panel, stored_runs, training_form
 from pages.parts.transfer import data, form, moved, view
 from pages.parts.transfer import guess as guesses
 from pages.parts.transfer.words import TABS, WORDS, go_to
@@ -15,7 +15,7 @@ from pages.parts.transfer.words import TABS, WORDS, go_to
 
 def experiment(name: str) -> None:
     """One experiment: its form, the cost on its button, and its newest result, after a guess."""
-    words, parameter = WORDS[name], f"tl_{name}_run"
+    words, parameter = WORDS[name], links.TRANSFER.takes[name]
     st.markdown(words.question)
     controls, main = st.columns([1, 2.6], gap="large")
     with controls:

@@ -31,4 +31,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from distill_core.machine import devices
 
         if devices.accelerator_type() is None:
-            pytest.skip("needs an accelerator")
+            pytest.skip("needs an accelerator (CUDA, MPS or XPU): torch finds none in this machine")

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from distill_core import specs
+from distill_core import kinds
 from distill_core.errors import SpecError
 from distill_core.model_ref import Ref
 
@@ -19,7 +19,7 @@ STUDENTS = {"kind": "students"}
 
 def refused(data, **changes):
     with pytest.raises(SpecError) as caught:
-        specs.parse({**data, **changes})
+        kinds.parse_spec({**data, **changes})
     text = str(caught.value)
     assert "\n" not in text
     assert len(text) < 1000
@@ -27,27 +27,28 @@ def refused(data, **changes):
 
 
 def test_flags_json_and_file_give_the_same_spec():
-    flags = specs.parse({**COMPARE, "models": "bert@structure, minilm", "batch_sizes": "1,8", "min_time_s": "0.5"})
-    typed = specs.parse({**COMPARE, "models": ["bert@structure", "minilm"], "batch_sizes": [1, 8], "min_time_s": 0.5})
+    words = {"models": "bert@structure, minilm", "batch_sizes": "1,8", "min_time_s": "0.5"}
+    values = {"models": ["bert@structure", "minilm"], "batch_sizes": [1, 8], "min_time_s": 0.5}
+    flags, typed = kinds.parse_spec({**COMPARE, **words}), kinds.parse_spec({**COMPARE, **values})
     assert flags == typed
     assert flags.models == (Ref("structure", "bert"), Ref("minilm", "minilm"))
-    assert specs.parse(json.loads(flags.model_dump_json())) == flags
+    assert kinds.parse_spec(json.loads(flags.model_dump_json())) == flags
     assert hash(flags) == hash(typed)
 
 
 def test_one_value_serves_where_many_may_stand():
-    assert specs.parse({**COMPARE, "batch_sizes": 8}).batch_sizes == (8,)
-    assert specs.parse({**COMPARE, "models": Ref("minilm", "minilm")}).models == (Ref("minilm", "minilm"),)
-    assert specs.parse({**FINETUNE, "train_examples": "200"}).train_examples == (200,)
-    assert specs.parse({**DISTILL, "layers": 2, "student_layers": 1}).layers == (2,)
+    assert kinds.parse_spec({**COMPARE, "batch_sizes": 8}).batch_sizes == (8,)
+    assert kinds.parse_spec({**COMPARE, "models": Ref("minilm", "minilm")}).models == (Ref("minilm", "minilm"),)
+    assert kinds.parse_spec({**FINETUNE, "train_examples": "200"}).train_examples == (200,)
+    assert kinds.parse_spec({**DISTILL, "layers": 2, "student_layers": 1}).layers == (2,)
 
 
 @pytest.mark.parametrize("data", [COMPARE, FINETUNE, DISTILL, STUDENTS])
 def test_a_spec_is_frozen_and_round_trips(data):
-    spec = specs.parse(data)
+    spec = kinds.parse_spec(data)
     with pytest.raises(ValueError, match="frozen"):
         spec.seed = 1
-    assert specs.parse(spec.model_dump(mode="json")) == spec
+    assert kinds.parse_spec(spec.model_dump(mode="json")) == spec
     assert spec.kind == data["kind"]
 
 
@@ -122,14 +123,28 @@ def test_an_unknown_kind_lists_the_known_ones(kind):
 def test_compare_wants_distinct_models_and_a_known_baseline():
     assert "twice" in refused(COMPARE, models="minilm,minilm")
     assert "not among the models" in refused(COMPARE, baseline="minilm")
-    assert specs.parse({**COMPARE, "baseline": "bert@structure"}).baseline == Ref("structure", "bert")
+    assert kinds.parse_spec({**COMPARE, "baseline": "bert@structure"}).baseline == Ref("structure", "bert")
 
 
 def test_distill_wants_something_to_learn_and_one_layer_for_each():
     assert "nothing would be learned" in refused(DISTILL, soft=0, hard=0)
-    assert specs.parse({**DISTILL, "soft": 0, "hard": 0, "cosine": 1}).cosine == 1
+    assert kinds.parse_spec({**DISTILL, "soft": 0, "hard": 0, "cosine": 1}).cosine == 1
     assert "2 teacher layers are listed for a student of 3" in refused(DISTILL, layers="0,1")
-    assert specs.parse({**DISTILL, "layers": "0,1", "student_layers": 2}).layers == (0, 1)
+    assert kinds.parse_spec({**DISTILL, "layers": "0,1", "student_layers": 2}).layers == (0, 1)
+
+
+def test_general_distillation_copies_layers():
+    for given in ({"student": "minilm"}, {"student_width": 64}):
+        assert "copies layers of the teacher" in refused(DISTILL, mode="general", **given)
+    assert kinds.parse_spec({**DISTILL, "mode": "general", "hidden": 1, "attention": 1}).weights.needs_live_teacher
+
+
+def test_the_weights_are_those_of_the_fields():
+    spec = kinds.parse_spec({**DISTILL, "soft": 0.25, "relations": "2", "temperature": 4, "standardize": True})
+    weights = spec.weights
+    assert (weights.temperature, weights.standardize) == (4, True)
+    assert [(term.key, weights[term.key]) for term in weights.used] == [("soft", 0.25), ("hard", 0.5), ("relations", 2)]
+    assert weights.by_term.keys() <= spec.model_dump().keys()
 
 
 def test_ten_students_want_each_student_and_arm_once_and_a_teacher_that_is_heard():
@@ -137,10 +152,10 @@ def test_ten_students_want_each_student_and_arm_once_and_a_teacher_that_is_heard
     assert "labels is listed twice in arms" in refused(STUDENTS, arms="labels,labels")
     assert "the teacher says nothing" in refused(STUDENTS, soft=0)
     assert "the teacher says nothing" in refused(STUDENTS, soft=0, arms="random-taught")
-    assert specs.parse({**STUDENTS, "soft": 0, "arms": "labels,random"}).soft == 0
-    assert specs.parse({**STUDENTS, "hard": 0}).hard == 0
-    assert specs.parse(STUDENTS).teacher is None
-    assert specs.parse({**STUDENTS, "teacher": "run:000001-abcdef"}).teacher == Ref("run", "000001-abcdef")
+    assert kinds.parse_spec({**STUDENTS, "soft": 0, "arms": "labels,random"}).soft == 0
+    assert kinds.parse_spec({**STUDENTS, "hard": 0}).hard == 0
+    assert kinds.parse_spec(STUDENTS).teacher is None
+    assert kinds.parse_spec({**STUDENTS, "teacher": "run:000001-abcdef"}).teacher == Ref("run", "000001-abcdef")
 
 
 def test_a_setting_that_is_named_as_its_kind_is_named_in_the_message():
@@ -150,7 +165,7 @@ def test_a_setting_that_is_named_as_its_kind_is_named_in_the_message():
 
 def test_what_unlabeled_texts_add_needs_texts_without_a_label():
     assert "here every text has one" in refused(DISTILL, arms="distilled,labeled-only")
-    spec = specs.parse({**DISTILL, "arms": "distilled,labeled-only", "labeled_examples": 100})
+    spec = kinds.parse_spec({**DISTILL, "arms": "distilled,labeled-only", "labeled_examples": 100})
     assert spec.arms == ("distilled", "labeled-only")
 
 
@@ -164,9 +179,9 @@ def test_long_texts_are_refused_shortly(name):
     assert name in refused(FINETUNE, **{name: "x" * 10**6})
 
 
-@pytest.mark.parametrize("spec", specs.SPECS.values(), ids=specs.SPECS)
-def test_every_field_says_what_it_is(spec):
-    for name, field in spec.model_fields.items():
+@pytest.mark.parametrize("kind", kinds.KINDS.values(), ids=kinds.KINDS)
+def test_every_field_says_what_it_is(kind):
+    for name, field in kind.spec.model_fields.items():
         if name != "kind":
             assert field.description, name
             assert field.description.endswith("."), name

@@ -17,7 +17,7 @@ from distill_core.models import students
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.runs.control import Stopped
-from distill_core.specs import DistillSpec
+from distill_core.terms import LossWeights
 from distill_core.training import teacher_cache
 from distill_core.training.distillation import DistillStep, Lesson
 from distill_core.training.loop import Hooks, Step, TrainSettings, fit
@@ -63,9 +63,9 @@ def _narrow(folder: Path) -> tuple[LoadedModel, Encoded, Step]:
     student = replace(teacher, model=model)
     encoded = teacher.encode(TEXTS, 4)  # of one length: a mean over tokens is not the mean of two processes' means
     taught = teacher_cache.outputs(teacher.model, encoded, CPU, keep_hidden=False)
-    lesson = Lesson(encoded, LABELS, LABELS >= 0, taught)
-    spec = DistillSpec(teacher="path:teacher", student_layers=2, student_width=8, hidden=1.0)
-    return student, encoded, DistillStep(spec, lesson, student, teacher, (0, 2), CPU)
+    lesson = Lesson(encoded.answered(LABELS), taught)
+    weights = LossWeights({"soft": 0.5, "hard": 0.5, "hidden": 1.0})
+    return student, encoded, DistillStep(weights, lesson, student, teacher, (0, 2), CPU)
 
 
 def one_of(n: int, rank: int, port: int, what: str, folder: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import secrets
 import shutil
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from typing import IO
 
 from distill_core.assets import package_clients, registry
 from distill_core.errors import AssetError
+from distill_core.files.whole import whole_folder
 from distill_core.settings import settings
 
 Progress = Callable[[int, int, str], None]
@@ -204,9 +204,8 @@ def _explain(asset: Asset, kind: str, message: str) -> AssetError:
 
 
 def install(asset: Asset, archive: Path) -> None:
-    """Unpack the members beside their place, check them, rename the folder into place. Raises AssetError, OSError."""
-    fresh = asset.folder.with_name(f".{asset.folder.name}.{secrets.token_hex(4)}")
-    try:
+    """Unpack the members and check them: the folder is there whole or not at all. Raises AssetError, OSError."""
+    with whole_folder(asset.folder) as fresh:
         found = {}
         for name, stream in _members(asset, archive):
             target = fresh.joinpath(*PurePosixPath(name).parts)
@@ -219,13 +218,6 @@ def install(asset: Asset, archive: Path) -> None:
                 f"{asset.file} holds other members than its table in data/ pins for {asset.name}.",
                 "The table and the archive do not belong together: restore the table.",
             )
-        if asset.folder.exists():  # damaged; moved aside first, since a folder cannot be replaced by another
-            old = asset.folder.with_name(f"{fresh.name}.old")
-            asset.folder.rename(old)
-            shutil.rmtree(old, ignore_errors=True)
-        fresh.rename(asset.folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _members(asset: Asset, archive: Path) -> Iterator[tuple[str, IO[bytes]]]:

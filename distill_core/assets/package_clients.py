@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from distill_core.files.whole import put_file
+
 # One retry and a short wait for an answer each: without a network the clients would go on for minutes.
 _COMMANDS: dict[str, tuple[str, ...]] = {
     "npm": (
@@ -65,7 +67,7 @@ def fetch(registry: str, package: str, version: str, target: Path, deadline: flo
             return _kind(said), f"{name} ended with {code}: {_said_error(said)}"
         if len(files) != 1:
             return "wrong", f"{name} left {len(files)} files instead of one"
-        files[0].replace(target)
+        put_file(files[0], target)
     return "ok", ""
 
 

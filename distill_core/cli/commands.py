@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from distill_core import families, specs
+from distill_core import families, kinds
 from distill_core.cli import doctor as doctor_module
 from distill_core.cli.flags import spec_values
 from distill_core.cli.output import Bar, DownloadLines
@@ -17,12 +17,14 @@ from distill_core.datasets import typed_text
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
 from distill_core.launch import base, foreground, launchers
 from distill_core.machine import environment
-from distill_core.results import LIVE, CompareResult, DistillResult, FinetuneResult, PretrainResult, StudentsResult
+from distill_core.results import LIVE
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.settings import PROJECT, settings, settings_table
+from distill_core.specs import Spec
 
 STOP_DEADLINE_S = 30
+USAGE = ("spec", "data", "model")  # errors of these kinds are the user's: exit code 2
 
 
 class JobFailed(DistillError):
@@ -39,8 +41,8 @@ def store() -> RunStore:
 
 
 def start_job(arguments: argparse.Namespace) -> dict[str, Any]:
-    """compare, finetune, distill, students, pretrain: run in the foreground with a bar, or queue with --detach."""
-    return _start(specs.parse(spec_values(arguments, arguments.command)), arguments.detach)
+    """A command of `kinds.KINDS`: run in the foreground with a bar, or queue with --detach."""
+    return _start(kinds.parse_spec(spec_values(arguments, arguments.command)), arguments.detach)
 
 
 def run_recipe(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -53,10 +55,10 @@ def run_recipe(arguments: argparse.Namespace) -> dict[str, Any]:
         raise SpecError(f"{arguments.recipe} is not JSON.", "Name the spec.json of a run.") from error
     if not isinstance(data, dict):
         raise SpecError(f"{arguments.recipe} holds no spec.", "Name the spec.json of a run.")
-    return _start(specs.parse(data), arguments.detach)
+    return _start(kinds.parse_spec(data), arguments.detach)
 
 
-def _start(spec: base.AnySpec, detach: bool) -> dict[str, Any]:
+def _start(spec: Spec, detach: bool) -> dict[str, Any]:
     if detach:
         return {"run": launchers.get_launcher(store()).submit(spec).id}
     environment.prepare_process(spec.threads)
@@ -73,37 +75,16 @@ def _outcome(run: Run) -> dict[str, Any]:
         hint = f"Go on with: python -m distill_core runs resume {run.id}"
         raise JobFailed("stopped", f"The run {run.id} was stopped.", hint, 130)
     if state.state != "done":
-        usage = state.error_kind in ("spec", "data", "model")
-        raise JobFailed(state.error_kind or "run", state.message, state.hint, 2 if usage else 1)
-    _check_measured(run)
-    return {"run": run.id, **_result_json(run)}
-
-
-def _check_measured(run: Run) -> None:
-    """One model's failure is one row's error; a run of many models without any number has failed. Raises JobFailed."""
+        code = 2 if state.error_kind in USAGE else 1
+        raise JobFailed(state.error_kind or "run", state.message, state.hint, code)
     result = run.result()
-    rows = result.rows if isinstance(result, CompareResult | StudentsResult) else ()
-    if rows and all(row.error for row in rows):
-        first = next(row.error for row in rows if row.error)
-        usage = first.kind in ("spec", "data", "model")
-        raise JobFailed(first.kind, f"No model could be measured: {first.message}", first.hint, 2 if usage else 1)
-
-
-def _result_json(run: Run) -> dict[str, Any]:
-    result = run.result()
-    if isinstance(result, CompareResult):
-        return {"rows": [row.model_dump() for row in result.rows]}
-    if isinstance(result, FinetuneResult):
-        return {"arms": [arm.model_dump() for arm in result.arms]}
-    if isinstance(result, DistillResult):
-        teacher = result.teacher.model_dump() if result.teacher else None
-        return {"teacher": teacher, "students": [student.model_dump() for student in result.students]}
-    if isinstance(result, StudentsResult):
-        teacher = result.teacher.model_dump() if result.teacher else None
-        return {"teacher": teacher, "students": [row.model_dump() for row in result.rows]}
-    if isinstance(result, PretrainResult):
-        return {"model": f"run:{run.id}", **result.model_dump(exclude={"kind"})}
-    raise RunError(f"The run {run.id} has no result.", "See its log.")
+    if result is None:
+        raise RunError(f"The run {run.id} has no result.", "See its log.")
+    if result.failure is not None:  # one model's failure is one row's error; a run without any number has failed
+        error = result.failure
+        message = f"No model could be measured: {error.message}"
+        raise JobFailed(error.kind, message, error.hint, 2 if error.kind in USAGE else 1)
+    return {"run": run.id, **result.as_json(run.id)}
 
 
 def list_families(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -203,11 +184,12 @@ def predict(arguments: argparse.Namespace) -> dict[str, Any]:
     environment.prepare_process(None)
     from distill_core import model_ref
     from distill_core.machine import devices
-    from distill_core.measure import evaluate
+    from distill_core.measure import evaluate, self_test
     from distill_core.models import loading
 
     text = typed_text.clean(arguments.text)  # a terminal of another encoding gives half characters
     device = devices.resolve(arguments.device)
+    self_test.require(device)
     loaded = loading.load(model_ref.parse(arguments.model), store())
     if loaded.label_names is None:
         raise ModelError(f"{arguments.model} has no classification head.", "Fine-tune it first, then name run:ID.")

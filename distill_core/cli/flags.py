@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 from pydantic_core import PydanticUndefined
 
 from distill_core.errors import SpecError
-from distill_core.specs import SPECS
+from distill_core.kinds import KINDS
+from distill_core.specs import controls
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,11 +21,11 @@ class Parser(argparse.ArgumentParser):
 
 def add_spec_flags(parser: argparse.ArgumentParser, kind: str) -> None:
     """One flag a field: batch_sizes → --batch-sizes. Values stay text; pydantic reads and checks them."""
-    for name, field in SPECS[kind].model_fields.items():
+    for name, field in KINDS[kind].spec.model_fields.items():
         if name == "kind":
             continue
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        unit = f" [{extra['unit']}]" if extra.get("unit") else ""
+        said = controls.described(field)
+        unit = f" [{said['unit']}]" if said.get("unit") else ""
         required = field.default is PydanticUndefined
         default = "required" if required else f"default: {_shown(field.default)}"
         help_text = f"{field.description}{unit} ({default})".replace("%", "%%")
@@ -41,7 +42,7 @@ def _shown(value: Any) -> str:
 
 
 def spec_values(arguments: argparse.Namespace, kind: str) -> dict[str, Any]:
-    """The values that were given, ready for `specs.parse`."""
-    names = [name for name in SPECS[kind].model_fields if name != "kind"]
+    """The values that were given, ready for `kinds.parse_spec`."""
+    names = [name for name in KINDS[kind].spec.model_fields if name != "kind"]
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     return {"kind": kind, **given}

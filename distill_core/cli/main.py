@@ -10,15 +10,8 @@ from distill_core import families
 from distill_core.cli import commands, output
 from distill_core.cli.flags import Parser, add_spec_flags
 from distill_core.errors import DistillError
+from distill_core.kinds import KINDS
 from distill_core.launch.foreground import check_alone
-
-_JOBS = {
-    "compare": "Measure models side by side: size, speed, memory, accuracy.",
-    "finetune": "Fine-tune a pre-trained model on labeled texts, beside reference arms.",
-    "distill": "Teach a student network with a teacher's soft labels.",
-    "students": "Teach many small students with one teacher, beside the same students without it.",
-    "pretrain": "Teach a small model of one family from raw text.",
-}
 
 
 def main(arguments: list[str]) -> int:
@@ -46,9 +39,9 @@ def main(arguments: list[str]) -> int:
 def build_parser() -> Parser:
     parser = Parser(prog="python -m distill_core", description="Distill Lab: transfer learning with your own hands.")
     subparsers = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
-    for kind, text in _JOBS.items():
-        job = _command(subparsers, kind, text, commands.start_job)
-        add_spec_flags(job, kind)
+    for kind in KINDS.values():
+        job = _command(subparsers, kind.key, kind.purpose, commands.start_job)
+        add_spec_flags(job, kind.key)
         job.add_argument("--detach", action="store_true", help="queue the run and print its id")
     recipe = _command(subparsers, "run", "Run a spec.json again.", commands.run_recipe)
     recipe.add_argument("recipe", metavar="SPEC.json")

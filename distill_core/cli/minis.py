@@ -9,18 +9,17 @@ tokenizer, and card.json with what it read, what it cost and how the loss fell.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from distill_core import families, specs
+from distill_core import families, kinds, specs
 from distill_core.errors import DistillError, RunError
 from distill_core.files.json_files import write_json
+from distill_core.files.whole import whole_folder
 from distill_core.launch.base import RESUMABLE
 from distill_core.launch.local import LocalLauncher
 from distill_core.results import LIVE, PretrainResult
@@ -48,7 +47,7 @@ def request(family: str, changes: Mapping[str, Any] | None = None) -> specs.Pret
         "threads": 1,
         **(changes or {}),
     }
-    return cast(specs.PretrainSpec, specs.parse(values))
+    return cast(specs.PretrainSpec, kinds.parse_spec(values))
 
 
 def summary(card: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +117,7 @@ def _going_on(run: Run, launcher: LocalLauncher) -> Run:
     return run
 
 
-def _asked(run: Run) -> specs.AnySpec | None:
+def _asked(run: Run) -> specs.Spec | None:
     """What was asked; None where the request cannot be read, as that of another version of this program."""
     try:
         return run.spec()
@@ -128,13 +127,10 @@ def _asked(run: Run) -> specs.AnySpec | None:
 
 def ship(run: Run, folder: Path = FOLDER) -> dict[str, Any]:
     """Write data/minis/<family> from a finished pre-training run. Its card. Raises RunError for any other run."""
-    result, environment = run.result(), run.environment()
-    if not isinstance(result, PretrainResult) or environment is None or not run.model_dir.is_dir():
+    result, environment = run.result_as(PretrainResult), run.environment()
+    if result is None or environment is None or not run.model_dir.is_dir():
         raise RunError(f"The run {run.id} is no finished pre-training.", "Pre-train first.")
     family = families.get(result.family)
-    hidden = folder / f".new-{family.key}-{secrets.token_hex(4)}"
-    hidden.mkdir(parents=True)
-    _half_precision(run.model_dir, hidden)
     card = {
         "title": f"{family.title} mini",
         "license": "Apache-2.0",
@@ -144,23 +140,10 @@ def ship(run: Run, folder: Path = FOLDER) -> dict[str, Any]:
         "curve": _curve(run),
         "environment": environment.model_dump(),
     }
-    write_json(hidden / "card.json", card)
-    _put(hidden, folder / family.key)
+    with whole_folder(folder / family.key) as new:
+        _half_precision(run.model_dir, new)
+        write_json(new / "card.json", card)
     return card
-
-
-def _put(hidden: Path, place: Path) -> None:
-    """Move a whole folder to its place. Where another call does so at this very moment, one of the two is kept."""
-    old = hidden.with_name(f"{hidden.name}.old")
-    with contextlib.suppress(FileNotFoundError):
-        place.rename(old)
-    try:
-        hidden.rename(place)
-    except OSError:
-        if not place.is_dir():
-            raise
-        shutil.rmtree(hidden)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _half_precision(source: Path, target: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +17,7 @@ from distill_core.assets import shelf
 from distill_core.corpus.sources import Source
 from distill_core.corpus.types import Corpus, SourceText, text_digest
 from distill_core.datasets import prepare
+from distill_core.files.whole import whole_file
 from distill_core.settings import settings
 
 VERSION = 1  # raise it when a corpus is prepared differently: older files are then left alone
@@ -65,11 +64,7 @@ def write(path: Path, corpus: Corpus) -> None:
     )
     told = {"sources": [asdict(source) for source in corpus.sources], "notes": corpus.notes, "digest": corpus.digest}
     table = table.replace_schema_metadata({b"distill": json.dumps(told).encode()})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole_file(path) as new:
+            pq.write_table(table, new, compression="zstd", write_page_checksum=True)

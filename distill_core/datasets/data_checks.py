@@ -5,7 +5,6 @@ Plain pandas on the frame of a `Dataset`: nothing is loaded, nothing is changed,
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +13,7 @@ import pandas as pd
 
 from distill_core import units
 from distill_core.datasets import splits
+from distill_core.maths.intervals import half_width
 
 IMBALANCE = 4.0  # the largest class against the smallest
 FEW_WORDS = 2
@@ -167,8 +167,9 @@ def too_long(frame: pd.DataFrame, max_length: int) -> Check:
 def size_of_test(frame: pd.DataFrame) -> Check:
     """How well the test split can tell two models apart."""
     n = int((frame["split"] == splits.TEST).sum())
-    half = units.significant(100 * 1.96 * math.sqrt(0.8 * 0.2 / n), 2) if n else units.MISSING
-    detail = f"An accuracy near 80 % is known to ± {half} points. Smaller differences are noise."
+    half = half_width(0.8, n)
+    points = units.MISSING if half is None else units.significant(100 * half, 2)
+    detail = f"An accuracy near 80 % is known to ± {points} points. Smaller differences are noise."
     level: Literal["good", "warning"] = "warning" if n < FEW_TEST_TEXTS else "good"
     return Check("test_size", level, f"{n:,} test texts", detail)
 

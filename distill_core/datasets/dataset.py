@@ -29,6 +29,7 @@ class Dataset:
     """Labeled texts. `frame`: id (str, unique), text (str), label (int, index into label_names), split.
 
     `commit` is the Hub's revision or the sha256 of the archive or file: the provenance of every number made from it.
+    `task` is the key of what its texts ask (`tasks/facts.py`).
     """
 
     name: str
@@ -39,6 +40,7 @@ class Dataset:
     license: str
     notes: tuple[str, ...] = ()
     commit: str = ""
+    task: str = "classification"
 
     @property
     def train_size(self) -> int:

@@ -9,8 +9,6 @@ import contextlib
 import hashlib
 import html
 import json
-import os
-import secrets
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +21,7 @@ from distill_core.datasets import splits
 from distill_core.datasets.catalogue import DatasetInfo
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError
+from distill_core.files.whole import whole_file
 from distill_core.settings import settings
 
 VERSION = 2  # raise it when this module prepares something differently: older cached frames are then left alone
@@ -64,14 +63,10 @@ def _write(path: Path, dataset: Dataset) -> None:
     table = pa.Table.from_pandas(dataset.frame, preserve_index=False)
     extra = json.dumps({"notes": dataset.notes, "commit": dataset.commit})
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"distill": extra.encode()})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            pq.write_table(table, temporary, write_page_checksum=True)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole_file(path) as new:
+            pq.write_table(table, new, write_page_checksum=True)
 
 
 def _dataset(info: DatasetInfo, frame: pd.DataFrame, notes: list[str], commit: str) -> Dataset:

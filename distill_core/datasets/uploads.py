@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import hashlib
 import re
-import secrets
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from distill_core.datasets.catalogue import FILE_PREFIX
 from distill_core.datasets.csv_files import Table, safe_csv
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError
+from distill_core.files.whole import whole_file
 from distill_core.settings import settings
 
 __all__ = ["Columns", "columns", "keep", "read_csv", "safe_csv"]
@@ -50,14 +49,11 @@ def keep(data: bytes) -> str:
     """Store an uploaded file in the cache, under the hash of its bytes; its name as a data set. Raises DataError."""
     csv_files.read_bytes(data)  # checks the size
     path = settings().cache_dir / "uploads" / f"{hashlib.sha256(data).hexdigest()[:16]}.csv"
-    temporary = path.with_name(f".{secrets.token_hex(6)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        with whole_file(path) as new:
+            new.write_bytes(data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise DataError(f"The file cannot be stored: {error.strerror}.", "Free some disk space.") from error
     return f"{FILE_PREFIX}{path}"
 

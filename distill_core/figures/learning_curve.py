@@ -9,7 +9,8 @@ from typing import Any, Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from distill_core import units
+from distill_core import arms, units
+from distill_core.arms import FinetuneArm
 from distill_core.figures import arm_style, lines, theme, transfer_style
 from distill_core.figures.bars import rgba
 from distill_core.tables.training import arm_title
@@ -123,7 +124,7 @@ def _arms(frame: pd.DataFrame, view: View) -> tuple[list[dict[str, Any]], list[t
         title, last = str(rows["title"].iloc[0]), float(rows["accuracy"].iloc[-1])
         ends.append((last * 100, lines.end_text(title, units.percent(last, 3)), color))
         drawable = rows[rows[view.x].astype("Float64").fillna(0) > 0]
-        if arm == "zero-shot":
+        if _needs_no_labels(arm):
             data.append(_level(rows, view, frame, color))
         elif len(drawable):
             data += [*_band(drawable, view, color), _line(drawable, view, color)]
@@ -207,10 +208,15 @@ def _guess_ends(guesses: pd.DataFrame, dark: bool) -> list[tuple[float, str, str
     ]
 
 
+def _needs_no_labels(arm: object) -> bool:
+    row = arms.named(str(arm))
+    return isinstance(row, FinetuneArm) and not row.is_trained
+
+
 def sentence(row: pd.Series[Any]) -> str:
     """The whole sentence of a point."""
     low, high = units.percent(row["ci_low"], 3), units.percent(row["ci_high"], 3)
-    texts = "without training" if row["arm"] == "zero-shot" else f"with {int(row['train_examples']):,} labeled texts"
+    texts = "without training" if _needs_no_labels(row["arm"]) else f"with {int(row['train_examples']):,} labeled texts"
     seeds = ""
     if int(row["seeds"]) > 1:
         spread = f"{units.percent(row['seed_low'], 3)} to {units.percent(row['seed_high'], 3)}"

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from distill_core import arms
 from distill_core.figures import theme
-from distill_core.tables.training import ARM_TITLES, TOP, arm_title
+from distill_core.tables.training import arm_title
 
 XAxis = Literal["examples", "elapsed_s"]
 X_TITLES: dict[XAxis, str] = {"examples": "texts learned from", "elapsed_s": "seconds of training"}
@@ -36,7 +37,7 @@ class Arm:
 
 def arm_of(name: str) -> Arm:
     """The arm behind the name of a curve."""
-    if name in ARM_TITLES:
+    if arms.named(name) is not None:
         return Arm(name)
     match = _NUMBERED.fullmatch(name)
     key, n, seed = (match["arm"], match["n"], int(match["seed"])) if match else (name, None, None)
@@ -46,11 +47,12 @@ def arm_of(name: str) -> Arm:
 
 def _parts(key: str) -> tuple[str, str]:
     """The arm, and the data set that it learned from where the name tells it."""
-    known = [arm for arm in (*ARM_TITLES, *TOP.findall(key)) if key.startswith(f"{arm}-")]
-    if key in ARM_TITLES or not known:
-        return key, ""
-    arm = max(known, key=len)
-    return arm, key.removeprefix(f"{arm}-")
+    words = key.split("-")
+    for end in range(len(words), 0, -1):
+        arm = "-".join(words[:end])
+        if arms.named(arm) is not None:
+            return arm, "-".join(words[end:])
+    return key, ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from distill_core.arms import SAVED
 from distill_core.figures import arm_style, theme, transfer_style
 
 ROW_PX = 38
@@ -64,7 +65,7 @@ def _bars(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
     if rows.empty:
         return []
     names, values = [theme.safe(name) for name in rows["layer"]], [float(value) for value in rows["cka"]]
-    color = arm_style.color("pretrained", dark)
+    color = arm_style.color(SAVED, dark)
     hovers = [
         f"{name}: linear CKA {value:.3f} between the states before and after<br>{theme.safe(source)}"
         for name, value, source in zip(names, values, rows["source"], strict=True)

@@ -11,28 +11,22 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from distill_core import units
+from distill_core import arms, units
 from distill_core.figures import arm_style, bars, theme
 from distill_core.results import TeacherOfTen
-from distill_core.tables.students import Claim, arms
+from distill_core.tables import students as tables_students
+from distill_core.tables.students import Claim
 from distill_core.tables.training import arm_title
 
 EMPTY = "No student is tested yet"
 ROW_PX = 46
-SYMBOLS = {
-    "random": "circle-open",
-    "labels": "diamond",
-    "random-taught": "diamond-open",
-    "taught": "circle",
-    "all-labels": "square",
-}
 _SIGNS = {"circle": "●", "circle-open": "○", "diamond": "◆", "diamond-open": "◇", "square": "■"}
 _SPREAD = 0.62  # of a row's height, from the first arm to the last
 
 
 def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, claim: Claim | None, *, dark: bool = False) -> go.Figure:
     """`frame`: `tables.students.means_frame`. `claim`: taught against labels alone, None while there is no pair."""
-    shown = arms(frame)
+    shown = tables_students.arms(frame)
     if not shown or teacher is None:
         return theme.empty(EMPTY, "A mark appears when a student is trained and tested.")
     names = list(dict.fromkeys(frame["label"]))
@@ -108,7 +102,12 @@ def _arm(rows: pd.DataFrame, names: list[str], shift: float, arm: str, dark: boo
         "x": [100 * float(value) for value in rows["accuracy"]],
         "y": [names.index(label) + shift for label in rows["label"]],
         "name": arm_title(arm),
-        "marker": {"symbol": SYMBOLS[arm], "size": 10, "color": color, "line": {"width": 2, "color": color}},
+        "marker": {
+            "symbol": arms.students(arm).symbol,
+            "size": 10,
+            "color": color,
+            "line": {"width": 2, "color": color},
+        },
         "hoverinfo": "text",
         "hovertext": [_sentence(row) for _, row in rows.iterrows()],
         "cliponaxis": False,
@@ -137,7 +136,7 @@ def _sentence(row: pd.Series[Any]) -> str:
 def _key(shown: list[str], dark: bool) -> str:
     """The signs of the arms in their colors, two a line, above the unit."""
     words = [
-        f'<span style="color:{arm_style.color(arm, dark)}">{_SIGNS[SYMBOLS[arm]]} {arm_title(arm)}</span>'
+        f'<span style="color:{arm_style.color(arm, dark)}">{_SIGNS[arms.students(arm).symbol]} {arm_title(arm)}</span>'
         for arm in shown
     ]
     lines = ["   ".join(words[start : start + 2]) for start in range(0, len(words), 2)]

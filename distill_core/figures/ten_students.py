@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from distill_core import units
+from distill_core import arms, units
 from distill_core.figures import accuracy, bars, latency, theme, tradeoff
 from distill_core.figures.labels import Scale, name_points
 from distill_core.results import TeacherOfTen
@@ -30,7 +30,7 @@ def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, arm: str, *, dark: b
     models = timed[timed["arm"] == arm].reset_index(drop=True)
     if models.empty or teacher is None:
         return theme.empty(EMPTY, "A mark appears when a student is trained and tested.")
-    scales = _scales(timed[~timed["arm"].str.startswith("random") | (timed["arm"] == arm)], teacher)
+    scales = _scales(timed[~timed["arm"].map(_starts_at_random) | (timed["arm"] == arm)], teacher)
     xs, ys = [float(x) for x in models["latency_ms_p50"]], [100 * float(y) for y in models["accuracy"]]
     low, high = ([100 * float(end) for end in models[name]] for name in ("ci_low", "ci_high"))
     sizes = tradeoff.diameters(models, MARK_PX)
@@ -49,17 +49,16 @@ def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, arm: str, *, dark: b
     )
 
 
+def _starts_at_random(arm: str) -> bool:
+    return arms.students(arm).starts_at_random
+
+
 def title(models: pd.DataFrame, teacher: TeacherOfTen, arm: str) -> str:
     """What the fastest student among the best keeps of its teacher, and how much faster it is."""
     pick, who = tradeoff.fastest_of_the_best(models), theme.safe(teacher.title)
-    how = {
-        "taught": f"taught by {who}",
-        "labels": f"on {int(pick['labels']):,} labels alone",
-        "all-labels": f"on all {int(pick['labels']):,} labels",
-        "random": "from random weights",
-        "random-taught": f"random weights taught by {who}",
-    }.get(arm, arm)
-    whose = "its" if arm.endswith("taught") else f"{who}'s"
+    row = arms.students(arm)
+    how = row.words.format(teacher=who, labels=int(pick["labels"]))
+    whose = "its" if row.is_taught else f"{who}'s"
     kept, faster = units.percent(pick["retained"]), units.times(pick["speedup"])
     seeds = int(models["seeds"].max())
     mean = f" (means of {seeds} seeds)" if seeds > 1 else ""

@@ -9,15 +9,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from distill_core import units
+from distill_core.arms import SAVED
 from distill_core.figures import arm_style, theme, transfer_style
 from distill_core.figures.labels import Scale
 from distill_core.tables.training import arm_title
+from distill_core.tables.transfer import depth_of
 
 PLOT_PX = 300.0
 GUESS_PX = 210.0  # lower, so that figure and sliders fit on one screen
 _WIDTH_PX = 620.0
 EMPTY = ("Nothing is unfrozen yet", "The first point appears when the first depth is trained and tested.")
-_SHORT = {"head": "Head", "pretrained": "All", "lora": "LoRA"}
 _DECAY_SIGNS = (("circle", "●"), ("square", "■"), ("triangle-up", "▲"))  # no decay first
 _MARK_PX = 10.0
 
@@ -65,7 +66,8 @@ def _names(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _short(arm: str) -> str:
-    return f"Top {arm[3:]}" if arm.startswith("top") else _SHORT.get(arm, theme.safe(arm_title(arm)))
+    depth = depth_of(arm)
+    return depth.short if depth is not None else theme.safe(arm_title(arm))
 
 
 def _legend(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
@@ -84,7 +86,7 @@ def _legend(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
             "yanchor": "top",
             "showarrow": False,
             "text": "    ".join(words),
-            "font": {"size": 13, "color": arm_style.color("pretrained", dark)},
+            "font": {"size": 13, "color": arm_style.color(SAVED, dark)},
         }
     ]
 
@@ -112,8 +114,8 @@ def _count(number: float) -> str:
 def title(rows: pd.DataFrame) -> str:
     """The cheapest depth that cannot be told from training all layers, or how far all layers are ahead."""
     rows = rows[rows["decay"] == rows["decay"].max()]
-    whole = rows[rows["arm"] == "pretrained"]
-    fewer = rows[rows["arm"] != "pretrained"]
+    whole = rows[rows["arm"] == SAVED]
+    fewer = rows[rows["arm"] != SAVED]
     if whole.empty or fewer.empty:
         best = rows.sort_values("accuracy", ascending=False).iloc[0]
         return f"{best['label']} is right on {units.percent(best['accuracy'], 3)} of {int(best['n_eval']):,} test texts"
@@ -149,7 +151,7 @@ def _paths(rows: pd.DataFrame, dark: bool) -> list[dict[str, Any]]:
                 "y": ys,
                 "hoverinfo": "skip",
                 "line": {
-                    "color": arm_style.color("pretrained", dark),
+                    "color": arm_style.color(SAVED, dark),
                     "width": 1.5,
                     "dash": "solid" if decay == 1 else "dot",
                 },

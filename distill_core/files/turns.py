@@ -6,11 +6,23 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from distill_core.errors import AssetError
 
+FOREVER_S = -1.0
 WAIT_S = 0.5
+_POLL_S = 0.01
+
+
+def locked(lock_file: Path, wait_s: float = FOREVER_S) -> contextlib.AbstractContextManager[object]:
+    """Lock a file, made with its folder where it is missing; `with` lets it go, and so does the end of the process.
+
+    Raises TimeoutError when another thread or process still holds it after `wait_s` seconds, any other OSError where
+    no lock can be written.
+    """
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(lock_file).acquire(timeout=wait_s, poll_interval=_POLL_S)
 
 
 @contextlib.contextmanager
@@ -20,40 +32,30 @@ def turn(path: Path, check: Callable[[], None] = lambda: None) -> Iterator[None]
     Where no lock can be written (a full disk, a folder that may only be read) nobody waits: the work is then done twice
     at worst.
     """
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError):
-            held.enter_context(_acquired(path, check))
+    with _own_turn(Path(f"{path}.lock"), check):
         yield
 
 
-@contextlib.contextmanager
-def _acquired(path: Path, check: Callable[[], None]) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(f"{path}.lock")
+def _own_turn(lock_file: Path, check: Callable[[], None]) -> contextlib.AbstractContextManager[object]:
     while True:
         check()
-        with contextlib.suppress(Timeout):
-            lock.acquire(timeout=WAIT_S)
-            break
-    try:
-        yield
-    finally:
-        lock.release()
+        try:
+            return locked(lock_file, WAIT_S)
+        except TimeoutError:
+            continue
+        except OSError:
+            return contextlib.nullcontext()
 
 
 @contextlib.contextmanager
 def alone(lock_file: Path, what: str, wait_s: float, limit_s: float) -> Iterator[None]:
     """Fetch something while no other process does. Raises AssetError when another still does after `wait_s` of the
     `limit_s` seconds that a download may take."""
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(lock_file)
     try:
-        lock.acquire(timeout=wait_s)
-    except Timeout as error:
+        lock = locked(lock_file, wait_s)
+    except TimeoutError as error:
         raise AssetError(
             f"Another process has been fetching {what} for {limit_s:g} s.", "Wait for it or stop it, then try again."
         ) from error
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()

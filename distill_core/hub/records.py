@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
+from distill_core.files import turns
+from distill_core.files.whole import whole_file
 from distill_core.hub.names import COMMIT, TOKENIZERS, Request, is_safe_file, records_file
 
 
@@ -54,13 +52,11 @@ def recorded(request: Request) -> Record | None:
 def save(request: Request, record: Record) -> None:
     """Record a complete snapshot, beside those of others."""
     path = records_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(".commits.lock")):
+    with turns.locked(path.with_name(".commits.lock")):
         entry = {"commit": record.commit, "revision": record.revision, "files": dict(record.files)}
         entries = {**_read(), request.key: {**entry, "saved_at": datetime.now(UTC).isoformat(timespec="seconds")}}
-        temporary = path.with_name(f".commits.{secrets.token_hex(4)}.tmp")
-        temporary.write_text(json.dumps({"version": 1, "snapshots": entries}, indent=1), encoding="utf-8")
-        os.replace(temporary, path)
+        with whole_file(path) as new:
+            new.write_text(json.dumps({"version": 1, "snapshots": entries}, indent=1), encoding="utf-8")
 
 
 def adopt(request: Request) -> Record | None:

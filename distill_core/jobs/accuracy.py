@@ -10,12 +10,14 @@ import torch
 
 from distill_core.datasets import catalogue
 from distill_core.datasets.dataset import Dataset
-from distill_core.errors import DataError
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.models.loading import LoadedModel
 from distill_core.results import Accuracy
 from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec
+from distill_core.tasks.base import labels_of
+from distill_core.tasks.classification import TASK as CLASSIFICATION
+from distill_core.tasks.classification import class_columns
 
 EVAL_LENGTH = 128  # tokens: longer than nearly every text of the offline data sets
 
@@ -29,12 +31,8 @@ def load_dataset(spec: CompareSpec | FinetuneSpec | DistillSpec) -> Dataset | No
 
 def test_texts(dataset: Dataset, limit: int) -> tuple[list[str], torch.Tensor]:
     """Texts and labels of the test split; with `limit` a fixed sample that is the same for every model."""
-    frame = dataset.split("test")
-    if 0 < limit < len(frame):
-        frame = frame.sample(limit, random_state=0).sort_index()
-    if frame.empty:
-        raise DataError(f"{dataset.name} has no test texts.", "Give more rows: one in ten is kept for the test.")
-    return frame["text"].tolist(), torch.tensor(frame["label"].to_numpy(copy=True))
+    frame = CLASSIFICATION.test_rows(dataset, limit)
+    return frame["text"].tolist(), labels_of(frame)
 
 
 def of_model(loaded: LoadedModel, dataset: Dataset | None, limit: int, device: Device) -> tuple[Accuracy | None, str]:
@@ -52,16 +50,6 @@ def of_model(loaded: LoadedModel, dataset: Dataset | None, limit: int, device: D
     length = min(EVAL_LENGTH, loaded.family.max_positions or EVAL_LENGTH)
     logits = evaluate.predict(loaded.model, loaded.encode(texts, length), device)
     return evaluate.accuracy(logits[:, columns], labels), f"Test split of {dataset.title}."
-
-
-def class_columns(loaded: LoadedModel, dataset: Dataset) -> list[int] | None:
-    """For each class of the data set the model's column; None when their classes differ."""
-    names = loaded.label_names or ()
-    if len(names) != len(dataset.label_names):
-        return None
-    order = {name.casefold(): column for column, name in enumerate(names)}
-    wanted = [name.casefold() for name in dataset.label_names]
-    return [order[name] for name in wanted] if set(wanted) == set(order) else None
 
 
 def sample_texts(dataset: Dataset | None) -> list[str]:

@@ -12,24 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoModelForMaskedLM
 
 from distill_core.errors import ModelError
-from distill_core.jobs.supervised import train_settings
+from distill_core.files.whole import whole_file
+from distill_core.jobs.supervised import answers_step, train_settings
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
-from distill_core.models.gaps import gap_answers
 from distill_core.models.loading import LoadedModel
-from distill_core.objectives import masking
-from distill_core.objectives.batch import IGNORED
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
-from distill_core.training import losses
+from distill_core.tasks import masked_words
 from distill_core.training.loop import Hooks, fit
-from distill_core.training.losses import Loss
 
 
 @dataclass(frozen=True)
@@ -55,11 +51,9 @@ class Adapted:
 
 
 def _save(weights: dict[str, Tensor], file: Path) -> None:
-    """Whole or not at all."""
     file.parent.mkdir(exist_ok=True)
-    hidden = file.with_name(f".{file.name}")
-    save_file({name: tensor.cpu().contiguous() for name, tensor in weights.items()}, hidden)
-    hidden.replace(file)
+    with whole_file(file) as new:
+        save_file({name: tensor.cpu().contiguous() for name, tensor in weights.items()}, new)
 
 
 def drop_adapted(context: JobContext) -> None:
@@ -79,23 +73,9 @@ def adapt(
     model = AutoModelForMaskedLM.from_config(loaded.model.config)
     model.base_model.load_state_dict(loaded.model.base_model.state_dict(), strict=False)
     model.tie_weights()
-    encoded = loaded.encode(texts, spec.max_length)
-    special = torch.tensor(loaded.tokenizer.all_special_ids)
-
-    def step(network: nn.Module, indices: Sequence[int]) -> Loss:
-        batch = encoded.batch(indices)
-        maskable = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
-        masked = masking.mask_tokens(
-            batch["input_ids"], maskable, loaded.tokenizer.mask_token_id, len(loaded.tokenizer)
-        )
-        gaps = masked.labels != IGNORED
-        inputs = {"input_ids": masked.input_ids, "attention_mask": batch["attention_mask"]}
-        inputs = {name: tensor.to(device.torch_device) for name, tensor in inputs.items()}
-        logits = gap_answers(network, inputs, gaps.to(device.torch_device)).logits
-        wanted = masked.labels[gaps].to(device.torch_device)
-        return Loss(losses.hard_label_loss(logits, wanted) if len(wanted) else logits.sum() * 0, {})
-
+    text = masked_words.masked_text(loaded, texts, spec.max_length)
+    step = answers_step(masked_words.TASK, text, device)
     settings = replace(train_settings(spec, spec.seed), epochs=spec.adapt_epochs, evals_per_epoch=0)
     hooks = Hooks(check=context.check, checkpoint_dir=context.run.checkpoint_dir / f"adapting-{name}")
-    fit(model, encoded.lengths, step, settings, device, hooks)
+    fit(model, text.lengths, step, settings, device, hooks)
     loaded.model.base_model.load_state_dict(model.base_model.state_dict(), strict=False)

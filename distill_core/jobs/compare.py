@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from distill_core.errors import DistillError
-from distill_core.jobs import accuracy
+from distill_core.jobs import accuracy, cells
+from distill_core.jobs.device import prepared_device
 from distill_core.jobs.isolation import run_isolated
 from distill_core.jobs.reporting import Reporter
-from distill_core.machine import devices, environment
+from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import benchmark
 from distill_core.measure.memory import PeakMemory
@@ -26,37 +27,64 @@ from distill_core.specs import CompareSpec
 
 def run(spec: CompareSpec, context: JobContext) -> CompareResult:
     """Measure all models of the spec; rows that an interrupted try has finished are kept."""
-    device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
-    rows = _finished_rows(context)
-    done = {row.model for row in rows}
-    reporter = Reporter(context, len(spec.models), len(done))
-    for ref in spec.models:
-        if str(ref) in done:
-            continue
-        reporter.say(f"Measuring {ref}")
-        for row in _measure_isolated(ref, spec, context):
-            rows = [old for old in rows if _cell(old) != _cell(row)] + [row]
-            context.set_result(_result(spec, rows))
-        reporter.arm_done()
-    return _result(spec, rows)
+    prepared_device(spec, context)
+    job = _Job(spec, context)
+    cells.finish(job, cells.in_turn(job.measure, job.open_models()))
+    return job.result()
 
 
-def _measure_isolated(ref: Ref, spec: CompareSpec, context: JobContext) -> Iterator[BenchmarkRow]:
-    """The rows of one model; its failure becomes a row with an error."""
-    cells = list(benchmark.cells(spec.batch_sizes, spec.seq_lens))
-    finished: dict[tuple[int, int], BenchmarkRow] = {}
-    try:
-        for row in run_isolated(measure_model, ref, spec, context.store.root, check=context.check):
-            finished[row.batch_size, row.seq_len] = row
-            yield row
-    except DistillError as error:
-        context.log(f"{ref}: {error}")
-        for batch_size, seq_len in cells:
-            row = finished.get((batch_size, seq_len)) or _failed_row(ref, batch_size, seq_len, error)
+@dataclass
+class _Job:
+    """The rows so far: one for each model, batch size and length."""
+
+    spec: CompareSpec
+    context: JobContext
+    rows: dict[tuple[str, int, int], BenchmarkRow] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rows = {_place(row): row for row in _finished_rows(self.context)}
+        done = {row.model for row in self.rows.values()}
+        self._open = [ref for ref in self.spec.models if str(ref) not in done]
+        self.reporter = Reporter(self.context, len(self.spec.models), len(done))
+
+    def open_models(self) -> list[Ref]:
+        return self._open
+
+    def measure(self, ref: Ref) -> None:
+        """One model in a process of its own. A row is written as soon as it is there, and again with its accuracy."""
+        self.reporter.say(f"Measuring {ref}")
+        root, check = self.context.store.root, self.context.check
+        for row in run_isolated(measure_model, ref, self.spec, root, check=check):
+            self.rows[_place(row)] = row
+            self.context.set_result(self.result())
+
+    def keep(self, ref: Ref, found: None) -> None:
+        """All rows of the model are there already."""
+
+    def failed(self, ref: Ref, error: DistillError) -> None:
+        """What was measured stays; the other rows of the model say why they are empty."""
+        self.context.log(f"{ref}: {error}")
+        for batch_size, seq_len in benchmark.cells(self.spec.batch_sizes, self.spec.seq_lens):
+            place = str(ref), batch_size, seq_len
+            row = self.rows.get(place) or _failed_row(ref, batch_size, seq_len, error)
             if row.error is None and not row.accuracy_note:
                 row = row.model_copy(update={"accuracy_note": f"The accuracy could not be had: {error.message}"})
-            yield row
+            self.rows[place] = row
+
+    def cost(self, ref: Ref) -> float:
+        """All models move the bar alike."""
+        return 1.0
+
+    def checkpoint_dir(self, ref: Ref) -> Path:
+        """Nothing is trained: there is none."""
+        return self.context.run.checkpoint_dir
+
+    def result(self) -> CompareResult:
+        """The result so far, in the order of the request."""
+        order = {str(ref): place for place, ref in enumerate(self.spec.models)}
+        rows = sorted(self.rows.values(), key=lambda row: (order[row.model], row.batch_size, row.seq_len))
+        baseline = str(self.spec.baseline or self.spec.models[0])
+        return CompareResult(baseline=baseline, dataset=self.spec.dataset, rows=tuple(rows))
 
 
 def measure_model(ref: Ref, spec: CompareSpec, runs_dir: Path) -> Iterator[BenchmarkRow]:
@@ -125,11 +153,5 @@ def _finished_rows(context: JobContext) -> list[BenchmarkRow]:
     return [row for row in result.rows if row.model not in broken]
 
 
-def _cell(row: BenchmarkRow) -> tuple[str, int, int]:
+def _place(row: BenchmarkRow) -> tuple[str, int, int]:
     return row.model, row.batch_size, row.seq_len
-
-
-def _result(spec: CompareSpec, rows: list[BenchmarkRow]) -> CompareResult:
-    order = {str(ref): place for place, ref in enumerate(spec.models)}
-    ordered = sorted(rows, key=lambda row: (order[row.model], row.batch_size, row.seq_len))
-    return CompareResult(baseline=str(spec.baseline or spec.models[0]), dataset=spec.dataset, rows=tuple(ordered))

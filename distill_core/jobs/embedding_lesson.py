@@ -1,6 +1,6 @@
 """Sentence embeddings as a lesson: what MiniLM says of a sentence, the small model shall say from its own tokens.
 
-The 384 outputs of a classification head stand for the embedding, so the small model learns to gather a sentence where
+The head of a classifier gives the embedding, 384 numbers, so the small model learns to gather a sentence where
 its classifier will read it (the first token, the last one, …), and fine-tuning goes on from there. The loss is
 1 − cosine, plus SIMILARITY times the squared difference of all similarities within a batch. No labels, no task.
 """
@@ -21,7 +21,7 @@ from distill_core.models import loading, tokens
 from distill_core.models.loading import LoadedModel
 from distill_core.training import losses, sentence_embedder, warm_start
 from distill_core.training.losses import Loss
-from distill_core.training.speed.first_token import first_token_only
+from distill_core.training.speed import fast
 
 SIMILARITY = 4.0
 HELD_OUT = 512  # sentences that are not read
@@ -51,14 +51,13 @@ def prepare(material: Material) -> Lesson:
     read_so_far(0)
     wanted = sentence_embedder.embeddings(teacher, sentences, spec.max_length, device, check, read_so_far)
     model = _small_model(material, teacher, wanted.shape[1])
-    probe = tokens.Encoded(encoded.ids[:HELD_OUT], encoded.pad_id, encoded.padding_side)
-    read = tokens.Encoded(encoded.ids[HELD_OUT : HELD_OUT + n_read], encoded.pad_id, encoded.padding_side)
+    probe, read = encoded.part(slice(HELD_OUT)), encoded.part(slice(HELD_OUT, HELD_OUT + n_read))
 
     def step(module: nn.Module, indices: Sequence[int]) -> Loss:
-        with first_token_only(module):
-            out = module(**read.batch(indices, device.torch_device)).logits
-        theirs = wanted[[HELD_OUT + index for index in indices]].to(device.torch_device)
-        return _loss(out, theirs)
+        with fast.logits_alone(module):
+            vectors = module(**read.batch(indices, device.torch_device)).logits  # the head's output, (batch, width)
+        teachers = wanted[[HELD_OUT + index for index in indices]].to(device.torch_device)
+        return _loss(vectors, teachers)
 
     def held_out(module: nn.Module) -> dict[str, float]:
         parts = _loss(evaluate.predict(module, probe, device), wanted[:HELD_OUT]).parts
@@ -76,15 +75,13 @@ def prepare(material: Material) -> Lesson:
     )
 
 
-def _small_model(material: Material, teacher: LoadedModel, directions: int) -> Any:
-    """The family's small network with one output for each direction of the teacher's embedding."""
-    model: Any = loading.build_classifier(
-        mini_config(material.family, material.tokenizer), tuple(f"direction {index}" for index in range(directions))
-    )
+def _small_model(material: Material, teacher: LoadedModel, width: int) -> Any:
+    """The family's small network, whose head gives vectors of the teacher's width."""
+    model: Any = loading.build_regressor(mini_config(material.family, material.tokenizer), width)
     if material.spec.warm_start:
-        width = model.get_input_embeddings().weight.shape[1]
+        own_width = model.get_input_embeddings().weight.shape[1]
         check = material.context.check
-        vectors = warm_start.token_vectors(teacher, material.tokenizer, width, material.device, check)
+        vectors = warm_start.token_vectors(teacher, material.tokenizer, own_width, material.device, check)
         warm_start.warm_up(model, vectors)
     return model
 

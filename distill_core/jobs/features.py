@@ -13,7 +13,7 @@ from distill_core.machine.devices import Device
 from distill_core.models import parameters
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import sorted_batches
-from distill_core.training.speed.allocator import kept_memory
+from distill_core.training.speed import fast
 
 BATCH = 64
 
@@ -46,7 +46,7 @@ class FrozenFeatures:
         if not texts:
             return
         encoded = self._loaded.encode(texts, self._max_length)
-        with torch.inference_mode(), kept_memory():
+        with torch.inference_mode(), fast.memory():
             for indices in sorted_batches(encoded.lengths, BATCH):
                 self._check()
                 batch = encoded.batch(indices, self._device.torch_device)

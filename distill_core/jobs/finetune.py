@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from torch import Tensor
 
+from distill_core import arms
+from distill_core.arms import SAVED
 from distill_core.datasets import catalogue
 from distill_core.datasets.dataset import Dataset
-from distill_core.errors import SpecError
-from distill_core.jobs import accuracy
+from distill_core.errors import DistillError, SpecError
+from distill_core.jobs import accuracy, cells, learners
 from distill_core.jobs.adapt import drop_adapted
-from distill_core.jobs.learners import Learned, Learners, Task
+from distill_core.jobs.device import prepared_device
+from distill_core.jobs.learners import Learned, Task, Workshop
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import DomainPredictions, Predictions, drop_checkpoints, save_model
-from distill_core.machine import devices, environment
+from distill_core.jobs.supervised import DomainPredictions, Predictions, save_model
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate, representation
 from distill_core.models import loading
 from distill_core.models.loading import LoadedModel
 from distill_core.plans import transfer_cells
 from distill_core.plans.transfer_cells import Cell
-from distill_core.results import FinetuneArmResult, FinetuneResult, Movement
+from distill_core.results import ErrorInfo, FinetuneArmResult, FinetuneResult, Movement
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
 
@@ -29,15 +32,15 @@ MOVED_TEXTS = 256  # test texts on which the networks before and after are compa
 
 
 def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
-    """Learn and evaluate every cell of the plan; cells that an interrupted try has finished are kept."""
-    device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    """Learn and evaluate every cell of the plan; cells that an interrupted try has finished are kept.
+
+    Raises DistillError where no cell at all could be learned.
+    """
+    device = prepared_device(spec, context)
     job = _Job(spec, context, device, _load_all(spec))
-    for cell in job.open_cells():
-        job.do(cell)
-        context.set_result(job.result())
-        drop_checkpoints(context)
+    cells.finish(job, cells.in_turn(job.learn, job.open_cells()))
     drop_adapted(context)
+    job.check_some_learned()
     return job.result()
 
 
@@ -66,44 +69,72 @@ class _Job:
     loaded: dict[str, Dataset]
     done: list[FinetuneArmResult] = field(default_factory=list)
     moved: Movement | None = None
+    errors: list[DistillError] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         earlier = self.context.run.result()
         if isinstance(earlier, FinetuneResult):
-            self.done, self.moved = list(earlier.arms), earlier.moved
+            self.done, self.moved = [row for row in earlier.arms if row.error is None], earlier.moved
         plan = transfer_cells.plan(self.spec)
-        finished = {Cell(row.dataset, row.seed, row.train_examples, row.arm) for row in self.done}
+        self._place = {cell: place for place, cell in enumerate(plan)}
+        finished = set(map(_cell, self.done))
         self._open = [cell for cell in plan if cell not in finished]
         self.reporter = Reporter(self.context, len(plan), len(plan) - len(self._open))
-        self.learners = Learners(self.spec, self.context, self.device, self.reporter)
+        self.workshop = Workshop(self.spec, self.context, self.device, self.reporter)
         self.tests = {name: accuracy.test_texts(one, self.spec.eval_examples) for name, one in self.loaded.items()}
 
     def open_cells(self) -> list[Cell]:
         return self._open
 
-    def do(self, cell: Cell) -> None:
-        """Learn one cell and test it on every data set."""
+    def learn(self, cell: Cell) -> list[FinetuneArmResult]:
+        """Learn one cell and test it on every data set; the model of the run is saved."""
         name = transfer_cells.name(self.spec, cell)
         self.reporter.say(f"{name}: starting")
         dataset = self.loaded[cell.dataset]
         train = dataset.sample_train(cell.n, cell.seed, clamp=bool(self.spec.domains))
-        task = Task(
-            cell.arm,
-            name,
-            train,
-            dataset,
-            cell.seed,
-            cell.dataset,
-            self._target_texts(cell) if cell.arm == "adapted" else (),
-        )
-        learned = self.learners.learn(task)
+        targets = self._target_texts(cell) if arms.finetune(cell.arm).reads_targets else ()
+        learned = learners.learn(Task(cell, name, train, dataset, targets), self.workshop)
+        with learned.kept_when_stopped(self.workshop.checkpoint_dir(name)):
+            return self._tested(cell, name, learned)
+
+    def _tested(self, cell: Cell, name: str, learned: Learned) -> list[FinetuneArmResult]:
         self.reporter.say(f"{name}: testing", 0.97)
         logits = {test: learned.classify(texts) for test, (texts, _) in self.tests.items()}
         self._keep_predictions(cell, name, logits)
-        self.done += [self._row(cell, learned, test, logits[test]) for test in self.tests]
         if self._is_kept(cell) and learned.loaded is not None:
             self._keep_model(learned.loaded)
-        self.reporter.arm_done()
+        return [self._row(cell, learned, test, logits[test]) for test in self.tests]
+
+    def keep(self, cell: Cell, found: list[FinetuneArmResult]) -> None:
+        """Add the rows of a cell, one for each data set that it was tested on."""
+        self.done += found
+
+    def failed(self, cell: Cell, error: DistillError) -> None:
+        """One row that says why."""
+        self.context.log(f"{transfer_cells.name(self.spec, cell)}: {error}")
+        self.errors.append(error)
+        row = FinetuneArmResult(
+            arm=cell.arm,
+            train_examples=cell.n,
+            seed=cell.seed,
+            dataset=cell.dataset,
+            test_dataset=cell.dataset,
+            error=ErrorInfo(**error.as_json()),
+        )
+        self.done.append(row)
+
+    def cost(self, cell: Cell) -> float:
+        """All cells move the bar alike."""
+        return 1.0
+
+    def checkpoint_dir(self, cell: Cell) -> Path:
+        """That of the whole run: one cell learns at a time."""
+        return self.context.run.checkpoint_dir
+
+    def check_some_learned(self) -> None:
+        """Raises the first error where nothing else came of the run."""
+        if self.errors and all(row.error is not None for row in self.done):
+            raise self.errors[0]
 
     def _target_texts(self, cell: Cell) -> tuple[str, ...]:
         """Training texts, without labels, of the domains that the model is tested on: as many of each, where there are
@@ -140,12 +171,12 @@ class _Job:
     def _is_kept(self, cell: Cell) -> bool:
         """Whether the run keeps this model: fine-tuned with the first seed, from the most labeled texts so far."""
         first = transfer_cells.plan(self.spec)[0]
-        if (cell.arm, cell.dataset, cell.seed) != ("pretrained", first.dataset, first.seed):
+        if (cell.arm, cell.dataset, cell.seed) != (SAVED, first.dataset, first.seed):
             return False
         sizes = [
             row.train_examples
             for row in self.done
-            if (row.arm, row.dataset, row.seed) == ("pretrained", first.dataset, first.seed)
+            if (row.arm, row.dataset, row.seed) == (SAVED, first.dataset, first.seed) and row.error is None
         ]
         return cell.n >= max(sizes, default=0)
 
@@ -163,12 +194,16 @@ class _Job:
         self.moved = representation.movement(states[0], states[1], labels.tolist())
 
     def result(self) -> FinetuneResult:
-        """The result so far."""
+        """The result so far, in the order of the plan: what has failed in an earlier try is done last."""
         first = next(iter(self.loaded.values()))
         return FinetuneResult(
             model=str(self.spec.model),
             dataset=self.spec.dataset,
             label_names=first.label_names,
-            arms=tuple(self.done),
+            arms=tuple(sorted(self.done, key=lambda row: self._place[_cell(row)])),
             moved=self.moved,
         )
+
+
+def _cell(row: FinetuneArmResult) -> Cell:
+    return Cell(row.dataset, row.seed, row.train_examples, row.arm)

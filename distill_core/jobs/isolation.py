@@ -15,10 +15,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
 from distill_core.errors import DistillError, ModelError
+from distill_core.machine import capacity
 from distill_core.runs.control import Control, JobContext, Stopped
 from distill_core.runs.run import Run
 
@@ -98,7 +100,7 @@ def side_by_side(
     """
     if at_once == 0:
         for key, task in tasks:
-            yield _here(work, key, task, context, listen)
+            yield attempt(key, partial(work, task, partial(listen, key), context.check))
         return
     waiting = iter(tasks)
     children: dict[Connection, tuple[Any, _Child]] = {}
@@ -131,12 +133,13 @@ def _ended(children: dict[Connection, tuple[Any, _Child]], context: JobContext, 
             yield outcome
 
 
-def _here(work: Work, key: Any, task: Any, context: JobContext, listen: Listen) -> Outcome:
+def attempt(key: Any, do: Callable[[], Any]) -> Outcome:
+    """Do one task in this process: what came of it, or the error that it failed with. Raises Stopped and OSError."""
     try:
-        return Outcome(key, work(task, lambda news: listen(key, news), context.check))
+        return Outcome(key, do())
     except (Stopped, OSError):
         raise
-    except Exception as error:  # noqa: BLE001 - as in a child
+    except Exception as error:  # noqa: BLE001 - one task's failure is its own, whatever it is
         said = explained(error)
         return Outcome(key, error=said.with_traceback(None))  # the traceback would keep the task's tensors alive
 
@@ -272,7 +275,7 @@ def explained(error: Exception) -> DistillError:
     """What went wrong with one model, in one sentence; of an unforeseen error the traceback goes to the log."""
     if isinstance(error, DistillError):
         return error
-    if isinstance(error, MemoryError):
+    if capacity.ran_out_of_memory(error):
         return ModelError("Not enough memory.", "Choose a smaller model, batch or length.")
     traceback.print_exception(error)
     text = (str(error).strip().splitlines() or [""])[0][:200]

@@ -1,10 +1,7 @@
 """The ways to learn a task that a fine-tuning run compares: each gives something that can classify any text.
 
-pretrained  all weights learn, from the pre-trained ones      scratch   the same network from random weights
-head, top2  only the head; the two highest layers and the head  lora    low-rank updates (arXiv:2106.09685)
-adapted     first more pre-training on the target's unlabeled texts, then as pretrained
-frozen      a linear probe on features that are computed once  bow      bag of words, no network at all
-zero-shot   no training: the nearest label, by its own words
+LEARNERS has a function for each arm of `distill_core/arms.py`. Arms whose network learns by gradient descent differ in
+where it starts and in which of its weights learn; the others do without.
 """
 
 from __future__ import annotations
@@ -14,50 +11,56 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from distill_core import arms
+from distill_core.arms import FinetuneArm
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import SpecError
 from distill_core.jobs.adapt import Adapted
 from distill_core.jobs.features import FrozenFeatures
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import LiveAccuracy, labels_of, supervised_step, train_settings
+from distill_core.jobs.trained import Trained, learned_weights, taken_up
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import bag_of_words, evaluate
 from distill_core.models import loading, parameters, students
 from distill_core.models.loading import LoadedModel
+from distill_core.models.tokens import Encoded
 from distill_core.plans import transfer_cells
+from distill_core.plans.transfer_cells import Cell
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
-from distill_core.training.loop import Hooks, fit
-from distill_core.training.speed.first_token import first_token_only
-
-# Fresh weights beside a network that stands still need a higher rate than the network itself: at the rate of a whole
-# fine-tuning LoRA was right on 59 % of the movies after 64 steps, at ten times the rate on 84 %.
-RATES = {"head": 10.0, "lora": 10.0}
+from distill_core.training.loop import Hooks, TrainSettings, fit
+from distill_core.training.speed import fast
 
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to learn: which arm, from which texts, with which seed."""
+    """One cell of the plan with what it learns from; `target_texts` have no labels."""
 
-    arm: str
+    cell: Cell
     name: str
     train: pd.DataFrame
     dataset: Dataset
-    seed: int
-    domain: str = ""
     target_texts: tuple[str, ...] = ()
+
+    @property
+    def row(self) -> FinetuneArm:
+        """The cell's arm."""
+        return arms.finetune(self.cell.arm)
 
 
 @dataclass(frozen=True)
 class Learned:
-    """Something that classifies. `classify` maps texts to logits (texts, classes) on the CPU."""
+    """Something that classifies. `classify` maps texts to logits (texts, classes) on the CPU. `trained` is what a
+    second try would have to learn anew, where that takes long."""
 
     classify: Callable[[Sequence[str]], Tensor]
     train_s: float
@@ -65,138 +68,212 @@ class Learned:
     params: int
     params_trained: int
     loaded: LoadedModel | None = None
+    trained: Trained | None = None
+
+    def kept_when_stopped(self, folder: Path) -> contextlib.AbstractContextManager[None]:
+        """A block in which a stop leaves the training in `folder`, for the next try."""
+        return self.trained.kept_when_stopped(folder) if self.trained is not None else contextlib.nullcontext()
 
 
-class Learners:
-    """Learns tasks one after another and shares what they have in common: frozen features are computed once."""
+class Workshop:
+    """What the tasks of a run share: frozen features are computed once, and so is more pre-training for a domain."""
 
     def __init__(self, spec: FinetuneSpec, context: JobContext, device: Device, reporter: Reporter) -> None:
         self.spec, self.context, self.device, self.reporter = spec, context, device, reporter
+        self.adapted = Adapted(spec, context, device)
         self._features: FrozenFeatures | None = None
-        self._adapted = Adapted(spec, context, device)
 
-    def learn(self, task: Task) -> Learned:
-        """Raises DistillError for an arm that this model cannot take."""
-        special = {"bow": self._bag_of_words, "frozen": self._frozen, "zero-shot": self._zero_shot}.get(task.arm)
-        return special(task) if special is not None else self._network(task)
-
-    # ── networks that learn by gradient descent ──────────────────────────────────────────────────────────────
-
-    def _network(self, task: Task) -> Learned:
-        loaded = self._start(task)
-        encoded = loaded.encode(task.train["text"].tolist(), self.spec.max_length)
-        hooks = Hooks(
-            on_event=partial(self.reporter.on_training, task.name, task.name),
-            check=self.context.check,
-            evaluate=LiveAccuracy(loaded, task.dataset, self.spec.max_length, self.device),
-            checkpoint_dir=self.context.run.checkpoint_dir / task.name,
-        )
-        epochs = transfer_cells.epochs(self.spec, len(task.train))
-        settings = replace(train_settings(self.spec, task.seed), epochs=epochs, token_ids=encoded.token_ids)
-        settings = replace(settings, learning_rate=settings.learning_rate * RATES.get(task.arm, 1.0))
-        if self.spec.layer_lr_decay < 1:
-            layers = students.n_layers(loaded.model.config)
-            settings = replace(settings, lr_scale=partial(_lr_scale, self.spec.layer_lr_decay, layers))
-        step = supervised_step(encoded, labels_of(task.train), self.device)
-        trained = students.trainable(loaded.model)
-        short = contextlib.nullcontext() if task.arm == "lora" else first_token_only(loaded.model)
-        with short:
-            report = fit(loaded.model, encoded.lengths, step, settings, self.device, hooks)
-        if task.arm == "lora":
-            loaded = replace(loaded, model=loaded.model.merge_and_unload())
-        size = parameters.count(loaded.model)
-        backward = min(1.0, trained / size) * 2 + (2 if task.arm != "head" else 0)
-        tokens = sum(encoded.lengths) * epochs
-        return Learned(
-            classify=partial(self._classify, loaded),
-            train_s=report.train_s,
-            train_tflop=(2 + backward) * _computing(loaded) * tokens / 1e12,
-            params=size,
-            params_trained=trained,
-            loaded=loaded,
-        )
-
-    def _start(self, task: Task) -> LoadedModel:
-        """The model before its first step, with the weights that shall learn."""
-        adapted = self._more_pre_training(task) if task.arm == "adapted" else None
-        devices.seed_everything(task.seed)
-        names = task.dataset.label_names
-        loaded = loading.load(self.spec.model, self.context.store, label_names=names)
-        if task.arm == "scratch":
-            return replace(loaded, model=loading.build_classifier(loaded.model.config, names), weights="random")
-        if adapted is not None:
-            loaded.model.base_model.load_state_dict(adapted, strict=False)
-        if task.arm == "head":
-            students.freeze_backbone(loaded.model)
-        if task.arm.startswith("top"):
-            students.freeze_below(loaded.model, int(task.arm.removeprefix("top")))
-        if task.arm == "lora":
-            loaded = replace(loaded, model=students.with_lora(loaded.model))
-        return loaded
-
-    def _more_pre_training(self, task: Task) -> dict[str, Tensor]:
-        """The network below the head after the target's texts: computed once a domain, whatever seed and size."""
-        self.reporter.say(f"{task.name}: more pre-training on unlabeled texts")
-        bare = partial(loading.load, self.spec.model, self.context.store, label_names=task.dataset.label_names)
-        return self._adapted.weights(task.domain, bare, task.target_texts)
-
-    def _classify(self, loaded: LoadedModel, texts: Sequence[str]) -> Tensor:
-        encoded = loaded.encode(texts, self.spec.max_length)
-        return evaluate.predict(
-            loaded.model.to(self.device.torch_device), encoded, self.device, check=self.context.check
-        )
-
-    # ── no gradient descent ──────────────────────────────────────────────────────────────────────────────────
-
-    def _bag_of_words(self, task: Task) -> Learned:
-        start = time.perf_counter()
-        model = bag_of_words.fit(task.train["text"].tolist(), task.train["label"].tolist(), task.seed)
-        seconds = time.perf_counter() - start
-        size = int(model[-1].coef_.size + model[-1].intercept_.size)
-        n_classes = len(task.dataset.label_names)
-        return Learned(
-            classify=lambda texts: bag_of_words.logits(model, list(texts), n_classes),
-            train_s=seconds,
-            train_tflop=0.0,
-            params=size,
-            params_trained=size,
-        )
-
-    def _shared_features(self, label_names: tuple[str, ...]) -> FrozenFeatures:
+    def features(self, label_names: tuple[str, ...]) -> FrozenFeatures:
         if self._features is None:
-            loaded = loading.load(self.spec.model, self.context.store, label_names=label_names)
-            self._features = FrozenFeatures(loaded, self.spec.max_length, self.device, self.context.check)
+            self._features = FrozenFeatures(
+                self.load(label_names), self.spec.max_length, self.device, self.context.check
+            )
         return self._features
 
-    def _frozen(self, task: Task) -> Learned:
-        features = self._shared_features(task.dataset.label_names)
-        start = time.perf_counter()
-        learned = features.of(task.train["text"].tolist())
-        model = bag_of_words.linear_probe(task.seed).fit(learned, task.train["label"].tolist())
-        seconds = time.perf_counter() - start
-        size = int(model[-1].coef_.size + model[-1].intercept_.size)
-        n_classes = len(task.dataset.label_names)
-        return Learned(
-            classify=lambda texts: bag_of_words.logits(model, features.of(texts), n_classes),
-            train_s=seconds,
-            train_tflop=features.tflop(task.train["text"].tolist()),
-            params=features.params + size,
-            params_trained=size,
-        )
+    def checkpoint_dir(self, name: str) -> Path:
+        """Where the training of this name is gone on from."""
+        return self.context.run.checkpoint_dir / name
 
-    def _zero_shot(self, task: Task) -> Learned:
-        """Cosine between a text and a sentence with the label in it: only for a model of whole sentences."""
-        if self.spec.model.source != "minilm":
-            raise SpecError(f"{self.spec.model} was not trained to compare sentences.", "zero-shot works with minilm.")
-        features = self._shared_features(task.dataset.label_names)
-        anchors = _unit(features.of([f"This text is {name}." for name in task.dataset.label_names]))
-        return Learned(
-            classify=lambda texts: torch.tensor(_unit(features.of(texts)) @ anchors.T),
-            train_s=0.0,
-            train_tflop=0.0,
-            params=features.params,
-            params_trained=0,
-        )
+    def load(self, label_names: tuple[str, ...]) -> LoadedModel:
+        """The model that was asked for, with a head for these classes."""
+        return loading.load(self.spec.model, self.context.store, label_names=label_names)
+
+    def classify(self, loaded: LoadedModel, texts: Sequence[str]) -> Tensor:
+        """Logits (texts, classes) on the CPU."""
+        encoded = loaded.encode(texts, self.spec.max_length)
+        model = loaded.model.to(self.device.torch_device)
+        return evaluate.predict(model, encoded, self.device, check=self.context.check)
+
+
+def learn(task: Task, workshop: Workshop) -> Learned:
+    """Raises DistillError for an arm that this model cannot take."""
+    return LEARNERS[task.row.row_key](task, workshop)
+
+
+# ── where a network starts, and which of its weights learn ───────────────────────────────────────────────────────
+
+Start = Callable[[Task, Workshop], LoadedModel]
+
+
+def _pre_trained(task: Task, workshop: Workshop) -> LoadedModel:
+    devices.seed_everything(task.cell.seed)
+    return workshop.load(task.dataset.label_names)
+
+
+def _random(task: Task, workshop: Workshop) -> LoadedModel:
+    loaded = _pre_trained(task, workshop)
+    model = loading.build_classifier(loaded.model.config, task.dataset.label_names)
+    return replace(loaded, model=model, weights="random")
+
+
+def _adapted(task: Task, workshop: Workshop) -> LoadedModel:
+    """More pre-training on the target's unlabeled texts first: computed once a domain, whatever seed and size."""
+    workshop.reporter.say(f"{task.name}: more pre-training on unlabeled texts")
+    bare = partial(workshop.load, task.dataset.label_names)
+    weights = workshop.adapted.weights(task.cell.dataset, bare, task.target_texts)
+    loaded = _pre_trained(task, workshop)
+    loaded.model.base_model.load_state_dict(weights, strict=False)
+    return loaded
+
+
+def _head_alone(task: Task, workshop: Workshop) -> LoadedModel:
+    loaded = _pre_trained(task, workshop)
+    students.freeze_backbone(loaded.model)
+    return loaded
+
+
+def _highest_layers(task: Task, workshop: Workshop) -> LoadedModel:
+    loaded = _pre_trained(task, workshop)
+    students.freeze_below(loaded.model, task.row.layers or 0)
+    return loaded
+
+
+def _low_rank(task: Task, workshop: Workshop) -> LoadedModel:
+    """Low-rank updates beside the frozen weights (arXiv:2106.09685)."""
+    loaded = _pre_trained(task, workshop)
+    return replace(loaded, model=students.with_lora(loaded.model))
+
+
+# ── networks that learn by gradient descent ──────────────────────────────────────────────────────────────────────
+
+
+def _descend(start: Start, task: Task, workshop: Workshop) -> Learned:
+    loaded = start(task, workshop)
+    encoded = loaded.encode(task.train["text"].tolist(), workshop.spec.max_length)
+    settings = _settings(task, workshop, loaded, encoded)
+    step = supervised_step(encoded, labels_of(task.train), workshop.device)
+    trained = students.trainable(loaded.model)
+    hands_error_down = students.trainable(loaded.model.base_model) > 0
+    has_updates = hasattr(loaded.model, "merge_and_unload")  # of LoRA, to be merged into the weights
+    short = contextlib.nullcontext() if has_updates else fast.logits_alone(loaded.model)
+    hooks = _hooks(task, workshop, loaded)
+    report = taken_up(workshop.checkpoint_dir(task.name), loaded.model, workshop.device)
+    if report is None:
+        with short:
+            report = fit(loaded.model, encoded.lengths, step, settings, workshop.device, hooks)
+    weights = learned_weights(loaded.model)
+    if has_updates:  # merging ends them
+        weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
+        loaded = replace(loaded, model=loaded.model.merge_and_unload())
+    size = parameters.count(loaded.model)
+    backward = min(1.0, trained / size) * 2 + (2 if hands_error_down else 0)
+    tokens = sum(encoded.lengths) * settings.epochs
+    return Learned(
+        classify=partial(workshop.classify, loaded),
+        train_s=report.train_s,
+        train_tflop=(2 + backward) * _computing(loaded) * tokens / 1e12,
+        params=size,
+        params_trained=trained,
+        loaded=loaded,
+        trained=Trained(weights, report),
+    )
+
+
+def _settings(task: Task, workshop: Workshop, loaded: LoadedModel, encoded: Encoded) -> TrainSettings:
+    spec = workshop.spec
+    settings = replace(
+        train_settings(spec, task.cell.seed),
+        epochs=transfer_cells.epochs(spec, len(task.train)),
+        learning_rate=spec.learning_rate * task.row.rate,
+        token_ids=encoded.token_ids,
+    )
+    if spec.layer_lr_decay == 1:
+        return settings
+    layers = students.n_layers(loaded.model.config)
+    return replace(settings, lr_scale=partial(_lr_scale, spec.layer_lr_decay, layers))
+
+
+def _hooks(task: Task, workshop: Workshop, loaded: LoadedModel) -> Hooks:
+    return Hooks(
+        on_event=partial(workshop.reporter.on_training, task.name, task.name),
+        check=workshop.context.check,
+        evaluate=LiveAccuracy(loaded, task.dataset, workshop.spec.max_length, workshop.device),
+        checkpoint_dir=workshop.checkpoint_dir(task.name),
+    )
+
+
+# ── no gradient descent ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _bag_of_words(task: Task, workshop: Workshop) -> Learned:
+    start = time.perf_counter()
+    model = bag_of_words.fit(task.train["text"].tolist(), task.train["label"].tolist(), task.cell.seed)
+    seconds = time.perf_counter() - start
+    size = int(model[-1].coef_.size + model[-1].intercept_.size)
+    n_classes = len(task.dataset.label_names)
+    return Learned(
+        classify=lambda texts: bag_of_words.logits(model, list(texts), n_classes),
+        train_s=seconds,
+        train_tflop=0.0,
+        params=size,
+        params_trained=size,
+    )
+
+
+def _linear_probe(task: Task, workshop: Workshop) -> Learned:
+    """A linear classifier on the features of the frozen network."""
+    features = workshop.features(task.dataset.label_names)
+    start = time.perf_counter()
+    learned = features.of(task.train["text"].tolist())
+    model = bag_of_words.linear_probe(task.cell.seed).fit(learned, task.train["label"].tolist())
+    seconds = time.perf_counter() - start
+    size = int(model[-1].coef_.size + model[-1].intercept_.size)
+    n_classes = len(task.dataset.label_names)
+    return Learned(
+        classify=lambda texts: bag_of_words.logits(model, features.of(texts), n_classes),
+        train_s=seconds,
+        train_tflop=features.tflop(task.train["text"].tolist()),
+        params=features.params + size,
+        params_trained=size,
+    )
+
+
+def _nearest_label(task: Task, workshop: Workshop) -> Learned:
+    """Cosine between a text and a sentence with the label in it: only for a model of whole sentences."""
+    if workshop.spec.model.source != arms.SENTENCE_MODEL:
+        raise SpecError(f"{workshop.spec.model} was not trained to compare sentences.", "zero-shot works with minilm.")
+    features = workshop.features(task.dataset.label_names)
+    anchors = _unit(features.of([f"This text is {name}." for name in task.dataset.label_names]))
+    return Learned(
+        classify=lambda texts: torch.tensor(_unit(features.of(texts)) @ anchors.T),
+        train_s=0.0,
+        train_tflop=0.0,
+        params=features.params,
+        params_trained=0,
+    )
+
+
+LEARNERS: dict[str, Callable[[Task, Workshop], Learned]] = {
+    arms.SAVED: partial(_descend, _pre_trained),
+    "frozen": _linear_probe,
+    "scratch": partial(_descend, _random),
+    "bow": _bag_of_words,
+    "zero-shot": _nearest_label,
+    "head": partial(_descend, _head_alone),
+    "top": partial(_descend, _highest_layers),
+    "lora": partial(_descend, _low_rank),
+    "adapted": partial(_descend, _adapted),
+}
 
 
 def _lr_scale(decay: float, layers: int, name: str) -> float:

@@ -6,7 +6,6 @@ small pre-trained model with a tokenizer of its own, to be fine-tuned as `run:ID
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from functools import partial
 
@@ -18,11 +17,13 @@ from distill_core.corpus import library
 from distill_core.corpus.types import Corpus
 from distill_core.errors import RunError
 from distill_core.families import Family
+from distill_core.files.whole import whole_folder
 from distill_core.jobs import embedding_lesson, linear_probe, objective_lesson
+from distill_core.jobs.device import prepared_device
 from distill_core.jobs.lesson import Lesson, Material
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import drop_checkpoints
-from distill_core.machine import devices, environment
+from distill_core.machine import devices
 from distill_core.model_ref import Ref
 from distill_core.models import loading, mini_tokenizers, parameters
 from distill_core.models.loading import LoadedModel
@@ -40,8 +41,7 @@ LOOKS_PER_EPOCH = 4  # where a lesson does not say it
 
 def run(spec: PretrainSpec, context: JobContext) -> PretrainResult:
     """Train one small model. A resumed run keeps its tokenizer and goes on from its last checkpoint."""
-    device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    device = prepared_device(spec, context)
     reporter = Reporter(context, 1)
     reporter.say("Reading the corpus")
     text = _same_text(library.load(spec.corpus or None, check=context.check), context)
@@ -96,10 +96,8 @@ def _tokenizer(family: Family, text: Corpus, spec: PretrainSpec, context: JobCon
             trained = mini_tokenizers.shared(family, text.sentences(), text.digest, spec.vocab_size, context.check)
         else:  # teacher and student must split texts alike
             trained = loading.load_masked_lm(spec.teacher, context.store).tokenizer
-        hidden = folder.with_name(".new-tokenizer")
-        shutil.rmtree(hidden, ignore_errors=True)
-        trained.save_pretrained(hidden)
-        hidden.rename(folder)
+        with whole_folder(folder) as new:
+            trained.save_pretrained(new)
     tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.unk_token
@@ -179,10 +177,7 @@ def _settings(spec: PretrainSpec, lesson: Lesson) -> TrainSettings:
 
 
 def _save(lesson: Lesson, tokenizer: PreTrainedTokenizerFast, context: JobContext) -> None:
-    """The backbone with its tokenizer, moved into place when whole."""
-    hidden = context.run.path / ".new-model"
-    shutil.rmtree(hidden, ignore_errors=True)
-    lesson.backbone().save_pretrained(hidden)
-    tokenizer.save_pretrained(hidden)
-    shutil.rmtree(context.run.model_dir, ignore_errors=True)
-    hidden.rename(context.run.model_dir)
+    """The backbone with its tokenizer."""
+    with whole_folder(context.run.model_dir) as new:
+        lesson.backbone().save_pretrained(new)
+        tokenizer.save_pretrained(new)

@@ -32,8 +32,9 @@ class Reporter:
         eta = elapsed / gained * (1 - fraction) if gained > 0.02 else None
         self._context.progress(fraction, message, eta)
 
-    def arm_done(self) -> None:
-        self._done += self._cost
+    def arm_done(self, cost: float | None = None) -> None:
+        """The arm is over, one that costs `cost` where several go at once."""
+        self._done += self._cost if cost is None else cost
 
     def on_training(self, arm: str, title: str, progress: Progress) -> None:
         """Listener for `training.fit`: one line for the bar, points for the curves."""

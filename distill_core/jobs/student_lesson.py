@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from distill_core.jobs.supervised import train_settings
+from distill_core.jobs.trained import Trained, learned_weights, taken_up
 from distill_core.machine import capacity, devices
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
@@ -22,7 +23,8 @@ from distill_core.models.loading import LoadedModel
 from distill_core.plans import student_plan
 from distill_core.plans.student_plan import Cell
 from distill_core.runs.store import RunStore
-from distill_core.specs import DistillSpec, StudentsSpec
+from distill_core.specs import StudentsSpec
+from distill_core.terms import LABELS_ALONE, LossWeights
 from distill_core.training.distillation import DistillStep, Lesson
 from distill_core.training.loop import Hooks, Progress, fit
 from distill_core.training.teacher_cache import TeacherOutputs
@@ -87,36 +89,38 @@ def learn(task: Task, tell: Callable[[Progress], None], check: Callable[[], None
         train_settings(spec, cell.seed), epochs=passes, evals_per_epoch=0, token_ids=lesson.encoded.token_ids
     )
     hooks = Hooks(on_event=tell, check=check, checkpoint_dir=task.checkpoint_dir)
-    step = DistillStep(_loss(spec, cell), lesson, student, None, (), device)
+    step = DistillStep(_weights(spec, cell), lesson, student, None, (), device)
     try:
-        report = fit(student.model, lesson.encoded.lengths, step, settings, device, hooks)
+        report = taken_up(task.checkpoint_dir, student.model, device) or fit(
+            student.model, lesson.encoded.lengths, step, settings, device, hooks
+        )
     finally:
-        step.close(student.model)
-    test = student.encode(room.test_texts, spec.max_length)
-    logits = evaluate.predict(student.model, test, device, check=check)
-    n_labels = int(lesson.labeled[: len(lesson.encoded)].sum())
-    return Learned(logits.numpy(), len(lesson.encoded), n_labels, passes, report.train_s)
+        step.close()
+    with Trained(learned_weights(student.model), report).kept_when_stopped(task.checkpoint_dir):
+        test = student.encode(room.test_texts, spec.max_length)
+        logits = evaluate.predict(student.model, test, device, check=check)
+    return Learned(logits.numpy(), len(lesson.encoded), lesson.encoded.n_known, passes, report.train_s)
 
 
 def _start(room: Classroom, cell: Cell) -> LoadedModel:
     """The student before its first step. The head is fresh, and so is everything where the arm wants it so."""
     devices.seed_everything(cell.seed)
     student = loading.load(cell.student, RunStore(room.runs_dir), label_names=room.label_names)
-    if not cell.starts_at_random:
+    if not cell.row.starts_at_random:
         return student
     return replace(student, model=loading.build_classifier(student.model.config, room.label_names), weights="random")
 
 
 def _lesson(room: Classroom, cell: Cell, student: LoadedModel) -> Lesson:
-    texts = room.texts[: room.spec.labels] if cell.sees_labels_alone else room.texts
-    labeled = torch.arange(len(room.texts)) < (len(room.texts) if cell.arm == "all-labels" else room.spec.labels)
-    taught = TeacherOutputs(torch.from_numpy(room.taught), None, (), 0.0)
-    return Lesson(student.encode(texts, room.spec.max_length), torch.from_numpy(room.labels), labeled, taught)
+    texts = room.texts[: room.spec.labels] if cell.row.sees_labels_alone else room.texts
+    encoded = student.encode(texts, room.spec.max_length).answered(torch.from_numpy(room.labels[: len(texts)]))
+    if not cell.row.has_all_labels:
+        encoded = encoded.answered_first(room.spec.labels)
+    return Lesson(encoded, TeacherOutputs(torch.from_numpy(room.taught), None, (), 0.0))
 
 
-def _loss(spec: StudentsSpec, cell: Cell) -> DistillSpec:
-    """The loss of the arm, in the words of a distillation; labels alone are plain cross-entropy."""
-    soft, hard = (spec.soft, spec.hard) if cell.is_taught else (0.0, 1.0)
-    return DistillSpec(
-        teacher=spec.teacher or spec.base, student=cell.student, soft=soft, hard=hard, temperature=spec.temperature
-    )
+def _weights(spec: StudentsSpec, cell: Cell) -> LossWeights:
+    """The loss of the arm; labels alone are plain cross-entropy."""
+    if not cell.row.is_taught:
+        return LossWeights(LABELS_ALONE)
+    return LossWeights({"soft": spec.soft, "hard": spec.hard}, spec.temperature)

@@ -8,8 +8,9 @@ What each arm sees and how often stands in `plans/student_plan.py`; what one stu
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,23 @@ from distill_core.datasets import catalogue
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError
 from distill_core.jobs import accuracy, teacher
-from distill_core.jobs.isolation import explained, side_by_side
+from distill_core.jobs import cells as runner
+from distill_core.jobs.device import prepared_device
+from distill_core.jobs.isolation import Outcome, attempt, side_by_side
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.student_lesson import Classroom, Learned, Task, learn, lessons_at_once
 from distill_core.jobs.supervised import Predictions, drop_checkpoints
-from distill_core.machine import capacity, devices, environment
+from distill_core.machine import capacity
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.measure.benchmark import interleaved
 from distill_core.model_ref import Ref
 from distill_core.models import loading, parameters, shapes, students
 from distill_core.models.loading import LoadedModel
-from distill_core.plans import student_plan, teachers, training_cost
+from distill_core.plans import student_plan, teachers, work
 from distill_core.plans.student_plan import Cell
 from distill_core.results import ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
-from distill_core.runs.control import JobContext, Stopped
+from distill_core.runs.control import JobContext
 from distill_core.specs import StudentsSpec
 from distill_core.training import teacher_cache
 from distill_core.training.loop import Progress
@@ -45,8 +48,7 @@ PROBE_TEXTS = 2  # read by every student before all are timed together: a broken
 
 def run(spec: StudentsSpec, context: JobContext) -> StudentsResult:
     """Train and evaluate every student in every arm; rows that an interrupted try has finished are kept."""
-    device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    device = prepared_device(spec, context)
     dataset = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column)
     job = _Job(spec, context, device, dataset)
     job.get_teacher()
@@ -75,8 +77,9 @@ class _Job:
         self.texts, self.labels = accuracy.test_texts(self.dataset, spec.eval_examples)
         self.predictions = Predictions(self.context, self.texts, self.labels)
         self._take_over(self.context.run.result())
-        self.costs = {cell: self._cost(cell) for cell in self.rows}
-        self.teacher_cost = training_cost.teacher_work(spec, len(self.train), len(self.texts), self.context.store)
+        n_texts, store = (len(self.train), len(self.texts)), self.context.store
+        self.costs = {cell: work.cell_work(spec, cell, *n_texts, store) for cell in self.rows}
+        self.teacher_cost = work.teacher_work(spec, *n_texts, store)
         done = sum(cost for cell, cost in self.costs.items() if self.rows[cell].accuracy is not None)
         done += self.teacher_cost if self.report is not None else 0.0
         self.reporter = Reporter(self.context, sum(self.costs.values()) + self.teacher_cost, done)
@@ -94,12 +97,9 @@ class _Job:
                 arm=cell.arm,
                 seed=cell.seed,
                 family=cell.student.family.key if cell.student.family else "",
-                weights="random" if cell.starts_at_random else "pretrained",
+                weights="random" if cell.row.starts_at_random else "pretrained",
             )
             self.rows[cell] = found.get((fresh.student, fresh.arm, fresh.seed), fresh)
-
-    def _cost(self, cell: Cell) -> float:
-        return training_cost.cell_work(self.spec, cell, len(self.train), len(self.texts), self.context.store)
 
     def open_cells(self) -> list[Cell]:
         """What is still to be learned; a student that does not load has failed in all its cells already."""
@@ -163,7 +163,7 @@ class _Job:
 
     def _read_all(self) -> TeacherOutputs:
         """The teacher's logits on all training texts; none where no arm is taught."""
-        if not any(cell.is_taught for cell in self.open_cells()):
+        if not any(cell.row.is_taught for cell in self.open_cells()):
             return TeacherOutputs(torch.empty(0, len(self.dataset.label_names)), None, (), 0.0)
         encoded = self.teacher.encode(self.train["text"].tolist(), self.spec.max_length)
         taught = teacher_cache.outputs(
@@ -213,23 +213,20 @@ class _Job:
                 self.rows[cell] = row.model_copy(update=facts)
 
     def _attempt(self, ref: Ref) -> LoadedModel | None:
-        """The student, opened; None where that fails, with the reason in all of its rows. A full disk and a stop are
-        everybody's."""
-        try:
-            return self._open(ref)
-        except (Stopped, OSError):
-            raise
-        except Exception as error:  # noqa: BLE001 - one student's failure is its own rows' error, whatever it is
-            self._failed(ref, explained(error))
-            return None
+        """The student, opened; None where that fails, with the reason in all of its open rows. Raises Stopped and
+        OSError, which end the run."""
+        outcome = attempt(ref, partial(self._open, ref))
+        if outcome.error is None:
+            return outcome.result  # type: ignore[no-any-return]
+        for cell, row in self.rows.items():
+            if cell.student == ref and row.accuracy is None:
+                self.failed(cell, outcome.error)
+        return None
 
-    def _failed(self, ref: Ref, error: DistillError, cell: Cell | None = None) -> None:
-        """Write the error into the row of the cell, or into all open rows of the student."""
-        self.context.log(f"{ref}: {error}")
-        info = ErrorInfo(**error.as_json())
-        for place, row in self.rows.items():
-            if place.student == ref and cell in (None, place) and row.accuracy is None:
-                self.rows[place] = row.model_copy(update={"error": info})
+    def failed(self, cell: Cell, error: DistillError) -> None:
+        """Write the error into the row of the cell."""
+        self.context.log(f"{cell.student}, {cell.arm}: {error}")
+        self.rows[cell] = self.rows[cell].model_copy(update={"error": ErrorInfo(**error.as_json())})
 
     # ── the lessons ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -257,22 +254,18 @@ class _Job:
             self.context.store.root,
             threads,
         )
-        tasks = ((cell, Task(room, cell, self._checkpoint_dir(cell))) for cell in cells)
-        killed = []
-        for outcome in side_by_side(learn, tasks, at_once, self.context, self._hear):
-            cell: Cell = outcome.key
-            self.shares.pop(cell, None)
-            if outcome.killed and not last_try:
-                killed.append(cell)
-                continue
-            if outcome.error is not None:
-                self._failed(cell.student, outcome.error, cell)
-            else:
-                self._keep(cell, outcome.result)
-            self.reporter.starts(self.costs[cell])
-            self.reporter.arm_done()
-            self.context.set_result(self.result())
-            shutil.rmtree(self._checkpoint_dir(cell), ignore_errors=True)
+        tasks = ((cell, Task(room, cell, self.checkpoint_dir(cell))) for cell in cells)
+        killed: list[Cell] = []
+
+        def ended() -> Iterator[Outcome]:
+            for outcome in side_by_side(learn, tasks, at_once, self.context, self._hear):
+                self.shares.pop(outcome.key, None)
+                if outcome.killed and not last_try:
+                    killed.append(outcome.key)
+                else:
+                    yield outcome
+
+        runner.finish(self, ended())
         return killed
 
     def _lesson_bytes(self, cell: Cell) -> float:
@@ -282,7 +275,7 @@ class _Job:
         tokens = self.spec.batch_size * self.spec.max_length
         return capacity.training_bytes(self.rows[cell].params or 0, stacks * shape.layers, shape.width, tokens)
 
-    def _checkpoint_dir(self, cell: Cell) -> Path:
+    def checkpoint_dir(self, cell: Cell) -> Path:
         return self.context.run.checkpoint_dir / f"{cell.place:02d}-{cell.arm}-{cell.seed}"
 
     def _hear(self, cell: Cell, progress: Progress) -> None:
@@ -294,7 +287,12 @@ class _Job:
         at = f"step {progress.step} of {progress.total_steps}"
         self.reporter.say(f"{cell.student.title}, {cell.arm}: {at}", done / whole)
 
-    def _keep(self, cell: Cell, learned: Learned) -> None:
+    def cost(self, cell: Cell) -> float:
+        """Layer passes of its training and its test."""
+        return self.costs[cell]
+
+    def keep(self, cell: Cell, learned: Learned) -> None:
+        """Grade what it says about the test texts."""
         logits = torch.from_numpy(learned.logits)
         self.predictions.add(student_plan.key(self.spec, str(cell.student), cell.arm, cell.seed), logits)
         took = {

@@ -12,44 +12,43 @@ import torch
 from torch import Tensor, nn
 
 from distill_core.datasets.dataset import Dataset
+from distill_core.files.whole import whole_file, whole_folder
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
+from distill_core.tasks.base import Task
+from distill_core.tasks.base import labels_of as labels_of  # learners take it from here
+from distill_core.tasks.classification import TASK as CLASSIFICATION
 from distill_core.training import losses
 from distill_core.training.loop import Step, TrainSettings
 from distill_core.training.losses import Loss
 
-VALIDATION_TEXTS = 300  # for the live curve; the reported accuracy is the test split's
-
-
-def labels_of(frame: pd.DataFrame) -> Tensor:
-    """The labels of these rows. Shape: (rows,)."""
-    return torch.tensor(frame["label"].to_numpy(copy=True))
-
 
 class LiveAccuracy:
-    """Accuracy on a part of the validation split, for the curve that moves while a model trains."""
+    """The task's scores on a part of the validation split, for the curve that moves while a model trains."""
 
-    def __init__(self, loaded: LoadedModel, dataset: Dataset, max_length: int, device: Device) -> None:
-        frame = dataset.split("validation")
-        frame = frame.sample(min(len(frame), VALIDATION_TEXTS), random_state=0)  # files may be sorted by label
-        self._encoded = loaded.encode(frame["text"].tolist(), max_length) if len(frame) else None
-        self._labels = labels_of(frame)
-        self._device = device
+    def __init__(
+        self, loaded: LoadedModel, dataset: Dataset, max_length: int, device: Device, task: Task = CLASSIFICATION
+    ) -> None:
+        rows = task.validation_rows(dataset)
+        self._probe = task.probe(loaded, rows, max_length) if len(rows) else None
+        self._task, self._device = task, device
 
-    def logits(self, model: nn.Module) -> Tensor:
-        """Shape: (texts, classes); empty without validation texts."""
-        return torch.empty(0, 0) if self._encoded is None else evaluate.predict(model, self._encoded, self._device)
+    def answers(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+        """Logits and right answers, (positions, choices) and (positions,); empty without validation texts."""
+        if self._probe is None:
+            return torch.empty(0, 0), torch.empty(0, dtype=torch.long)
+        return evaluate.answers(self._task, model, self._probe, self._device)
 
-    def of(self, logits: Tensor) -> dict[str, float]:
-        """The accuracy of these logits; nothing without validation texts."""
-        return {"accuracy": evaluate.accuracy(logits, self._labels).accuracy} if len(logits) else {}
+    def of(self, logits: Tensor, targets: Tensor) -> dict[str, float]:
+        """Each metric by its name; nothing where nothing is asked."""
+        return {score.metric: score.value for score in self._task.scores(logits, targets)}
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
-        return self.of(self.logits(model))
+        return self.of(*self.answers(model))
 
 
 class Predictions:
@@ -65,7 +64,8 @@ class Predictions:
         """Write the logits (texts, classes) of one arm."""
         said = {f"{arm}: logit {label}": logits[:, label].numpy() for label in range(logits.shape[-1])}
         self._frame = self._frame.assign(**said).copy()  # a copy: frames of hundreds of single columns are slow
-        _write(self._file, self._frame)
+        with whole_file(self._file) as new:
+            self._frame.to_parquet(new, index=False)
 
 
 class DomainPredictions:
@@ -90,7 +90,8 @@ class DomainPredictions:
                     self._frame[column] = np.float32(np.nan)
                 self._frame.loc[self._frame["domain"] == name, column] = said[:, label].float().numpy()
         self._frame = self._frame.copy()  # as above
-        _write(self._file, self._frame)
+        with whole_file(self._file) as new:
+            self._frame.to_parquet(new, index=False)
 
 
 def _earlier(file: Path, frame: pd.DataFrame) -> pd.DataFrame:
@@ -102,20 +103,19 @@ def _earlier(file: Path, frame: pd.DataFrame) -> pd.DataFrame:
     return before if same else frame
 
 
-def _write(file: Path, frame: pd.DataFrame) -> None:
-    """Whole or not at all."""
-    hidden = file.with_name(f".{file.name}")
-    frame.to_parquet(hidden, index=False)
-    hidden.replace(file)
-
-
 def supervised_step(encoded: Encoded, labels: Tensor, device: Device) -> Step:
-    """Cross-entropy with the true labels."""
+    """Cross-entropy with the true labels, one a text."""
+    return answers_step(CLASSIFICATION, encoded.answered(labels), device)
+
+
+def answers_step(task: Task, texts: Encoded, device: Device) -> Step:
+    """Cross-entropy with the right answers at all asked positions; a batch that asks nothing teaches nothing."""
 
     def step(model: nn.Module, indices: Sequence[int]) -> Loss:
-        logits = model(**encoded.batch(indices, device.torch_device)).logits
-        loss = losses.hard_label_loss(logits, labels[list(indices)].to(device.torch_device))
-        return Loss(loss, {})
+        batch = texts.ask(indices, device.torch_device)
+        logits = task.asked(task.forward(model, batch), batch)
+        right = batch.targets.to(device.torch_device)
+        return Loss(losses.hard_label_loss(logits, right) if len(right) else logits.sum() * 0, {})
 
     return step
 
@@ -139,10 +139,7 @@ def drop_checkpoints(context: JobContext) -> None:
 
 
 def save_model(loaded: LoadedModel, context: JobContext) -> None:
-    """save_pretrained with safetensors and tokenizer, moved into place when whole."""
-    hidden = context.run.path / ".new-model"
-    shutil.rmtree(hidden, ignore_errors=True)
-    loaded.model.save_pretrained(hidden)
-    loaded.tokenizer.save_pretrained(hidden)
-    shutil.rmtree(context.run.model_dir, ignore_errors=True)  # of a try that ended before it wrote its result
-    hidden.rename(context.run.model_dir)
+    """save_pretrained with safetensors and tokenizer, in place of what an interrupted try has left."""
+    with whole_folder(context.run.model_dir) as new:
+        loaded.model.save_pretrained(new)
+        loaded.tokenizer.save_pretrained(new)

@@ -5,45 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import pandas as pd
 from torch import Tensor
 
 from distill_core.datasets.dataset import Dataset
-from distill_core.errors import DataError, SpecError
-from distill_core.jobs import accuracy
+from distill_core.errors import DataError
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import LiveAccuracy, labels_of, save_model, supervised_step, train_settings
+from distill_core.jobs.supervised import LiveAccuracy, save_model, supervised_step, train_settings
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.model_ref import Ref
 from distill_core.models import loading, parameters, students
 from distill_core.models.loading import LoadedModel
-from distill_core.results import ModelReport
+from distill_core.models.tokens import Encoded
+from distill_core.results import ModelReport, Score
 from distill_core.runs.control import JobContext
 from distill_core.runs.store import RunStore
 from distill_core.specs import StudentsSpec
+from distill_core.tasks.base import Task as AnyTask
+from distill_core.tasks.base import labels_of
+from distill_core.tasks.classification import TASK as CLASSIFICATION
 from distill_core.training.loop import Hooks, fit
-from distill_core.training.speed.first_token import first_token_only
+from distill_core.training.speed import fast
 
 CURVE = "teacher"  # its points among those of the run
 
 
 def load(ref: Ref, dataset: Dataset, store: RunStore) -> LoadedModel:
-    """A model that can teach this data set. Raises SpecError without a head, or with other classes."""
-    teacher = loading.load(ref, store)
-    if teacher.label_names is None:
-        raise SpecError(f"{ref} has no classification head, so it cannot teach.", "Fine-tune it first.")
-    columns = accuracy.class_columns(teacher, dataset)
-    if columns != list(range(len(dataset.label_names))):
-        other = "other classes" if columns is None else "the classes in another order"
-        raise SpecError(
-            f"The teacher knows {other}: {', '.join(teacher.label_names)}, where {dataset.title} has "
-            f"{', '.join(dataset.label_names)}.",
-            "Choose a teacher that was fine-tuned on data with the same classes in the same order.",
-        )
-    return teacher
+    """A classifier that can teach this data set. Raises SpecError without a head, or with other classes."""
+    return CLASSIFICATION.teacher(ref, dataset, store)
 
 
 def judge(
@@ -58,21 +51,39 @@ def judge(
 
     Raises DataError when it is never right: its accuracy divides that of its students.
     """
+    probe = teacher.encode(texts, max_length).answered(labels)
+    return judged(CLASSIFICATION, teacher, probe, device, check)
+
+
+def judged(
+    task: AnyTask, teacher: LoadedModel, probe: Encoded, device: Device, check: Callable[[], None]
+) -> tuple[Tensor, ModelReport]:
+    """As `judge`, for any task: the logits (positions, choices) at what the probe asks, and the report."""
     teacher.model.to(device.torch_device).eval()
-    logits = evaluate.predict(teacher.model, teacher.encode(texts, max_length), device, check=check)
-    found = evaluate.accuracy(logits, labels)
-    if not found.accuracy:
+    logits, targets = evaluate.answers(task, teacher.model, probe, device, check)
+    scores = task.scores(logits, targets)
+    if not scores or not scores[0].value:
         raise DataError(
-            f"The teacher is right on none of the {len(texts)} test texts, so a student can keep nothing of it.",
+            f"The teacher is right on none of the {len(targets)} {task.facts.asked}: a student can keep nothing of it.",
             "Choose another teacher, or test on more texts.",
         )
-    report = ModelReport(
-        params=parameters.count(teacher.model),
-        params_by_part=parameters.count_by_part(teacher.model),
-        layers=students.n_layers(teacher.model.config),
-        **found.model_dump(),
-    )
-    return logits, report
+    return logits, ModelReport(**size_of(teacher.model), **accuracy_fields(scores))
+
+
+def size_of(model: Any) -> dict[str, Any]:
+    """Parameters and layers, as fields of a report."""
+    return {
+        "params": parameters.count(model),
+        "params_by_part": parameters.count_by_part(model),
+        "layers": students.n_layers(model.config),
+    }
+
+
+def accuracy_fields(scores: tuple[Score, ...]) -> dict[str, Any]:
+    """The scores, and the first of them as the accuracy that older results have, as fields of a report."""
+    first = scores[0]
+    found = {"accuracy": first.value, "ci_low": first.low, "ci_high": first.high, "n_eval": first.n}
+    return {**found, "scores": scores}
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ def fine_tune(task: Task, context: JobContext, reporter: Reporter) -> tuple[Load
         token_ids=encoded.token_ids,
     )
     step = supervised_step(encoded, labels_of(task.train), device)
-    with first_token_only(loaded.model):
+    with fast.logits_alone(loaded.model):
         report = fit(loaded.model, encoded.lengths, step, settings, device, hooks)
     save_model(loaded, context)
     return loaded, report.train_s

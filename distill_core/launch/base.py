@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from distill_core.errors import RunError
 from distill_core.runs.run import Command, Run
 from distill_core.runs.store import RunStore
-from distill_core.specs import AnySpec as AnySpec
+from distill_core.specs import Spec
 
 RESUMABLE = frozenset({"lost", "stopped", "failed"})
 
@@ -19,7 +19,7 @@ class Launcher(ABC):
         self.store = store
 
     @abstractmethod
-    def submit(self, spec: AnySpec, token: str | None = None) -> Run:
+    def submit(self, spec: Spec, token: str | None = None) -> Run:
         """Queue a run. The same token gives the same run, however often it comes (a double click, a reload).
 
         Raises DistillError when the request cannot be run here, LaunchError when the queue or the disk is full,

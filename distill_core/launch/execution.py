@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import sys
 import traceback
 from collections.abc import Callable
@@ -17,16 +16,16 @@ import psutil
 
 from distill_core.errors import DistillError, LaunchError, RunError
 from distill_core.files import locks
+from distill_core.kinds import KINDS
+from distill_core.machine import capacity
 from distill_core.machine.environment import prepared_process
-from distill_core.results import Result, State
+from distill_core.results import State
 from distill_core.runs.control import Control, JobContext, Stopped
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.units import now
 
-Job = Callable[[Any, JobContext], Result]
 RESUME_HINT = "Resume continues from the last checkpoint."
-_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
 def execute(run: Run, life: locks.Life | None = None, on_progress: Callable[[State], None] | None = None) -> State:
@@ -55,7 +54,7 @@ def _last_word(run: Run, context: JobContext) -> dict[str, Any]:
     try:
         spec = run.spec()
         with prepared_process(spec.threads):
-            context.set_result(_job(spec.kind)(spec, context))
+            context.set_result(KINDS[spec.kind].load_job()(spec, context))
         return {"state": "done", "progress": 1.0, "message": ""}
     except (Stopped, KeyboardInterrupt):
         return {"state": "stopped", "message": "Stopped.", "hint": RESUME_HINT}
@@ -67,23 +66,10 @@ def _last_word(run: Run, context: JobContext) -> dict[str, Any]:
         return {"state": "failed", "message": message, "hint": hint}
 
 
-def _job(kind: str) -> Job:
-    """The job's function. JOBS names it as "module:function", so that only what is needed is imported."""
-    from distill_core.jobs import JOBS
-
-    job = JOBS.get(kind)
-    if job is None:
-        raise LaunchError(f"This version cannot do runs of the kind {kind!r}.", f"It can do: {', '.join(JOBS)}.")
-    if isinstance(job, str):
-        module, _, name = job.partition(":")
-        job = getattr(importlib.import_module(module), name)
-    return job  # type: ignore[no-any-return]
-
-
 def explain(error: BaseException) -> tuple[str, str]:
     """One clear sentence, and the next step, for an error that is not in the user's terms."""
     text = " ".join(str(error).split())[:300]
-    if isinstance(error, MemoryError) or any(word in text.lower() for word in _MEMORY_WORDS):
+    if capacity.ran_out_of_memory(error):
         return "The memory ran out.", "Take a smaller batch size, shorter texts or a smaller model, and run again."
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk is full.", f"Delete runs that you no longer need. {RESUME_HINT}"

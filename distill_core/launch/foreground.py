@@ -8,13 +8,14 @@ from collections.abc import Callable
 from distill_core.errors import LaunchError
 from distill_core.files import locks
 from distill_core.launch import queue
-from distill_core.launch.base import AnySpec, resumable
+from distill_core.launch.base import resumable
 from distill_core.launch.execution import execute
 from distill_core.plans import preflight
 from distill_core.results import State
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.settings import settings
+from distill_core.specs import Spec
 
 OnProgress = Callable[[State], None]
 
@@ -30,7 +31,7 @@ def check_alone() -> None:
         )
 
 
-def run_foreground(spec: AnySpec, store: RunStore | None = None, on_progress: OnProgress | None = None) -> Run:
+def run_foreground(spec: Spec, store: RunStore | None = None, on_progress: OnProgress | None = None) -> Run:
     """Do the spec here, now, to its end: the returned run is done, failed or stopped. Raises DistillError.
 
     Ctrl-C stops the run at its next step, a second one at once. `on_progress` gets the state at each report.

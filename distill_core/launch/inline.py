@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from distill_core.launch import queue
-from distill_core.launch.base import AnySpec, Launcher, resumable
+from distill_core.launch.base import Launcher, resumable
 from distill_core.launch.execution import execute
 from distill_core.plans import preflight
 from distill_core.runs.run import Run
+from distill_core.specs import Spec
 
 
 class InlineLauncher(Launcher):
     """No queue: each run is done where it is submitted."""
 
-    def submit(self, spec: AnySpec, token: str | None = None) -> Run:
+    def submit(self, spec: Spec, token: str | None = None) -> Run:
         preflight.check(spec, self.store)
         with queue.locked(self.store):
             known = queue.with_token(self.store, token) if token else None

@@ -1,6 +1,6 @@
 """How runs start: a queue of processes on this machine, or at once in this process.
 
-Pages and the command line use `get_launcher` and `run_foreground`; nobody else starts a run.
+Pages and the command line use `get_launcher` and `foreground.run_foreground`; nobody else starts a run.
 """
 
 from __future__ import annotations
@@ -9,14 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from distill_core.errors import LaunchError
-from distill_core.launch.base import AnySpec, Launcher
-from distill_core.launch.foreground import check_alone, resume_foreground, run_foreground
+from distill_core.launch.base import Launcher
 from distill_core.launch.inline import InlineLauncher
 from distill_core.launch.local import LocalLauncher
 from distill_core.runs.store import RunStore
 from distill_core.settings import settings
-
-__all__ = ["AnySpec", "Launcher", "check_alone", "get_launcher", "resume_foreground", "run_foreground"]
 
 LAUNCHERS: dict[str, type[Launcher]] = {"local": LocalLauncher, "inline": InlineLauncher}
 

@@ -13,13 +13,14 @@ from typing import Any
 
 from distill_core.errors import DistillError
 from distill_core.launch import processes, queue
-from distill_core.launch.base import AnySpec, Launcher, resumable
+from distill_core.launch.base import Launcher, resumable
 from distill_core.launch.execution import RESUME_HINT
 from distill_core.plans import preflight
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.settings import settings
+from distill_core.specs import Spec
 from distill_core.units import now
 
 _STARTS_AT_MOST = 3
@@ -43,7 +44,7 @@ class LocalLauncher(Launcher):
         self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._stopping: dict[str, float] = {}
 
-    def submit(self, spec: AnySpec, token: str | None = None) -> Run:
+    def submit(self, spec: Spec, token: str | None = None) -> Run:
         preflight.check(spec, self.store)
         with queue.locked(self.store):
             known = queue.with_token(self.store, token) if token else None

@@ -7,9 +7,8 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime
 
-from filelock import FileLock, Timeout
-
 from distill_core.errors import LaunchError
+from distill_core.files import turns
 from distill_core.results import FINAL
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
@@ -23,20 +22,16 @@ _DURATIONS_USED = 10
 def locked(store: RunStore, wait_s: float = 10.0) -> Iterator[None]:
     """Hold the queue's lock: no other thread or process queues or starts a run meanwhile. Raises LaunchError."""
     try:
-        store.root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(store.queue_lock_file)
-        lock.acquire(timeout=wait_s, poll_interval=0.01)
-    except Timeout as error:
+        lock = turns.locked(store.queue_lock_file, wait_s)
+    except TimeoutError as error:
         raise LaunchError("The queue is busy.", "Try again in a moment.") from error
     except OSError as error:
         raise LaunchError(
             f"The folder {store.root} cannot be used: {error.strerror}.",
             "Check its permissions, or set DISTILL_RUNS_DIR to another folder.",
         ) from error
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 def requeue(run: Run) -> None:

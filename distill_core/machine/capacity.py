@@ -12,6 +12,13 @@ PROCESS_BYTES = 700 * 2**20  # Python, torch and the texts, in a process of its 
 _BYTES_PER_PARAM = 20  # weights, gradients, AdamW's two moments, and a checkpoint on its way; float32
 _BYTES_PER_STATE = 68  # kept for the backward pass, for each number of a hidden state: arXiv:2205.05198 eq. 1, float32
 
+_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, of Python or of a device, says so."""
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in _MEMORY_WORDS)
+
 
 def available_bytes() -> int:
     """Memory that a new process can have without swapping."""

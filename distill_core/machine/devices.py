@@ -48,6 +48,13 @@ class Device:
             return str(torch.xpu.get_device_name(self.torch_device))
         return {"mps": "Apple GPU"}.get(self.type, "CPU")
 
+    @property
+    def has_bfloat16(self) -> bool:
+        """Whether its matrix units compute in bfloat16. A CPU's and Apple's are not counted: there it wins little."""
+        if self.type == "cuda":
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return self.type == "xpu" and bool(torch.xpu.is_bf16_supported())
+
     def synchronize(self) -> None:
         """Wait until all queued work is done; nothing to do on a CPU."""
         if self.is_accelerator:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,24 +10,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from distill_core.errors import DataError
 from distill_core.machine.devices import Device
+from distill_core.maths import intervals
+from distill_core.models.asking import Asking
 from distill_core.models.tokens import Encoded, sorted_batches
 from distill_core.results import Accuracy
-from distill_core.training.speed.onednn import onednn_products
-
-Z95 = 1.959963984540054
+from distill_core.training.speed import fast
 
 
 def wilson(correct: int, n: int) -> Accuracy:
-    """Accuracy with its 95 % Wilson score interval (Wilson 1927). `n` must be at least 1."""
-    share = correct / n
-    denominator = 1 + Z95**2 / n
-    center = (share + Z95**2 / (2 * n)) / denominator
-    half = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2)) / denominator
-    # At 0 and n right answers the limit is exact: rounding must not push the interval past the share itself.
-    low = 0.0 if correct == 0 else center - half
-    high = 1.0 if correct == n else center + half
-    return Accuracy(accuracy=share, ci_low=low, ci_high=high, n_eval=n)
+    """Accuracy with its 95 % Wilson score interval. Raises DataError without texts."""
+    interval = intervals.wilson(correct, n)
+    if interval is None:
+        raise DataError("An accuracy needs one text at least, got 0.", "Choose a data set with test texts.")
+    return Accuracy(accuracy=correct / n, ci_low=interval[0], ci_high=interval[1], n_eval=n)
 
 
 def predict(
@@ -41,7 +38,7 @@ def predict(
     was_training = model.training
     model.eval()
     logits: Tensor | None = None
-    with torch.inference_mode(), onednn_products(model):
+    with torch.inference_mode(), fast.products(model):
         for indices in sorted_batches(encoded.lengths, batch_size):
             check()
             out = model(**encoded.batch(indices, device.torch_device)).logits.float().cpu()
@@ -50,6 +47,28 @@ def predict(
             logits[indices] = out
     model.train(was_training)
     return torch.empty(0, 0) if logits is None else logits.clone()
+
+
+def answers(
+    asking: Asking, model: nn.Module, encoded: Encoded, device: Device, check: Callable[[], None] = lambda: None
+) -> tuple[Tensor, Tensor]:
+    """Logits and right answers at all asked positions, text by text, on the CPU. (positions, choices), (positions,)."""
+    was_training = model.training
+    model.eval()
+    found: list[Tensor] = [torch.empty(0)] * len(encoded)
+    targets = list(found)
+    with torch.inference_mode(), fast.products(model) if asking.reads_fast else contextlib.nullcontext():
+        for indices in sorted_batches(encoded.lengths, asking.eval_batch):
+            check()
+            batch = encoded.ask(indices, device.torch_device)
+            logits = asking.asked(asking.forward(model, batch), batch).float().cpu()
+            pairs = zip(batch.by_text(logits), batch.by_text(batch.targets), strict=True)
+            for index, (own, right) in zip(indices, pairs, strict=True):
+                found[index], targets[index] = own, right
+    model.train(was_training)
+    if not found:
+        return torch.empty(0, 0), torch.empty(0, dtype=torch.long)
+    return torch.cat(found), torch.cat(targets)
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Accuracy:

@@ -21,7 +21,7 @@ from distill_core.models import loading
 from distill_core.models.loading import LoadedModel
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
-from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
+from distill_core.specs import TrainSpec
 
 DEFAULT_LENGTH = 64
 _HERE = Device(torch.device("cpu"), "float32", 1)
@@ -50,8 +50,8 @@ def load(run: Run) -> TextModel:
     if loaded.label_names is None:
         raise ModelError(f"The model of run {run.id} has no classification head.", "Choose a finished fine-tuning.")
     loaded.model.eval()
-    spec = run.spec()
-    length = spec.max_length if isinstance(spec, FinetuneSpec | DistillSpec | StudentsSpec) else DEFAULT_LENGTH
+    spec = run.spec_as(TrainSpec)
+    length = spec.max_length if spec is not None else DEFAULT_LENGTH
     return TextModel(loaded, length)
 
 

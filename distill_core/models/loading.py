@@ -99,6 +99,12 @@ def build_classifier(config: PretrainedConfig, label_names: tuple[str, ...]) -> 
     return AutoModelForSequenceClassification.from_config(config)
 
 
+def build_regressor(config: PretrainedConfig, width: int) -> PreTrainedModel:
+    """A network with random weights whose head, the one of a classifier, gives a vector a text: (texts, width)."""
+    config.num_labels = width
+    return AutoModelForSequenceClassification.from_config(config)
+
+
 def family_of(config: PretrainedConfig) -> Family:
     """The family of a config. Raises ModelError for an architecture that is not one of the ten."""
     family = families.by_model_type(config.model_type)

@@ -7,8 +7,7 @@ ALBERT in lower case). Special tokens and their places are those of the official
 
 from __future__ import annotations
 
-import secrets
-import shutil
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -19,6 +18,7 @@ from transformers import PreTrainedTokenizerFast
 
 from distill_core.families import Family
 from distill_core.files.turns import turn
+from distill_core.files.whole import whole_folder
 from distill_core.settings import settings
 
 VERSION = 1  # raise it when tokenizers are trained differently: older ones are then left alone
@@ -122,14 +122,10 @@ def shared(
     folder = settings().cache_dir / "tokenizers" / f"v{VERSION}-{kind}-{vocab_size}-{digest[:16]}"
     with turn(folder, check):
         if not folder.is_dir():
-            hidden = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-            train(family, texts, vocab_size).save_pretrained(hidden)
-            try:
-                hidden.rename(folder)
-            except OSError:  # without a lock, another was first
-                shutil.rmtree(hidden)
-                if not folder.is_dir():
-                    raise
+            trained = train(family, texts, vocab_size)
+            # without a lock, another may have been first
+            with contextlib.suppress(FileExistsError), whole_folder(folder, replace=False) as new:
+                trained.save_pretrained(new)
     tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
     return tokenizer
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import nn
-from transformers import AutoModelForMaskedLM, PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from distill_core.errors import SpecError
@@ -83,10 +83,21 @@ def narrow_config(config: PretrainedConfig, student_width: int) -> PretrainedCon
     return student
 
 
+def same_classes(config: PretrainedConfig) -> PreTrainedModel:
+    """A classifier with random weights for the classes of the config."""
+    return build_classifier(config, tuple(config.id2label[index] for index in range(config.num_labels)))
+
+
 def shallow_student(
-    teacher: PreTrainedModel, layers: Sequence[int], *, copy_weights: bool, student_width: int | None = None
+    teacher: PreTrainedModel,
+    layers: Sequence[int],
+    *,
+    copy_weights: bool,
+    student_width: int | None = None,
+    head: Callable[[PretrainedConfig], PreTrainedModel] = same_classes,
 ) -> PreTrainedModel:
-    """A classifier of the teacher's shape with `len(layers)` layers (of each stack), narrower where asked for.
+    """A model of the teacher's shape with `len(layers)` layers (of each stack), narrower where asked for, and with the
+    teacher's head, which `head` builds.
 
     With `copy_weights` it starts from the teacher's embeddings, head and these layers, else from random weights. ALBERT
     has one layer that is used many times: it is copied whatever the list says.
@@ -94,16 +105,7 @@ def shallow_student(
     config = shallow_config(teacher.config, len(layers))
     if student_width is not None and student_width != width(config):
         config, copy_weights = narrow_config(config, student_width), False
-    names = tuple(config.id2label[index] for index in range(config.num_labels))
-    student = build_classifier(config, names)
-    if copy_weights:
-        _copy_layers(teacher, student, layers)
-    return student
-
-
-def shallow_masked_lm(teacher: PreTrainedModel, layers: Sequence[int], *, copy_weights: bool) -> PreTrainedModel:
-    """As `shallow_student`, with the head that fills in masked words."""
-    student = AutoModelForMaskedLM.from_config(shallow_config(teacher.config, len(layers)))
+    student = head(config)
     if copy_weights:
         _copy_layers(teacher, student, layers)
     return student

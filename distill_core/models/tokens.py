@@ -2,25 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from distill_core.errors import ModelError
 from distill_core.families import Family
 
+IGNORED = -100  # a target that asks nothing, as transformers and torch have it
 BUCKET_BATCHES = 32  # batches that are sorted by length together: larger pads less, smaller mixes more
+
+
+ASKED = "asked"  # the name of the marks of the tokens about which something is asked
+
+
+@dataclass(frozen=True)
+class PerToken:
+    """A number beside each token of each text: token types, the number of its word, … `padding` stands beside padding;
+    what is `for_model` is an input of the network, under its name."""
+
+    values: tuple[Tensor, ...]
+    padding: int = 0
+    for_model: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some texts as a model reads them, and what is asked about them.
+
+    `inputs` are the model's arguments, (batch, seq) each; `targets` the right answers, (positions,) on the CPU, IGNORED
+    where none is known; `counts` how many positions each text has. `places` marks the tokens that are asked, bool
+    (batch, seq); None where the question is one about the whole text.
+    """
+
+    inputs: dict[str, Tensor]
+    targets: Tensor
+    counts: tuple[int, ...]
+    places: Tensor | None = None
+
+    def by_text(self, answers: Tensor) -> tuple[Tensor, ...]:
+        """Answers at all positions, (positions, …), as those of each text."""
+        found: tuple[Tensor, ...] = torch.split(answers, list(self.counts))
+        return found
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Token ids of many texts, unpadded, with what is needed to pad them."""
+    """Token ids of many texts, unpadded, with what is needed to pad them, and what is asked about them.
+
+    `beside` holds numbers of each token by their name. `targets` are the right answers of each text, one a position;
+    None where none is known, and then the question is one about the whole text.
+    """
 
     ids: tuple[Tensor, ...]
     pad_id: int
     padding_side: str
+    beside: Mapping[str, PerToken] = field(default_factory=dict)
+    targets: tuple[Tensor, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -30,21 +71,65 @@ class Encoded:
         return [len(ids) for ids in self.ids]
 
     @property
-    def token_ids(self) -> tuple[int, ...]:
-        """Every token id that a batch may hold, ascending."""
+    def n_known(self) -> int:
+        """How many positions have an answer that is known."""
+        return sum(int((targets != IGNORED).sum()) for targets in self.targets or ())
+
+    def part(self, rows: slice) -> Self:
+        """These texts alone."""
+        beside = {name: replace(numbers, values=numbers.values[rows]) for name, numbers in self.beside.items()}
+        targets = None if self.targets is None else self.targets[rows]
+        return replace(self, ids=self.ids[rows], beside=beside, targets=targets)
+
+    def answered(self, labels: Tensor) -> Self:
+        """With one right answer a text. Shape: (texts,)."""
+        return replace(self, targets=tuple(labels.unsqueeze(-1)))
+
+    def answered_first(self, n: int) -> Self:
+        """With the answers of the first `n` texts alone."""
+        if self.targets is None:
+            return self
+        hidden = (torch.full_like(targets, IGNORED) for targets in self.targets[n:])
+        return replace(self, targets=(*self.targets[:n], *hidden))
+
+    @property
+    def token_ids(self) -> tuple[int, ...] | None:
+        """Every token id that a batch may hold, ascending; None where any token may come."""
         return tuple(torch.unique(torch.cat([*self.ids, torch.tensor([self.pad_id])])).tolist())
 
     def batch(self, indices: Sequence[int], device: torch.device | str = "cpu") -> dict[str, Tensor]:
-        """The texts at these indices, padded. Shapes: input_ids and attention_mask (batch, longest)."""
-        rows = [self.ids[index] for index in indices]
+        """The texts at these indices, padded: what the model reads. Shapes: (batch, longest) each."""
+        ids = [self.ids[index] for index in indices]
+        found = {
+            "input_ids": self._pad(ids, self.pad_id),
+            "attention_mask": self._pad([torch.ones_like(row) for row in ids], 0),
+        }
+        for name, numbers in self.beside.items():
+            if numbers.for_model:
+                found[name] = self.padded(name, indices)
+        return {name: tensor.to(device) for name, tensor in found.items()}
+
+    def padded(self, name: str, indices: Sequence[int]) -> Tensor:
+        """What stands beside the tokens of these texts under this name. Shape: (batch, longest)."""
+        numbers = self.beside[name]
+        return self._pad([numbers.values[index] for index in indices], numbers.padding)
+
+    def ask(
+        self, indices: Sequence[int], device: torch.device | str = "cpu", generator: Generator | None = None
+    ) -> Batch:
+        """The texts at these indices with their questions. `generator` is for questions that are drawn."""
+        places = self.padded(ASKED, indices).bool().to(device) if ASKED in self.beside else None
+        unknown = torch.tensor([IGNORED])
+        targets = [unknown if self.targets is None else self.targets[index] for index in indices]
+        return Batch(self.batch(indices, device), torch.cat(targets), tuple(map(len, targets)), places)
+
+    def _pad(self, rows: Sequence[Tensor], padding: int) -> Tensor:
         longest = max(len(row) for row in rows)
-        input_ids = torch.full((len(rows), longest), self.pad_id, dtype=torch.long)
-        attention_mask = torch.zeros((len(rows), longest), dtype=torch.long)
+        padded = torch.full((len(rows), longest), padding, dtype=torch.long)
         for position, row in enumerate(rows):
             place = slice(0, len(row)) if self.padding_side == "right" else slice(longest - len(row), longest)
-            input_ids[position, place] = row
-            attention_mask[position, place] = 1
-        return {"input_ids": input_ids.to(device), "attention_mask": attention_mask.to(device)}
+            padded[position, place] = row
+        return padded
 
 
 def encode(tokenizer: object, texts: Sequence[str], max_length: int, family: Family) -> Encoded:

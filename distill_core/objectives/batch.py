@@ -11,11 +11,11 @@ import torch
 from torch import Generator, Tensor, nn
 
 from distill_core.errors import DataError, SpecError
+from distill_core.models.tokens import IGNORED as IGNORED  # what the objectives leave out
 from distill_core.objectives.vocabulary import Vocabulary
 from distill_core.training import losses
 from distill_core.training.losses import Loss
 
-IGNORED = -100  # the label that torch's cross-entropy passes over
 Ids = Sequence[int]
 Document = Sequence[Ids]  # sentences of token ids, without special tokens
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor, nn
 
-from distill_core.models.gaps import bare, only_at
+from distill_core.models.gaps import SHARE, bare, hide, only_at
 from distill_core.objectives import draws, packing, pairs
 from distill_core.objectives.batch import (
     IGNORED,
@@ -27,49 +27,10 @@ from distill_core.objectives.batch import (
 from distill_core.objectives.vocabulary import Vocabulary
 from distill_core.training.losses import Loss
 
-SHARE = 0.15  # of the tokens are hidden (BERT, arXiv:1810.04805 §3.1)
 NGRAM = 3  # words of the longest n-gram that ALBERT hides (arXiv:1909.11942 §4.1)
 Span = tuple[int, int]
 # ids, where the segments start, vocabulary, generator → the tokens to hide, as (start, end)
 Choose = Callable[[list[int], list[int], Vocabulary, Generator], list[Span]]
-
-
-class Masked(NamedTuple):
-    """A corrupted batch: what the model sees, and what it must predict (IGNORED elsewhere). Shapes: (batch, seq)."""
-
-    input_ids: Tensor
-    labels: Tensor
-
-
-def mask_tokens(
-    input_ids: Tensor,
-    maskable: Tensor,
-    mask_id: int,
-    vocab_size: int,
-    *,
-    share: float = SHARE,
-    generator: Generator | None = None,
-) -> Masked:
-    """BERT's corruption (arXiv:1810.04805 §3.1): of 15 % of the tokens 80 % become
-    [MASK], 10 % a random token, and 10 % stay.
-
-    `maskable` is True for real tokens that are not special. Shapes: (batch, seq) each. Without a generator the global
-    one is used, which checkpoints restore.
-    """
-    draw = torch.rand(input_ids.shape, generator=generator).to(input_ids.device)
-    return hide(input_ids, (draw < share) & maskable, mask_id, vocab_size, generator)
-
-
-def hide(
-    input_ids: Tensor, chosen: Tensor, mask_id: int, vocab_size: int, generator: Generator | None = None
-) -> Masked:
-    """Of the chosen tokens 80 % become [MASK], 10 % a random token, and 10 % stay. Shapes: (batch, seq) each."""
-    labels = torch.where(chosen, input_ids, torch.full_like(input_ids, IGNORED))
-    fate = torch.rand(input_ids.shape, generator=generator).to(input_ids.device)
-    random_ids = torch.randint(vocab_size, input_ids.shape, generator=generator).to(input_ids.device)
-    corrupted = torch.where(chosen & (fate < 0.8), torch.full_like(input_ids, mask_id), input_ids)
-    corrupted = torch.where(chosen & (fate >= 0.8) & (fate < 0.9), random_ids, corrupted)
-    return Masked(corrupted, labels)
 
 
 # ── which tokens ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, nn
 
 from distill_core.errors import ModelError
+from distill_core.models.gaps import SHARE
 from distill_core.objectives import draws, packing
 from distill_core.objectives.batch import (
     IGNORED,
@@ -22,7 +23,7 @@ from distill_core.objectives.batch import (
     room,
     some,
 )
-from distill_core.objectives.masking import SHARE, Span, budget
+from distill_core.objectives.masking import Span, budget
 from distill_core.objectives.vocabulary import Vocabulary
 from distill_core.training.losses import Loss
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from distill_core import arms as table
 from distill_core.specs import DistillSpec
-
-_INGREDIENTS = ("soft", "hard", "cosine", "hidden", "attention", "relations")
-LABELED_ONLY = "labeled-only"
-_LABELS_ALONE = {**dict.fromkeys(_INGREDIENTS, 0.0), "hard": 1.0}
+from distill_core.terms import BY_KEY, LABELS_ALONE
 
 
 @dataclass(frozen=True)
@@ -22,6 +20,7 @@ class Arm:
     name: str
     seed: int
     spec: DistillSpec
+    reads_labeled_alone: bool = False
 
     @property
     def key(self) -> str:
@@ -31,28 +30,27 @@ class Arm:
     @property
     def is_taught(self) -> bool:
         """Whether it learns from the teacher, and not from the labels alone."""
-        return any(getattr(self.spec, name) for name in _INGREDIENTS if name != "hard")
+        return self.spec.weights.asks_the_teacher
 
     @property
     def reads_unlabeled(self) -> bool:
         """Whether texts without a label teach it something: through the teacher alone they can."""
-        return self.is_taught and self.name != LABELED_ONLY
+        return self.is_taught and not self.reads_labeled_alone
 
     @property
     def ingredients(self) -> dict[str, Any]:
         """What may differ between arms, for tables."""
-        names = (*_INGREDIENTS, "temperature", "student_layers", "init")
+        names = (*BY_KEY, "temperature", "student_layers", "init")
         return {name: getattr(self.spec, name) for name in names}
 
 
 def plan(spec: DistillSpec) -> list[Arm]:
     """All arms of a spec, seed by seed, so that every arm has a first result early."""
-    variants = _sweep(spec) or (_ablation(spec) if spec.ablation else _plain(spec))
-    return [
-        Arm(name, seed, spec.model_copy(update=changes))
-        for seed in range(spec.seed, spec.seed + spec.seeds)
-        for name, changes in variants
-    ]
+    seeds = range(spec.seed, spec.seed + spec.seeds)
+    variants = _sweep(spec) or (_ablation(spec) if spec.ablation else [])
+    if variants:
+        return [Arm(name, seed, spec.model_copy(update=changes)) for seed in seeds for name, changes in variants]
+    return [_arm(spec, table.distill(name), seed) for seed in seeds for name in spec.arms]
 
 
 def kept(planned: list[Arm]) -> Arm:
@@ -60,20 +58,14 @@ def kept(planned: list[Arm]) -> Arm:
     return next((arm for arm in planned if arm.is_taught), planned[0])
 
 
-def _plain(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:
-    changes: dict[str, dict[str, Any]] = {
-        "distilled": {},
-        LABELED_ONLY: {},
-        "init-only": {**_LABELS_ALONE, "init": "teacher-layers"},
-        "scratch": {**_LABELS_ALONE, "init": "random"},
-        "scratch-distilled": {"init": "random"},
-    }
-    return [(arm, changes[arm]) for arm in spec.arms]
+def _arm(spec: DistillSpec, row: table.DistillArm, seed: int) -> Arm:
+    loss = LABELS_ALONE if row.learns_from_labels_alone else {}
+    return Arm(row.key, seed, spec.model_copy(update={**loss, **row.changes}), row.reads_labeled_alone)
 
 
 def _ablation(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:
     """Leave out one ingredient at a time (DistilBERT, arXiv:1910.01108 Table 4)."""
-    used = [name for name in _INGREDIENTS if getattr(spec, name) > 0]
+    used = [term.key for term in spec.weights.used]
     without = [(f"no {name}", {name: 0.0}) for name in used] if len(used) > 1 else []
     initial = [("random init", {"init": "random"})] if spec.init == "teacher-layers" else []
     return [("all", {}), *without, *initial]

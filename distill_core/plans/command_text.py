@@ -5,17 +5,17 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from distill_core.specs import AnySpec
+from distill_core.specs import Spec
 
 PROGRAM = ("python", "-m", "distill_core")
 
 
-def command(spec: AnySpec) -> str:
+def command(spec: Spec) -> str:
     """`python -m distill_core distill --teacher run:ID --ablation`. Settings at their defaults are left out."""
     return shlex.join([*PROGRAM, *arguments(spec)])
 
 
-def arguments(spec: AnySpec) -> list[str]:
+def arguments(spec: Spec) -> list[str]:
     """The words after the program's name."""
     values = spec.model_dump(mode="json", exclude_defaults=True, exclude={"kind"})
     words: list[str] = [spec.kind]

@@ -34,18 +34,18 @@ def seconds(spec: PretrainSpec, finished: list[Run]) -> float:
 
 def tokens_per_s(run: Run) -> float | None:
     """Tokens read in a second of training; None for a run that has not finished one."""
-    result = run.result()
-    if not isinstance(result, PretrainResult) or not result.train_s or not result.tokens:
+    result = run.result_as(PretrainResult)
+    if result is None or not result.train_s or not result.tokens:
         return None
     return result.tokens / result.train_s
 
 
 def _family(run: Run) -> str:
     try:
-        spec = run.spec()
+        spec = run.spec_as(PretrainSpec)
     except DistillError:
         return ""
-    return spec.family if isinstance(spec, PretrainSpec) else ""
+    return spec.family if spec is not None else ""
 
 
 class CorpusSize(NamedTuple):

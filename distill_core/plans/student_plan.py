@@ -1,12 +1,7 @@
 """The plan of "ten students, one teacher": each student in each arm, what it reads and how often.
 
-    taught         the teacher's soft targets on all texts, and the labels of the few that have one
-    labels         the few labeled texts alone
-    all-labels     every text with its label: what labels for all would have brought
-    random         random weights, the few labeled texts alone
-    random-taught  random weights, taught
-
-The labeled texts are the same for the teacher, for every student and for every seed: what differs is who else speaks.
+What each arm reads stands in `distill_core/arms.py`. The labeled texts are the same for the teacher, for every student
+and for every seed: what differs is who else speaks.
 """
 
 from __future__ import annotations
@@ -14,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from distill_core import arms
+from distill_core.arms import StudentsArm
 from distill_core.model_ref import Ref
 from distill_core.specs import StudentsSpec
 
@@ -30,18 +27,9 @@ class Cell:
     seed: int
 
     @property
-    def is_taught(self) -> bool:
-        """Whether it learns from the teacher's outputs on all texts."""
-        return self.arm in ("taught", "random-taught")
-
-    @property
-    def starts_at_random(self) -> bool:
-        return self.arm in ("random", "random-taught")
-
-    @property
-    def sees_labels_alone(self) -> bool:
-        """Whether the few labeled texts are all that it reads."""
-        return self.arm in ("labels", "random")
+    def row(self) -> StudentsArm:
+        """What its arm reads, and where it starts."""
+        return arms.students(self.arm)
 
 
 def plan(spec: StudentsSpec) -> Iterator[Cell]:
@@ -63,7 +51,7 @@ def epochs(spec: StudentsSpec, cell: Cell, train_texts: int) -> int:
     Whoever reads all texts does so `epochs` times. Whoever reads the few labeled ones alone may take `label_epochs`
     passes; without that, as many steps as the others take, but no more than MOST_LABEL_EPOCHS passes.
     """
-    if not cell.sees_labels_alone:
+    if not cell.row.sees_labels_alone:
         return spec.epochs
     if spec.label_epochs is not None:
         return spec.label_epochs
@@ -72,4 +60,4 @@ def epochs(spec: StudentsSpec, cell: Cell, train_texts: int) -> int:
 
 def texts_read(spec: StudentsSpec, cell: Cell, train_texts: int) -> int:
     """Texts that the cell reads in all, passes counted."""
-    return epochs(spec, cell, train_texts) * (spec.labels if cell.sees_labels_alone else train_texts)
+    return epochs(spec, cell, train_texts) * (spec.labels if cell.row.sees_labels_alone else train_texts)

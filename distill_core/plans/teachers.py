@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from distill_core import families
+from distill_core.arms import SAVED
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
 from distill_core.models.shapes import shape_of
 from distill_core.results import FinetuneResult
-from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.settings import DATA
-from distill_core.specs import FinetuneSpec, StudentsSpec
+from distill_core.specs import FinetuneSpec
 
 
 @dataclass(frozen=True)
@@ -39,20 +39,20 @@ class Teacher:
 
 def from_run(run: Run) -> Teacher | None:
     """The model that a finished fine-tuning has saved; None where there is none."""
-    result = run.result()
-    if run.state().state != "done" or not run.model_dir.is_dir() or not isinstance(result, FinetuneResult):
+    result = run.result_as(FinetuneResult)
+    if run.state().state != "done" or not run.model_dir.is_dir() or result is None:
         return None
     try:
-        spec = run.spec()
+        spec = run.spec_as(FinetuneSpec)
     except DistillError:
         return None
-    if not isinstance(spec, FinetuneSpec):
+    if spec is None:
         return None
-    found = [arm.accuracy for arm in result.arms if arm.arm == "pretrained" and arm.accuracy is not None]
+    found = [arm.accuracy for arm in result.arms if arm.arm == SAVED and arm.accuracy is not None]
     shape = shape_of(Ref("run", run.id), RunStore(run.path.parent))
     return Teacher(
         f"run:{run.id}",
-        f"{run_list.title(spec)} ({run.id.partition('-')[0]})",
+        f"{spec.heading} ({run.id.partition('-')[0]})",
         spec.dataset,
         result.label_names,
         shape.layers if shape else None,
@@ -82,9 +82,4 @@ def origin(ref: Ref, store: RunStore) -> tuple[Ref, int | None]:
     """
     if ref.source != "run":
         return ref, None
-    spec = store.get(ref.name).spec()
-    if isinstance(spec, FinetuneSpec):
-        return spec.model, max(spec.train_examples)  # the model that has seen most labels is the one that is kept
-    if isinstance(spec, StudentsSpec):
-        return spec.base, spec.labels
-    return ref, None
+    return store.get(ref.name).spec().origin or (ref, None)

@@ -1,172 +1,103 @@
 """How long a training run will take here: said on the button before anybody presses it. A guess, and shown as one.
 
-The unit of work is one text through one layer of width 384. A training step costs three passes (forward, and backward
-at twice that), a test or a teacher's reading one. The pace comes from the newest finished training run on this machine;
-without one, from a measurement on two cores of a server processor.
+The work of a run stands in `work.py`. How fast this machine does it is told by the trainings of its newest run; without
+one, by a measurement on two cores of a server processor.
 """
 
 from __future__ import annotations
 
-import math
+from functools import singledispatch
 
-from distill_core.datasets import catalogue, known_splits
+from distill_core import arms as arm_table
 from distill_core.errors import DistillError
-from distill_core.model_ref import Ref
-from distill_core.models.shapes import Shape, shape_of
-from distill_core.plans import arms, student_plan, transfer_cells
-from distill_core.plans.student_plan import Cell
-from distill_core.runs import run_list
+from distill_core.plans import arms, student_plan
+from distill_core.plans.work import cell_work, distill_work, finetune_work, most_texts, texts_there, work
+from distill_core.results import DistillResult, FinetuneResult, StudentsResult
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
-from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
+from distill_core.specs import DistillSpec, FinetuneSpec, Spec, StudentsSpec, TrainSpec
 
 USUAL_PACE = 1750.0  # layer passes per second: 146 texts/s through a student of 3 layers, two cores
 START_S = 8.0  # imports, the data set, the models
-BASE = Shape(12, 768)  # taken where only loading can tell
-_TRAINING_PASSES = 3
-_ADAPT_PASSES = 3.5  # training, and the output layer over the vocabulary for the hidden words
-_VALIDATION_TEXTS = 300  # of one look at the live curve
-_LOOKS_AN_EPOCH, _MOST_LOOKS = 4, 10
-_TEST_SHARE = 0.1
-_OWN_FILE_ROWS = 2000
-_NARROW = 0.2  # a layer of width 128 takes a fifth of the time of one of 384, not a ninth
-_NARROW_BESIDE = 0.15  # … and less where several such models learn side by side, one thread each
+_TELLING_S = 4.0  # seconds of training that tell a pace; shorter ones are mostly warming up
 
-TrainingSpec = FinetuneSpec | DistillSpec | StudentsSpec
+Told = tuple[float, float]  # layer passes, and the seconds that they took
 
 
-def seconds(spec: TrainingSpec, store: RunStore, history: list[Run]) -> float:
+def seconds(spec: TrainSpec, store: RunStore, history: list[Run]) -> float:
     """Seconds that this run will take. `history`: finished training runs on this machine, the newest first."""
     return START_S + work(spec, store) / pace(history, store)
 
 
 def pace(history: list[Run], store: RunStore) -> float:
     """Layer passes per second of the newest run that tells it."""
-    for run in history:
-        took = run_list.duration_s(run)
-        try:
-            spec = run.spec()
-        except DistillError:
-            continue
-        if isinstance(spec, TrainingSpec) and took is not None and took > 1.5 * START_S:
-            return work(spec, store) / (took - START_S)
-    return USUAL_PACE
+    return next((found for run in history if (found := pace_of(run, store)) is not None), USUAL_PACE)
 
 
-def work(spec: TrainingSpec, store: RunStore) -> float:
-    """Layer passes of a run, over all its arms, sizes and seeds."""
-    if isinstance(spec, StudentsSpec):
-        return _students(spec, store)
-    return _finetune(spec, store) if isinstance(spec, FinetuneSpec) else _distill(spec, store)
+def pace_of(run: Run, store: RunStore) -> float | None:
+    """Layer passes per second of a run's trainings; None where they tell nothing.
 
-
-def _finetune(spec: FinetuneSpec, store: RunStore) -> float:
-    """Every data set to train on, with every size, seed and arm; each of these is tested on all test sets."""
-    names = spec.domains or (spec.dataset,)
-    test = sum(_test_texts(name, spec) for name in {*names, *spec.test_datasets})
-    n_layers = (shape_of(spec.model, store) or BASE).layers
-    texts = 0.0
-    for name in names:
-        sizes = [min(n, _most(name)) for n in spec.train_examples]
-        for arm in spec.arms:
-            passes = _passes(arm, n_layers)
-            if passes is not None:
-                epochs = [transfer_cells.epochs(spec, math.ceil(n)) for n in sizes]
-                looks = sum(_looks(name, most) for most in epochs) + len(sizes) * test
-                read = sum(n * most for n, most in zip(sizes, epochs, strict=True))
-                texts += (read * passes + looks) * spec.seeds
-            if arm == "adapted":
-                others = [other for other in {*names, *spec.test_datasets} if other != name] or [name]
-                pool = sum(_most(other) for other in others)
-                read = min(pool, spec.adapt_examples or pool)
-                texts += spec.adapt_epochs * read * _ADAPT_PASSES  # once, for all sizes and seeds
-        if "frozen" in spec.arms:
-            texts += max(sizes) * spec.seeds  # the features are computed once
-    if "frozen" in spec.arms or "zero-shot" in spec.arms:
-        texts += test
-    return _weighted_layers(spec.model, store) * texts
-
-
-def _passes(arm: str, n_layers: int) -> float | None:
-    """Passes through all layers for one training text; None for an arm without gradient descent.
-
-    A forward pass is one and a backward pass two: one for the weights, one to hand the error down. Frozen weights need
-    no gradient, and below the lowest layer that learns nothing is handed down.
+    The seconds are those of the optimization, as the result holds them: a pause, a stop with a second try, and what
+    else a run does are not among them.
     """
-    if arm in ("bow", "frozen", "zero-shot"):
+    try:
+        spec = run.spec()
+    except DistillError:
         return None
-    if arm == "head":
-        return 1.0
-    if arm.startswith("top"):
-        return 1 + 2 * min(1.0, int(arm.removeprefix("top")) / n_layers)
-    return 2.2 if arm == "lora" else _TRAINING_PASSES
+    passes, took = _told(spec, run, store)
+    return passes / took if took > _TELLING_S and passes else None
 
 
-def _most(dataset: str) -> float:
-    return known_splits.train_size(dataset) or _rows(dataset) * (1 - 2 * _TEST_SHARE)
+@singledispatch
+def _told(spec: Spec, run: Run, store: RunStore) -> Told:
+    """The trainings of a run, each counted once; a kind without a rule below tells nothing."""
+    return 0.0, 0.0
 
 
-def _distill(spec: DistillSpec, store: RunStore) -> float:
-    shape = shape_of(spec.teacher, store) or BASE
-    teacher = _weighted_layers(spec.teacher, store)
-    n = spec.train_examples or _rows(spec.dataset) * (1 - 2 * _TEST_SHARE)
-    test = _test_texts(spec.dataset, spec)
-    total = teacher * (n + test)
-    for arm in arms.plan(spec):
-        student = teacher * arm.spec.student_layers / shape.layers
-        if arm.spec.student is not None:
-            student = _weighted_layers(arm.spec.student, store)
-        read = n if arm.reads_unlabeled else min(n, spec.labeled_examples or n)
-        inside = arm.spec.hidden + arm.spec.attention + arm.spec.relations > 0
-        live_teacher = teacher * read * spec.epochs if inside else 0.0
-        total += student * (_training_texts(read, spec) + test) + live_teacher
-    return total
+@_told.register
+def _of_finetune(spec: FinetuneSpec, run: Run, store: RunStore) -> Told:
+    """Each training once, whatever it was tested on; arms without gradient descent tell nothing."""
+    result = run.result_as(FinetuneResult)
+    rows = result.arms if result is not None else ()
+    cells = {(row.dataset, row.arm, row.train_examples, row.seed): row.train_s for row in rows}
+    found = []
+    for (dataset, name, n, _), took in cells.items():
+        arm = arm_table.finetune(name)
+        if took and arm.passes is not None:
+            found.append((finetune_work(spec, arm, texts_there(dataset, n), store), took))
+    return _sum(found)
 
 
-def _students(spec: StudentsSpec, store: RunStore) -> float:
-    n, test = round(_most(spec.dataset)), round(_test_texts(spec.dataset, spec))
-    cells = student_plan.plan(spec)
-    return teacher_work(spec, n, test, store) + sum(cell_work(spec, cell, n, test, store) for cell in cells)
+@_told.register
+def _of_distill(spec: DistillSpec, run: Run, store: RunStore) -> Told:
+    result = run.result_as(DistillResult)
+    planned = {(arm.name, arm.seed): arm for arm in arms.plan(spec)}
+    rows = [(planned.get((row.arm, row.seed)), row.train_s) for row in (result.students if result is not None else ())]
+    return _sum([(distill_work(spec, arm, store), took) for arm, took in rows if arm is not None])
 
 
-def teacher_work(spec: StudentsSpec, train_texts: int, test_texts: int, store: RunStore) -> float:
-    """Layer passes of the teacher of many students: its own training where it is made first, and one reading."""
-    epochs = spec.teacher_epochs if spec.teacher is None else 0
-    learned = epochs * _TRAINING_PASSES * spec.labels + _looks(spec.dataset, epochs)
-    return _weighted_layers(spec.teacher or spec.base, store) * (learned + train_texts + test_texts)
+@_told.register
+def _of_students(spec: StudentsSpec, run: Run, store: RunStore) -> Told:
+    result = run.result_as(StudentsResult)
+    if result is None:
+        return 0.0, 0.0
+    took = {(row.student, row.arm, row.seed): row.train_s for row in result.rows}
+    cells = [(cell, took.get((str(cell.student), cell.arm, cell.seed))) for cell in student_plan.plan(spec)]
+    passes, seconds = _sum([(cell_work(spec, cell, result.train_texts or 0, 0, store), s) for cell, s in cells if s])
+    return passes, seconds / _side_by_side(run)
 
 
-def cell_work(spec: StudentsSpec, cell: Cell, train_texts: int, test_texts: int, store: RunStore) -> float:
-    """Layer passes of one student in one arm; a model of two stacks passes through both."""
-    family = cell.student.family
-    stacks = 2 if family is not None and family.architecture == "encoder-decoder" else 1
-    read = student_plan.texts_read(spec, cell, train_texts)
-    layers = _weighted_layers(cell.student, store, _NARROW_BESIDE)
-    return stacks * layers * (_TRAINING_PASSES * read + test_texts)
+def _sum(told: list[Told]) -> Told:
+    return sum(passes for passes, _ in told), sum(took for _, took in told)
 
 
-def _training_texts(n: float, spec: DistillSpec) -> float:
-    return spec.epochs * _TRAINING_PASSES * n + _looks(spec.dataset, spec.epochs)
+def _side_by_side(run: Run) -> int:
+    """How many students learned at once: one a thread, where no accelerator learned."""
+    environment = run.environment()
+    return environment.threads if environment is not None and environment.device == "cpu" else 1
 
 
-def _looks(dataset: str, epochs: int) -> float:
-    """Validation texts read in one training, for the live curve."""
-    return min(_LOOKS_AN_EPOCH * epochs, _MOST_LOOKS) * min(_VALIDATION_TEXTS, _TEST_SHARE * _rows(dataset))
-
-
-def _weighted_layers(ref: Ref, store: RunStore, narrow: float = _NARROW) -> float:
-    """Layers, a wider one counted by its number of weights; none counts less than `narrow`."""
-    shape = shape_of(ref, store) or BASE
-    return shape.layers * max(narrow, (shape.width / 384) ** 2)
-
-
-def _test_texts(dataset: str, spec: TrainingSpec) -> float:
-    there = _rows(dataset) * _TEST_SHARE
-    return min(there, spec.eval_examples) if spec.eval_examples else there
-
-
-def _rows(dataset: str) -> float:
-    return catalogue.info(dataset).rows if dataset in catalogue.names() else _OWN_FILE_ROWS
+# ── sizes that a form offers ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def offered_sizes(dataset: str, train_size: int | None = None) -> tuple[int, ...]:
@@ -174,6 +105,6 @@ def offered_sizes(dataset: str, train_size: int | None = None) -> tuple[int, ...
 
     With `train_size`, the exact number of training texts, all of them are offered too.
     """
-    most = train_size or _most(dataset)
+    most = train_size or most_texts(dataset)
     sizes = [size for size in (50, 100, 200, 500, 1000, 2000, 4000, 8000, 16000) if size <= most]
     return tuple(dict.fromkeys([*sizes, *([train_size] if train_size else [])]))

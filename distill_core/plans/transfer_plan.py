@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from distill_core import model_ref
+from distill_core import arms, model_ref
+from distill_core.arms import FinetuneArm
 from distill_core.datasets import catalogue, known_splits
 from distill_core.errors import DistillError
 from distill_core.model_ref import Ref
@@ -13,9 +14,6 @@ from distill_core.runs.store import RunStore
 SIZES = (25, 50, 100, 200, 500, 1000, 2000, 4000)
 USUAL_CURVE = (25, 100, 500)
 USUAL_SIZE = 500
-CURVE_ARMS = ("pretrained", "frozen", "scratch", "bow", "zero-shot")
-DOMAIN_ARMS = ("pretrained", "adapted", "bow", "frozen", "scratch")
-DECAYS = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 _USUAL_DOMAINS = ("movies", "amazon", "nyt", "tweets")
 
 
@@ -50,8 +48,10 @@ def depth_arms(model: str, store: RunStore) -> tuple[str, ...]:
     family = ref.family if ref else None
     shape = shape_of(ref, store) if ref else None
     layers = 0 if shape is None or (family is not None and family.shared_layers) else shape.layers
-    tops = [f"top{k}" for k in (1, 2, 4, 8, 16) if k < layers]
-    return ("head", *tops, "pretrained", "lora")
+    found: list[FinetuneArm] = []
+    for arm in arms.by_depth(arms.FINETUNE):
+        found += [arm.numbered(k) for k in (1, 2, 4, 8, 16) if k < layers] if arm.is_numbered else [arm]
+    return tuple(arm.key for arm in found)
 
 
 def _ref(model: str) -> Ref | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from distill_core.results.compare import BenchmarkRow, CompareResult
 from distill_core.results.distill import DistillResult, ModelReport, StudentReport
 from distill_core.results.finetune import FinetuneArmResult, FinetuneResult, Movement
@@ -17,6 +15,8 @@ from distill_core.results.records import (
     Metric,
     Provenance,
     Record,
+    Result,
+    Score,
     State,
     StateName,
 )
@@ -25,7 +25,6 @@ from distill_core.results.students import StudentRow, StudentsResult, TeacherOfT
 __all__ = [
     "FINAL",
     "LIVE",
-    "RESULTS",
     "Accuracy",
     "BenchmarkRow",
     "ClozeLook",
@@ -43,26 +42,11 @@ __all__ = [
     "Provenance",
     "Record",
     "Result",
+    "Score",
     "State",
     "StateName",
     "StudentReport",
     "StudentRow",
     "StudentsResult",
     "TeacherOfTen",
-    "parse_result",
 ]
-
-Result = CompareResult | FinetuneResult | DistillResult | StudentsResult | PretrainResult
-RESULTS: dict[str, type[Result]] = {
-    "compare": CompareResult,
-    "finetune": FinetuneResult,
-    "distill": DistillResult,
-    "students": StudentsResult,
-    "pretrain": PretrainResult,
-}
-
-
-def parse_result(data: dict[str, Any]) -> Result | None:
-    """The typed result of result.json; None where it is of no known kind."""
-    kind = RESULTS.get(str(data.get("kind")))
-    return kind.model_validate(data) if kind else None

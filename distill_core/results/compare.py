@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from distill_core.results.records import ErrorInfo, Provenance, Record
+from distill_core.results.records import ErrorInfo, Provenance, Record, Result, all_failed
 
 
 class BenchmarkRow(Record):
@@ -42,8 +42,19 @@ class BenchmarkRow(Record):
     error: ErrorInfo | None = None
 
 
-class CompareResult(Record):
+class CompareResult(Result):
     kind: Literal["compare"] = "compare"
     baseline: str
     dataset: str
     rows: tuple[BenchmarkRow, ...] = ()
+
+    @property
+    def measured(self) -> tuple[BenchmarkRow, ...]:
+        return self.rows
+
+    @property
+    def failure(self) -> ErrorInfo | None:
+        return all_failed([row.error for row in self.rows])
+
+    def as_json(self, run_id: str) -> dict[str, Any]:
+        return {"rows": [row.model_dump() for row in self.rows]}

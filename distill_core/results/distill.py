@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from distill_core.results.records import Record
+from distill_core.results.records import Record, Result, Score
 
 
 class ModelReport(Record):
-    """Size, speed and accuracy of one model, measured in the same run and process as its rival."""
+    """Size, speed and accuracy of one model, measured in the same run and process as its rival.
+
+    `scores` are the metrics of its task, the one that is drawn first. Older results have none; `accuracy` with its
+    interval is always the first of them.
+    """
 
     params: int
     params_by_part: dict[str, int] = Field(default_factory=dict)
@@ -21,6 +25,7 @@ class ModelReport(Record):
     n_eval: int
     latency_ms_p50: float | None = None
     latency_ms_p95: float | None = None
+    scores: tuple[Score, ...] = ()
 
 
 class StudentReport(ModelReport):
@@ -44,7 +49,7 @@ class StudentReport(ModelReport):
     ingredients: dict[str, str | float | int | None] = Field(default_factory=dict)
 
 
-class DistillResult(Record):
+class DistillResult(Result):
     kind: Literal["distill"] = "distill"
     dataset: str
     teacher_ref: str
@@ -54,3 +59,15 @@ class DistillResult(Record):
     sample_texts: tuple[str, ...] = ()
     teacher_probabilities: tuple[tuple[float, ...], ...] = ()
     students: tuple[StudentReport, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.label_names
+
+    @property
+    def measured(self) -> tuple[StudentReport, ...]:
+        return self.students
+
+    def as_json(self, run_id: str) -> dict[str, Any]:
+        teacher = self.teacher.model_dump() if self.teacher else None
+        return {"teacher": teacher, "students": [student.model_dump() for student in self.students]}

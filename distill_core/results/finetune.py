@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from distill_core.results.records import ErrorInfo, Record
+from distill_core.results.records import ErrorInfo, Record, Result
 
 
 class FinetuneArmResult(Record):
@@ -41,10 +41,21 @@ class Movement(Record):
     labels: tuple[int, ...]
 
 
-class FinetuneResult(Record):
+class FinetuneResult(Result):
     kind: Literal["finetune"] = "finetune"
     model: str
     dataset: str
     label_names: tuple[str, ...] = ()
     arms: tuple[FinetuneArmResult, ...] = ()
     moved: Movement | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.label_names
+
+    @property
+    def measured(self) -> tuple[FinetuneArmResult, ...]:
+        return self.arms
+
+    def as_json(self, run_id: str) -> dict[str, Any]:
+        return {"arms": [arm.model_dump() for arm in self.arms]}

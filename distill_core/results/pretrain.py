@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from distill_core.results.records import Accuracy, Record
+from distill_core.results.records import Accuracy, Record, Result
 
 
 class Guess(Record):
@@ -30,7 +30,7 @@ class ClozeLook(Record):
     guesses: tuple[Guess, ...] = ()
 
 
-class PretrainResult(Record):
+class PretrainResult(Result):
     """A small model that has learned from raw text.
 
     `held_out` and `held_out_before`: each loss on sentences that were not read, after and before the training.
@@ -59,3 +59,11 @@ class PretrainResult(Record):
     linear_probe_before: Accuracy | None = None
     linear_probe: Accuracy | None = None
     train_s: float | None = None
+
+    @property
+    def measured(self) -> tuple[PretrainResult, ...]:
+        """The one model, once it is trained."""
+        return (self,) if self.train_s is not None else ()
+
+    def as_json(self, run_id: str) -> dict[str, Any]:
+        return {"model": f"run:{run_id}", **super().as_json(run_id)}

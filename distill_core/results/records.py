@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,6 +25,36 @@ class ErrorInfo(Record):
     kind: str
     message: str
     hint: str = ""
+
+
+class Result(Record):
+    """What any run has measured so far. What differs between the kinds of run is a method here."""
+
+    kind: str
+
+    @property
+    def measured(self) -> Sequence[Record]:
+        """The rows, arms or students that were measured, in the order of the run."""
+        return ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes that the run's models tell apart, in the order of their logits; else empty."""
+        return ()
+
+    @property
+    def failure(self) -> ErrorInfo | None:
+        """The first error where nothing at all could be measured, so that the run has failed; else None."""
+        return None
+
+    def as_json(self, run_id: str) -> dict[str, Any]:
+        """What the command line prints of the run of this id."""
+        return self.model_dump(exclude={"kind"})
+
+
+def all_failed(errors: Sequence[ErrorInfo | None]) -> ErrorInfo | None:
+    """The first error where there is one in each row; None for no rows."""
+    return errors[0] if errors and all(errors) else None
 
 
 class Environment(Record):
@@ -79,3 +110,13 @@ class Accuracy(Record):
     ci_low: float
     ci_high: float
     n_eval: int
+
+
+class Score(Record):
+    """How good a model is by one metric, with its 95 % interval over `n` answers."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    n: int

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from distill_core.results.distill import ModelReport
-from distill_core.results.records import ErrorInfo, Record
+from distill_core.results.records import ErrorInfo, Record, Result, all_failed
 
 
 class TeacherOfTen(ModelReport):
@@ -54,7 +54,7 @@ class StudentRow(Record):
     error: ErrorInfo | None = None
 
 
-class StudentsResult(Record):
+class StudentsResult(Result):
     """One teacher and its students, `rows` in the order of the request. `seq_len`: tokens at which all were timed."""
 
     kind: Literal["students"] = "students"
@@ -66,3 +66,19 @@ class StudentsResult(Record):
     teacher: TeacherOfTen | None = None
     teacher_pass_s: float | None = None
     rows: tuple[StudentRow, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.label_names
+
+    @property
+    def measured(self) -> tuple[StudentRow, ...]:
+        return self.rows
+
+    @property
+    def failure(self) -> ErrorInfo | None:
+        return all_failed([row.error for row in self.rows])
+
+    def as_json(self, run_id: str) -> dict[str, Any]:
+        teacher = self.teacher.model_dump() if self.teacher else None
+        return {"teacher": teacher, "students": [row.model_dump() for row in self.rows]}

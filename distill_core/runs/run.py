@@ -23,17 +23,20 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from distill_core import specs
+from distill_core import kinds
 from distill_core.errors import DistillError, RunError
 from distill_core.files import locks
 from distill_core.files.json_files import read_json, write_json
-from distill_core.results import Environment, Metric, Result, State, parse_result
+from distill_core.results import Environment, Metric, Result, State
+from distill_core.specs import Spec
 from distill_core.units import now
 
+S = TypeVar("S", bound=Spec)
+R = TypeVar("R", bound=Result)
 Command = Literal["pause", "resume", "step", "stop"]
 Version = tuple[int, int, int]
 RECORDED_FILES = (
@@ -100,10 +103,15 @@ class Run:
 
     # ── what was asked, where it stands ──────────────────────────────────────────────────────────────────────
 
-    def spec(self) -> specs.AnySpec:
+    def spec(self) -> Spec:
         """What was asked. Raises RunError when spec.json is damaged."""
         path = self.path / "spec.json"
         return _cached_spec(path, _version(path))
+
+    def spec_as(self, wanted: type[S]) -> S | None:
+        """What was asked, of this type; None for a run of another kind. Raises RunError as `spec`."""
+        spec = self.spec()
+        return spec if isinstance(spec, wanted) else None
 
     def state(self) -> State:
         """Where the run stands. The file is read again only when it has changed: lists of runs ask all the time."""
@@ -195,6 +203,11 @@ class Run:
         path = self.path / "result.json"
         return _cached_result(path, _version(path))
 
+    def result_as(self, wanted: type[R]) -> R | None:
+        """The result so far, of this type; None where there is none, or for a run of another kind."""
+        result = self.result()
+        return result if isinstance(result, wanted) else None
+
     def log_tail(self, limit: int = 20_000) -> str:
         """The last `limit` bytes of the log as text."""
         try:
@@ -234,12 +247,12 @@ def _cached_state(path: Path, version: Version) -> State:
 
 
 @lru_cache(maxsize=4096)
-def _cached_spec(path: Path, version: Version) -> specs.AnySpec:
+def _cached_spec(path: Path, version: Version) -> Spec:
     run_id, data = path.parent.name, read_json(path)
     if data is None:
         raise RunError(f"The run {run_id} is damaged: spec.json cannot be read.", "Delete it and run again.")
     try:
-        return specs.parse(data)
+        return kinds.parse_spec(data)
     except DistillError as error:
         raise RunError(f"The run {run_id} is damaged: {error.message}", "Delete it and run again.") from error
 
@@ -257,6 +270,6 @@ def _cached_environment(path: Path, version: Version) -> Environment | None:
 def _cached_result(path: Path, version: Version) -> Result | None:
     data = read_json(path)
     try:
-        return parse_result(data) if data else None
+        return kinds.parse_result(data) if data else None
     except ValidationError:
         return None

@@ -1,4 +1,4 @@
-"""All runs as one table, and a run in words: its title, what it took, how a request differs from it."""
+"""All runs as one table, and a run in words: what it took, how a request differs from it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from distill_core import families
 from distill_core.errors import RunError
+from distill_core.kinds import KINDS
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
-from distill_core.specs import AnySpec, CompareSpec, FinetuneSpec, PretrainSpec, StudentsSpec
+from distill_core.specs import Spec
 from distill_core.units import now
 
-KINDS = {
-    "compare": "Compare",
-    "finetune": "Fine-tune",
-    "distill": "Distill",
-    "students": "Ten students",
-    "pretrain": "Pre-train",
-}
 COLUMNS = ("id", "title", "kind", "state", "created", "started", "duration_s", "device", "message")
 _NAMELESS = ("title", "kind")
 
@@ -50,7 +43,7 @@ def _row(run: Run) -> dict[str, Any]:
         spec = run.spec()
     except RunError as error:
         return {**row, "state": "damaged", "message": error.message}
-    return {**row, "title": title(spec), "kind": KINDS[spec.kind]}
+    return {**row, "title": spec.heading, "kind": KINDS[spec.kind].title}
 
 
 def duration_s(run: Run) -> float | None:
@@ -64,30 +57,7 @@ def duration_s(run: Run) -> float | None:
     return max(0.0, took.total_seconds())
 
 
-def title(spec: AnySpec) -> str:
-    """The run's own title, or one made from what was asked: `minilm on movies`."""
-    if spec.title:
-        return spec.title
-    if isinstance(spec, PretrainSpec):
-        return f"{families.get(spec.family).title} from raw text"
-    dataset = dataset_name(spec.dataset)
-    if isinstance(spec, CompareSpec):
-        count = len(spec.models)
-        return str(spec.models[0]) if count == 1 else f"{count} models"
-    if isinstance(spec, FinetuneSpec):
-        return f"{spec.model} on {dataset}"
-    if isinstance(spec, StudentsSpec):
-        return f"{spec.teacher or spec.base} to {len(spec.students)} students on {dataset}"
-    student = str(spec.student) if spec.student else f"{spec.student_layers} layers"
-    return f"{spec.teacher} to {student} on {dataset}"
-
-
-def dataset_name(name: str) -> str:
-    """The name of a data set without the folder of an own file."""
-    return "an own file" if name.startswith("file:") else name
-
-
-def changes(asked: AnySpec, done: AnySpec) -> list[str]:
+def changes(asked: Spec, done: Spec) -> list[str]:
     """What a request changes against a run of the same kind: `temperature 2.0 → 4.0`; empty when nothing."""
     before, after = done.model_dump(mode="json"), asked.model_dump(mode="json")
     return [

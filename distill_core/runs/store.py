@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import shutil
 from pathlib import Path
 
-from distill_core import specs
 from distill_core.errors import RunError
 from distill_core.files.json_files import write_json
+from distill_core.files.whole import discard_folder, whole_folder
 from distill_core.results import LIVE, State
 from distill_core.runs.run import Run
+from distill_core.specs import Spec
 from distill_core.units import now
 
 _ID = re.compile(r"\d{6,9}-[0-9a-f]{6}|[a-z0-9][a-z0-9-]{0,60}")
@@ -29,17 +29,14 @@ class RunStore:
         """The lock under which runs are queued and started, by whatever process."""
         return self.root / ".queue.lock"
 
-    def create(self, spec: specs.AnySpec) -> Run:
-        """A new queued run. It appears whole: a hidden directory is filled, then renamed."""
+    def create(self, spec: Spec) -> Run:
+        """A new queued run, there whole or not at all."""
         run_id = f"{self._next_number():06d}-{secrets.token_hex(3)}"
-        hidden = self.root / f".new-{run_id}"
         try:
-            hidden.mkdir(parents=True)
-            write_json(hidden / "spec.json", spec.model_dump(mode="json"))
-            write_json(hidden / "state.json", State(state="queued", created_at=now()).model_dump())
-            hidden.rename(self.root / run_id)
+            with whole_folder(self.root / run_id, replace=False) as new:
+                write_json(new / "spec.json", spec.model_dump(mode="json"))
+                write_json(new / "state.json", State(state="queued", created_at=now()).model_dump())
         except (OSError, RunError) as error:
-            shutil.rmtree(hidden, ignore_errors=True)
             reason = error.strerror if isinstance(error, OSError) else error.message
             raise RunError(
                 f"Cannot create a run in {self.root}: {reason}.",
@@ -74,14 +71,12 @@ class RunStore:
         state = run.state().state
         if state in LIVE or run.is_alive():
             raise RunError(f"The run {run_id} is {state if state in LIVE else 'still at work'}.", "Stop it first.")
-        hidden = self.root / f".gone-{run_id}-{secrets.token_hex(3)}"
         try:
-            run.path.rename(hidden)
+            discard_folder(run.path)
         except OSError as error:
             raise RunError(
                 f"Cannot delete the run {run_id}: {error.strerror}.", "Close programs that use it."
             ) from error
-        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _number(run_id: str) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from distill_core.families import Family
 from distill_core.model_ref import Ref
+from distill_core.specs import controls
+from distill_core.specs.controls import Control
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 DTypeName = Literal["auto", "float32", "bfloat16", "float16"]
@@ -22,41 +25,138 @@ def _split(value: Any) -> Any:
 Many = BeforeValidator(_split)
 
 
-def field(default: Any, description: str, *, unit: str = "", typical: str = "", **limits: Any) -> Any:
-    """A field of a request: what it means, its unit, what is typical, and pydantic's limits."""
-    return Field(default, description=description, json_schema_extra={"unit": unit, "typical": typical}, **limits)
+def field(
+    default: Any,
+    description: str,
+    *,
+    unit: str = "",
+    typical: str = "",
+    control: Control = controls.PLAIN,
+    **limits: Any,
+) -> Any:
+    """A field of a request: what it means, its unit, what is typical, what a form offers, and pydantic's limits."""
+    extra: dict[str, Any] = {"unit": unit, "typical": typical, "control": controls.as_json(control)}
+    return Field(default, description=description, json_schema_extra=extra, **limits)
 
 
-class BaseSpec(BaseModel):
-    """Any run."""
+def dataset_name(name: str) -> str:
+    """The name of a data set without the folder of an own file."""
+    return "an own file" if name.startswith("file:") else name
+
+
+class Inventory(Protocol):
+    """What is on this machine, told without loading a model: a request is checked against it before it is queued.
+
+    Each check raises DistillError with the problem and the next step.
+    """
+
+    def family(self, ref: Ref) -> Family | None:
+        """The family of a model; None where only the loaded model can tell."""
+
+    def layers(self, ref: Ref) -> int | None:
+        """The layers of a model; None where only the loaded model can tell."""
+
+    def has(self, ref: Ref) -> bool:
+        """Whether the model lies here; False for one that has to be fetched first. Raises where it should lie here."""
+
+    def check_trainable(self, ref: Ref, max_length: int) -> None:
+        """The model has weights and a tokenizer, and reads texts of this many tokens."""
+
+    def check_classifies(self, ref: Ref) -> None:
+        """The model has a classification head, as far as its config.json is here."""
+
+    def check_corpora(self, names: tuple[str, ...]) -> None:
+        """There are corpora of these names."""
+
+
+class Spec(BaseModel):
+    """Any run. What differs between the kinds of run is a method here, and each kind's own type says it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=4096)
 
     title: str = field("", "A name for this run, shown in lists.", max_length=120)
-    device: DeviceName = field("auto", "Where to compute; auto takes the fastest device that is there.")
+    device: DeviceName = field(
+        "auto", "Where to compute; auto takes the fastest device that is there.", control=Control("Device")
+    )
     dtype: DTypeName = field("auto", "Number format; auto takes float32 on a CPU.")
     threads: int | None = field(None, "CPU threads; empty means all physical cores.", ge=1, le=1024)
     text_column: str = field("text", "Column with the text, for an own CSV file.", max_length=200)
     label_column: str = field("label", "Column with the label, for an own CSV file.", max_length=200)
-    seed: int = field(0, "Seed of every random choice; the same seed gives the same run.", ge=0, le=2**31 - 1)
+    seed: int = field(
+        0,
+        "Seed of every random choice; the same seed gives the same run.",
+        control=Control("Seed"),
+        ge=0,
+        le=2**31 - 1,
+    )
+    kind: str
+
+    @property
+    def heading(self) -> str:
+        """The run's own title, or one made from what was asked."""
+        return self.title or self.summary
+
+    @property
+    def summary(self) -> str:
+        """What was asked, in a few words: `minilm on movies`."""
+        return self.kind
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """All data sets that the run reads."""
+        return ()
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """All models that the request names."""
+        listed = [value if isinstance(value, tuple) else (value,) for value in vars(self).values()]
+        return tuple(entry for values in listed for entry in values if isinstance(entry, Ref))
+
+    @property
+    def origin(self) -> tuple[Ref, int | None] | None:
+        """The pre-trained model that the run's saved one began as, and its number of labeled texts, where it tells."""
+        return None
+
+    def check(self, inventory: Inventory) -> None:
+        """Raises DistillError with the first thing about its models that would make the run fail here."""
 
 
-class TrainSpec(BaseSpec):
+class TrainSpec(Spec):
     """Any run that learns from texts."""
 
     dataset: str = field("movies", "Data set to learn from.", max_length=1024)
-    epochs: int = field(2, "Passes over the training texts.", typical="1–5", ge=1, le=200)
-    batch_size: int = field(32, "Texts per step.", unit="texts", typical="16–64", ge=1, le=1024)
+    epochs: int = field(2, "Passes over the training texts.", typical="1–5", control=controls.EPOCHS, ge=1, le=200)
+    batch_size: int = field(
+        32,
+        "Texts per step.",
+        unit="texts",
+        typical="16–64",
+        control=Control("Texts a step", choices=(8, 16, 32, 64)),
+        ge=1,
+        le=1024,
+    )
     learning_rate: float = field(
         1e-4,
         "Highest learning rate; a head alone and LoRA take ten times it.",
         typical="2e-5 – 3e-4",
+        control=Control("Learning rate", choices=(1e-5, 2e-5, 3e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3)),
         gt=0,
         le=1,
     )
     warmup_fraction: float = field(0.1, "Share of the steps with a rising learning rate.", ge=0, lt=1)
     weight_decay: float = field(0.01, "AdamW's weight decay.", ge=0, le=1)
     max_grad_norm: float = field(1.0, "Gradients longer than this are clipped.", gt=0, le=1000)
-    max_length: int = field(64, "Longer texts are cut at this many tokens.", unit="tokens", ge=4, le=4096)
+    max_length: int = field(
+        64,
+        "Longer texts are cut at this many tokens.",
+        unit="tokens",
+        control=Control("Tokens a text, at most", 16, 512, 16),
+        ge=4,
+        le=4096,
+    )
     eval_examples: int = field(0, "Test texts for the accuracy at most; 0 means all.", unit="texts", ge=0, le=10**6)
     checkpoint_every_s: float = field(30.0, "Seconds between two checkpoints.", unit="s", ge=0, le=3600)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return (self.dataset,)

@@ -9,10 +9,11 @@ from pydantic import field_validator, model_validator
 from distill_core import families
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
-from distill_core.specs.base import BaseSpec, Many, field
+from distill_core.specs.base import Inventory, Many, Spec, field
+from distill_core.specs.controls import Control
 
 
-class PretrainSpec(BaseSpec):
+class PretrainSpec(Spec):
     """Teach a small model of one family from raw text: by its own objective, or by a teacher's sentence embeddings."""
 
     kind: Literal["pretrain"] = "pretrain"
@@ -20,12 +21,16 @@ class PretrainSpec(BaseSpec):
     lesson: Literal["objective", "embeddings"] = field(
         "objective",
         "objective: what the family's paper trains on; embeddings: what MiniLM says of each sentence.",
+        control=Control("Lesson"),
     )
     tokens: int = field(
         2_000_000,
         "Tokens to read in all; text that runs out is read again.",
         unit="tokens",
         typical="1–40 million",
+        control=Control(
+            "Tokens to read", choices=(200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 40_000_000)
+        ),
         ge=1_000,
         le=10**11,
     )
@@ -35,8 +40,23 @@ class PretrainSpec(BaseSpec):
     )
     vocab_size: int = field(8192, "Tokens of the vocabulary.", unit="tokens", ge=300, le=65_536)
     warm_start: bool = field(True, "Start the embeddings from MiniLM's view of each token (embeddings lesson alone).")
-    batch_size: int = field(64, "Texts per step.", unit="texts", typical="32–128", ge=2, le=4096)
-    learning_rate: float = field(1.5e-3, "Highest learning rate.", typical="5e-4 – 2e-3", gt=0, le=1)
+    batch_size: int = field(
+        64,
+        "Texts per step.",
+        unit="texts",
+        typical="32–128",
+        control=Control("Texts a step", choices=(16, 32, 64, 128)),
+        ge=2,
+        le=4096,
+    )
+    learning_rate: float = field(
+        1.5e-3,
+        "Highest learning rate.",
+        typical="5e-4 – 2e-3",
+        control=Control("Learning rate", choices=(3e-4, 5e-4, 1e-3, 1.5e-3, 2e-3, 3e-3)),
+        gt=0,
+        le=1,
+    )
     warmup_fraction: float = field(0.1, "Share of the steps with a rising learning rate.", ge=0, lt=1)
     weight_decay: float = field(0.01, "AdamW's weight decay.", ge=0, le=1)
     max_grad_norm: float = field(1.0, "Gradients longer than this are clipped.", gt=0, le=1000)
@@ -68,3 +88,23 @@ class PretrainSpec(BaseSpec):
                 f"{self.teacher} was given as teacher, but only DistilBERT's objective has one.", "Leave teacher empty."
             )
         return self
+
+    @property
+    def summary(self) -> str:
+        return f"{families.get(self.family).title} from raw text"
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return () if self.probe_dataset == "none" else (self.probe_dataset,)
+
+    def check(self, inventory: Inventory) -> None:
+        inventory.check_corpora(self.corpus)
+        if self.teacher is not None:
+            inventory.check_trainable(self.teacher, self.max_length)
+            inventory.has(self.teacher)
+        limit = families.get(self.family).max_positions
+        if limit is not None and self.max_length > limit:
+            raise SpecError(
+                f"{self.family} has {limit} positions, got a length of {self.max_length}.",
+                f"Choose at most {limit} tokens.",
+            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ValidationError
 
 from distill_core.errors import SpecError
+from distill_core.specs import controls
 
 _LIMITS = {
     "greater_than": ("gt", ">"),
@@ -20,13 +21,11 @@ def explain(error: ValidationError, spec: type[BaseModel]) -> SpecError:
     """The first problem with a request of this type: the setting, the value, what is allowed and what is typical."""
     first = error.errors(include_url=False)[0]
     loc = [str(part) for part in first["loc"]]
-    if loc and loc[0] == spec.model_fields["kind"].default:  # the tag of the union; a setting may have the same name
-        loc = loc[1:]
     name = loc[0] if loc else "spec"
     got = repr(first["input"])[:80]
     field = spec.model_fields.get(name)
-    extra = field.json_schema_extra if field is not None and isinstance(field.json_schema_extra, dict) else {}
-    typical = f"Typical: {extra['typical']}." if extra.get("typical") else ""
+    usual = controls.described(field).get("typical") if field is not None else None
+    typical = f"Typical: {usual}." if usual else ""
     if first["type"] in _LIMITS:
         key, sign = _LIMITS[first["type"]]
         size = " entries" if "too_" in first["type"] else ""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from distill_core import families
-from distill_core.errors import SpecError
+from distill_core.arms import STUDENTS, described, pattern
+from distill_core.arms import students as arm_row
+from distill_core.errors import DistillError, SpecError
 from distill_core.model_ref import ModelRef, Ref
-from distill_core.specs.base import Many, TrainSpec, field
+from distill_core.specs import controls
+from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
+from distill_core.specs.controls import Control
 
-StudentsArm = Literal["taught", "labels", "all-labels", "random", "random-taught"]
+StudentsArm = Annotated[str, Field(pattern=pattern("students"))]
 
 
 class StudentsSpec(TrainSpec):
@@ -36,20 +40,27 @@ class StudentsSpec(TrainSpec):
     )
     arms: Annotated[tuple[StudentsArm, ...], Many] = field(
         ("labels", "taught", "random", "all-labels"),
-        "taught (soft targets on all texts, and the labels); labels (these alone); all-labels (every text has one); "
-        "random (random weights, the labels alone); random-taught.",
+        described("students"),
         min_length=1,
-        max_length=5,
+        max_length=len(STUDENTS),
     )
     labels: int = field(
         1000,
         "Texts that keep their label, for teacher and students alike.",
         unit="texts",
         typical="200–2000",
+        control=Control("Texts that keep their label"),
         ge=2,
         le=10**7,
     )
-    epochs: int = field(3, "Passes over all training texts, for the arms that see them.", typical="2–10", ge=1, le=200)
+    epochs: int = field(
+        3,
+        "Passes over all training texts, for the arms that see them.",
+        typical="2–10",
+        control=controls.EPOCHS,
+        ge=1,
+        le=200,
+    )
     label_epochs: int | None = field(
         None,
         "Passes over the labeled texts, for the arms that see them alone; empty: as many steps as the other arms take, "
@@ -58,10 +69,17 @@ class StudentsSpec(TrainSpec):
         le=1000,
     )
     learning_rate: float = field(2e-4, "Highest learning rate of the students.", typical="1e-4 – 1e-3", gt=0, le=1)
-    temperature: float = field(2.0, "Softens teacher and student distributions.", typical="1–10", gt=0, le=1000)
+    temperature: float = field(
+        2.0,
+        "Softens teacher and student distributions.",
+        typical="1–10",
+        control=controls.TEMPERATURE,
+        gt=0,
+        le=1000,
+    )
     soft: float = field(0.9, "Weight of the soft-target loss.", typical="0.5–0.9", ge=0, le=1000)
     hard: float = field(0.1, "Weight of the cross-entropy with the true labels.", typical="0.1–0.5", ge=0, le=1000)
-    seeds: int = field(1, "How many seeds.", ge=1, le=20)
+    seeds: int = field(1, "How many seeds.", control=controls.SEEDS, ge=1, le=20)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -70,6 +88,29 @@ class StudentsSpec(TrainSpec):
             twice = next((entry for entry in listed if listed.count(entry) > 1), None)
             if twice is not None:
                 raise SpecError(f"{twice} is listed twice in {name}.", "List each once.")
-        if not self.soft and any(arm in ("taught", "random-taught") for arm in self.arms):
+        if not self.soft and any(arm_row(arm).is_taught for arm in self.arms):
             raise SpecError("With soft 0 the teacher says nothing.", "Raise soft, or leave out the taught arms.")
         return self
+
+    @property
+    def summary(self) -> str:
+        return f"{self.teacher or self.base} to {len(self.students)} students on {dataset_name(self.dataset)}"
+
+    @property
+    def origin(self) -> tuple[Ref, int | None]:
+        return self.base, self.labels
+
+    def check(self, inventory: Inventory) -> None:
+        """A student that is missing is an error of its own rows; without any student there is nothing to do."""
+        inventory.check_trainable(self.teacher or self.base, self.max_length)
+        if self.teacher is not None and inventory.has(self.teacher):
+            inventory.check_classifies(self.teacher)
+        problems = []
+        for ref in self.students:
+            try:
+                inventory.check_trainable(ref, self.max_length)
+                inventory.has(ref)
+            except DistillError as error:
+                problems.append(error)
+        if len(problems) == len(self.students):
+            raise problems[0]

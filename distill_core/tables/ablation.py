@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from distill_core import families
 from distill_core.errors import RunError
+from distill_core.maths import paired
 from distill_core.plans import arms
 from distill_core.results import DistillResult, StudentReport
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
-from distill_core.tables import paired_intervals
 from distill_core.tables import predictions as tables_predictions
 from distill_core.tables import sources as tables_sources
 from distill_core.tables.training import arm_title
@@ -58,10 +58,10 @@ def question(spec: object) -> Question | None:
 
 def asked(run: Run) -> tuple[DistillSpec, DistillResult | None]:
     """What was asked and what is there so far. Raises RunError for a run that is no distillation."""
-    spec, result = run.spec(), run.result()
-    if not isinstance(spec, DistillSpec):
+    spec = run.spec_as(DistillSpec)
+    if spec is None:
         raise RunError(f"The run {run.id} is no distillation.", "Choose a run of the kind distill.")
-    return spec, result if isinstance(result, DistillResult) else None
+    return spec, run.result_as(DistillResult)
 
 
 # ── one ingredient left out at a time ────────────────────────────────────────────────────────────────────────────
@@ -115,8 +115,8 @@ def _ablation_row(
         "difference_points": 100 * mean(differences),
     }
     pairs = [right[name, seed] - right[FULL, seed] for seed in seeds if {(name, seed), (FULL, seed)} <= right.keys()]
-    texts = paired_intervals.over_texts(np.mean(pairs, axis=0)) if len(pairs) == len(seeds) else None
-    for prefix, interval in (("seeds", paired_intervals.over_seeds(differences)), ("texts", texts)):
+    texts = paired.over_texts(np.mean(pairs, axis=0)) if len(pairs) == len(seeds) else None
+    for prefix, interval in (("seeds", paired.over_seeds(differences)), ("texts", texts)):
         if interval is not None:
             row |= {f"{prefix}_low_points": 100 * interval[0], f"{prefix}_high_points": 100 * interval[1]}
     return row

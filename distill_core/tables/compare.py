@@ -53,8 +53,8 @@ def compare_frame(run: Run) -> pd.DataFrame:
 
     Columns: COMPARE_COLUMNS. `label` is the title, with the reference added where two models share a title.
     """
-    result = run.result()
-    rows = result.rows if isinstance(result, CompareResult) else ()
+    result = run.result_as(CompareResult)
+    rows = result.rows if result is not None else ()
     titles = {row.model: row.title for row in rows}
     records = []
     for row in rows:

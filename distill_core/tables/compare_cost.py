@@ -57,8 +57,8 @@ def _ms_per_token(frame: pd.DataFrame) -> pd.Series[float]:
 
 def _pace(run: Run, speeds: pd.Series[float]) -> float:
     """How many times longer the earlier run took than this estimate says of it; 1 where its times are unknown."""
-    spec, state = run.spec(), run.state()
-    if not isinstance(spec, CompareSpec):
+    spec, state = run.spec_as(CompareSpec), run.state()
+    if spec is None:
         return 1.0
     try:
         took = datetime.fromisoformat(state.ended_at) - datetime.fromisoformat(state.started_at)

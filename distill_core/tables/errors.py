@@ -25,8 +25,8 @@ COLUMNS = ("group", "text", "label", "student_says", "student_share", "teacher_s
 
 def student_keys(run: Run) -> dict[str, str]:
     """Arm key → its name in words, for the students whose answers the run has kept, in the order of training."""
-    spec = run.spec()
-    if not isinstance(spec, DistillSpec):
+    spec = run.spec_as(DistillSpec)
+    if spec is None:
         return {}
     there = tables_predictions.arms(tables_predictions.logits_of(run))
     return {arm.key: _name(arm) for arm in arms.plan(spec) if arm.key in there}
@@ -36,7 +36,7 @@ def _name(arm: Arm) -> str:
     """The student in words: `Without soft targets`, `τ = 2, soft weight 0.5`, `1 layer, seed 3`."""
     spec, parts = arm.spec, []
     if spec.sweep_temperatures or spec.sweep_soft:
-        parts.append(f"τ = {spec.temperature:g}, soft weight {spec.soft:g}")
+        parts.append(f"τ = {spec.temperature:g}, soft weight {spec.weights['soft']:g}")
     if spec.sweep_layers:
         parts.append(f"{spec.student_layers} layer{'s' if spec.student_layers != 1 else ''}")
     seed = [f"seed {arm.seed}"] if spec.seeds > 1 else []
@@ -45,8 +45,8 @@ def _name(arm: Arm) -> str:
 
 def row_of(students: pd.DataFrame, run: Run, key: str) -> pd.DataFrame:
     """The rows of `tables.training.students_frame` that belong to this key, under its name: one, or none."""
-    spec = run.spec()
-    planned = {arm.key: arm for arm in arms.plan(spec)} if isinstance(spec, DistillSpec) else {}
+    spec = run.spec_as(DistillSpec)
+    planned = {arm.key: arm for arm in arms.plan(spec)} if spec is not None else {}
     if key not in planned:
         return students.iloc[:0]
     arm = planned[key]

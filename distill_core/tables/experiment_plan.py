@@ -10,7 +10,6 @@ from distill_core.specs import DistillSpec
 from distill_core.tables.ablation import question
 
 _NOUNS = {"ingredients": "recipe", "weights": "setting", "layers": "depth"}
-_INNER = ("hidden", "attention", "relations")
 
 
 def sentences(spec: DistillSpec) -> list[str]:
@@ -22,7 +21,7 @@ def sentences(spec: DistillSpec) -> list[str]:
     noun = _NOUNS[question(spec) or "weights"]
     seeds = f" × {spec.seeds} seeds" if spec.seeds > 1 else ""
     found = [f"{len(planned)} students: {settings} {noun}s{seeds}."]
-    if any(getattr(spec, name) for name in _INNER):
+    if spec.weights.needs_live_teacher:
         found.append("Losses on inner states run the teacher beside the student.")
     else:
         found.append("All learn from one pass of the teacher.")

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from distill_core import units
+from distill_core import arms, units
+from distill_core.arms import SAVED
 from distill_core.runs.run import Run
 from distill_core.specs import FinetuneSpec
 from distill_core.tables import moved as tables_moved
@@ -19,7 +20,7 @@ from distill_core.tables.training import arm_title
 from distill_core.tables.transfer import depth_title, domain_titles, experiment_of
 
 COLUMNS = ("key", "label", "arm", "n", "train", "test", "layer", "guess", "measured", "off")
-_CURVE_ARMS = ("pretrained", "bow", "scratch", "frozen", "adapted")
+_USUAL_ARMS = (SAVED, "bow", "scratch", "frozen", "adapted")  # the ones to guess first
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ def questions(run: Run, experiment: str) -> list[Question]:
     """What to guess before this run is shown; empty where there is nothing to ask."""
     if experiment == "moved":
         return _moved(run)
-    spec = run.spec()
-    if not isinstance(spec, FinetuneSpec):
+    spec = run.spec_as(FinetuneSpec)
+    if spec is None:
         return []
     if experiment == "domains":
         return _domains(spec, domain_titles(run)) if experiment_of(run) == "domains" else []
@@ -56,20 +57,27 @@ def _curves(spec: FinetuneSpec) -> list[Question]:
     """Two arms at the smallest, the middle and the largest size: six points draw two curves."""
     sizes = sorted(spec.train_examples)
     points = dict.fromkeys((sizes[0], sizes[len(sizes) // 2], sizes[-1]))
-    arms = [arm for arm in _CURVE_ARMS if arm in spec.arms][:2]
-    return [Question(f"{arm_title(arm)}, {n:,} texts", arm, n=n) for arm in arms for n in points]
+    shown = _trained(spec)[:2]
+    return [Question(f"{arm_title(arm)}, {n:,} texts", arm, n=n) for arm in shown for n in points]
+
+
+def _trained(spec: FinetuneSpec) -> list[str]:
+    """The arms that learn from labeled texts, the usual ones first."""
+    trained = [arm for arm in spec.arms if arms.finetune(arm).is_trained]
+    return [*(arm for arm in _USUAL_ARMS if arm in trained), *(arm for arm in trained if arm not in _USUAL_ARMS)]
 
 
 def _unfreeze(spec: FinetuneSpec) -> list[Question]:
     """The head, one depth in between, all layers, LoRA; of these what the run compares."""
-    tops = sorted((arm for arm in spec.arms if arm.startswith("top")), key=lambda arm: int(arm[3:]))
-    wanted = ("head", *tops[len(tops) // 2 :][:1], "pretrained", "lora")
-    return [Question(depth_title(arm), arm) for arm in wanted if arm in spec.arms]
+    depths = arms.by_depth(map(arms.finetune, spec.arms))
+    tops = [row for row in depths if row.layers is not None]
+    wanted = [row for row in depths if row.layers is None or row in tops[len(tops) // 2 :][:1]]
+    return [Question(depth_title(row.key), row.key) for row in wanted]
 
 
 def _domains(spec: FinetuneSpec, titles: Mapping[str, str]) -> list[Question]:
     """At home, and both ways between the first and the last domain."""
-    arm = next((arm for arm in _CURVE_ARMS if arm in spec.arms), spec.arms[0])
+    arm = next(iter(_trained(spec)), spec.arms[0])
     first = titles[(spec.domains or (spec.dataset,))[0]]
     last = titles[(spec.domains or spec.test_datasets)[-1]]
     cells = [(first, first), (first, last), *([(last, first)] if spec.domains else [])]

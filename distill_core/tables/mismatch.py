@@ -75,8 +75,8 @@ def pairs(run: Run, arm: str) -> list[Pair]:
     Raises:
         RunError: the run has kept no answers for its domains, or the file is damaged.
     """
-    spec, frame = run.spec(), _frame(run)
-    if not isinstance(spec, FinetuneSpec):
+    spec, frame = run.spec_as(FinetuneSpec), _frame(run)
+    if spec is None:
         return []
     there = set(tables_predictions.arms(frame))
     known = [name for name in spec.domains if _name(spec, arm, name) in there]
@@ -177,8 +177,8 @@ def _name(spec: FinetuneSpec, arm: str, domain: str) -> str:
 
 
 def _answers(run: Run, arm: str, pair: Pair) -> _Answers:
-    spec, frame = run.spec(), _frame(run)
-    if not isinstance(spec, FinetuneSpec):
+    spec, frame = run.spec_as(FinetuneSpec), _frame(run)
+    if spec is None:
         raise RunError(f"The run {run.id} is no fine-tuning.", "Choose a run of the Transfer lab.")
     rows = frame[frame[DOMAIN] == pair.test]
     home, foreign = (tables_predictions.logits(rows, _name(spec, arm, name)) for name in (pair.test, pair.train))

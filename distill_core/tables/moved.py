@@ -19,8 +19,8 @@ BEFORE, AFTER = "before", "after"
 
 def moved_of(run: Run) -> Movement | None:
     """What the run's fine-tuning moved; None where nothing was measured."""
-    result = run.result()
-    return result.moved if isinstance(result, FinetuneResult) else None
+    result = run.result_as(FinetuneResult)
+    return result.moved if result is not None else None
 
 
 def cka_frame(run: Run) -> pd.DataFrame:
@@ -34,9 +34,9 @@ def cka_frame(run: Run) -> pd.DataFrame:
 def plane_frame(run: Run) -> pd.DataFrame:
     """One row a text and phase (PLANE_COLUMNS): its place on the two main axes, its label and, where it is known, its
     words."""
-    result = run.result()
-    moved = moved_of(run)
-    if moved is None or not isinstance(result, FinetuneResult):
+    result = run.result_as(FinetuneResult)
+    moved = result.moved if result is not None else None
+    if result is None or moved is None:
         return pd.DataFrame(columns=list(PLANE_COLUMNS))
     names = [_name(result.label_names, label) for label in moved.labels]
     texts = _texts(run, moved)
@@ -57,10 +57,10 @@ def _texts(run: Run, moved: Movement) -> list[str]:
     """The words of the texts, where the run has kept its whole test split; else empty ones."""
     empty = [""] * len(moved.labels)
     try:
-        frame, spec = tables_predictions.logits_of(run), run.spec()
+        frame, spec = tables_predictions.logits_of(run), run.spec_as(FinetuneSpec)
     except RunError:
         return empty
-    if not isinstance(spec, FinetuneSpec) or spec.eval_examples:
+    if spec is None or spec.eval_examples:
         return empty
     if len(frame) > len(moved.labels):  # the same sample as jobs.accuracy.test_texts
         frame = frame.sample(len(moved.labels), random_state=0).sort_index()

@@ -15,19 +15,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from distill_core.arms import SAVED
 from distill_core.assets import shelf
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError, RunError
 from distill_core.maths import distributions
 from distill_core.maths.distributions import Array
-from distill_core.results import DistillResult, FinetuneResult
 from distill_core.runs.run import Run
-from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
+from distill_core.specs import TrainSpec
 
 Group = Literal["sure", "undecided", "wrong"]
 TEXT, LABEL, HERE = "text", "label", "text_is_here"
-TEACHERS = ("teacher", "pretrained")
-_SIZED = re.compile(r"pretrained-(?P<n>\d+)-\d+")
+TEACHERS = ("teacher", SAVED)
+_SIZED = re.compile(rf"{SAVED}-(?P<n>\d+)-\d+")
 _COLUMN = re.compile(r"(?P<arm>.+): logit (?P<label>\d{1,3})")
 Version = tuple[int, int]
 
@@ -82,7 +82,7 @@ def checked(run: Run, file: Path) -> pd.DataFrame:
 def class_names(run: Run, n: int) -> list[str]:
     """The names of `n` classes; by their number where the run does not know them."""
     result = run.result()
-    known = result.label_names if isinstance(result, FinetuneResult | DistillResult) else ()
+    known = result.classes if result is not None else ()
     return [known[code] if code < len(known) else f"class {code}" for code in range(n)]
 
 
@@ -96,8 +96,8 @@ def _texts(frame: pd.DataFrame, run: Run) -> pd.Series[str]:
 def _fetched(labels: list[int], run: Run) -> list[str] | None:
     """The test texts of the run's data set, if they lie on this machine and are those that the run saw."""
     try:
-        spec = run.spec()
-        if not isinstance(spec, FinetuneSpec | DistillSpec | StudentsSpec) or not _is_here(spec.dataset):
+        spec = run.spec_as(TrainSpec)
+        if spec is None or not _is_here(spec.dataset):
             return None
         test = catalogue.load(spec.dataset, text_column=spec.text_column, label_column=spec.label_column).split("test")
     except DistillError:

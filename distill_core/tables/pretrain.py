@@ -82,8 +82,8 @@ def reference(result: PretrainResult, points: pd.DataFrame | None = None) -> Ref
 
 def looks_frame(run: Run, points: pd.DataFrame) -> pd.DataFrame:
     """The loss on unread text at each look (LOOK_COLUMNS), the first before any step. `points`: tail.COLUMNS."""
-    result = run.result()
-    if not isinstance(result, PretrainResult) or main_part(result) not in result.held_out_before:
+    result = run.result_as(PretrainResult)
+    if result is None or main_part(result) not in result.held_out_before:
         return tables_frames.typed([], LOOK_COLUMNS, _LOOK_COUNTS, ("loss", "share_of_start"))
     part = main_part(result)
     start = result.held_out_before[part]
@@ -145,11 +145,11 @@ def wanted_mean(result: PretrainResult, *, last: bool) -> float | None:
 def comparable(run: Run, others: list[Run]) -> list[Run]:
     """Finished runs with the budget and the texts of this one, the newest of each family and lesson; `others` newest
     first. This run stands for its own family."""
-    spec = run.spec()
+    spec = run.spec_as(PretrainSpec)
     found: dict[tuple[str, str], Run] = {}
     for other in [run, *others]:
         asked = _spec(other)
-        if asked is None or not isinstance(spec, PretrainSpec) or not isinstance(other.result(), PretrainResult):
+        if asked is None or spec is None or other.result_as(PretrainResult) is None:
             continue
         same = (asked.tokens, asked.corpus, asked.max_length) == (spec.tokens, spec.corpus, spec.max_length)
         if same and (other.state().state == "done" or other.id == run.id):
@@ -160,10 +160,9 @@ def comparable(run: Run, others: list[Run]) -> list[Run]:
 
 def _spec(run: Run) -> PretrainSpec | None:
     try:
-        spec = run.spec()
+        return run.spec_as(PretrainSpec)
     except DistillError:
         return None
-    return spec if isinstance(spec, PretrainSpec) else None
 
 
 def runs_frame(runs: list[Run]) -> pd.DataFrame:

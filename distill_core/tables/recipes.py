@@ -9,6 +9,7 @@ import pandas as pd
 from distill_core.runs.run import Run
 from distill_core.tables import sweep as tables_sweep
 from distill_core.tables.ablation import Question, asked
+from distill_core.terms import TERMS
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Recipe:
 def best(run: Run, question: Question) -> Recipe:
     """The full recipe of an ablation; the most accurate cell of a map; the depth that is enough."""
     spec, _ = asked(run)
-    names = ("temperature", "soft", "hard", "cosine", "student_layers")
+    names = ("temperature", *(term.key for term in TERMS if not term.is_live), "student_layers")
     values: dict[str, float | int] = {name: getattr(spec, name) for name in names}
     if question == "weights":
         cells = tables_sweep.sweep_frame(run).dropna(subset=["accuracy"])

@@ -10,12 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from distill_core.arms import SAVED
 from distill_core.errors import RunError
 from distill_core.plans import arms
-from distill_core.results import DistillResult, FinetuneResult
-from distill_core.runs import run_list
+from distill_core.results import FinetuneResult
 from distill_core.runs.run import Run
-from distill_core.specs import DistillSpec, FinetuneSpec
+from distill_core.specs import DistillSpec, FinetuneSpec, dataset_name
 from distill_core.tables import predictions as tables_predictions
 from distill_core.tables.predictions import Version, version
 from distill_core.tables.training import arm_title
@@ -42,7 +42,7 @@ class Source:
     def label(self) -> str:
         """Its name in lists and in the page's address."""
         if self.teacher_ref:
-            return f"Teacher of {self.run.id} on {run_list.dataset_name(self.dataset)}"
+            return f"Teacher of {self.run.id} on {dataset_name(self.dataset)}"
         return f"{self.title} · {self.run.id}"
 
     @property
@@ -79,23 +79,21 @@ def _source(path: Path, versions: tuple[Version, ...]) -> Source | None:
     run = Run(path)
     result = run.result()
     try:
-        spec = run.spec()
+        spec, distilled = run.spec(), run.spec_as(DistillSpec)
     except RunError:
         return None
-    if not isinstance(result, FinetuneResult | DistillResult) or not result.label_names:
+    if not isinstance(spec, FinetuneSpec | DistillSpec) or result is None or not result.classes:
         return None
-    if not isinstance(spec, FinetuneSpec | DistillSpec):
-        return None
-    spoke = _arms(run, len(result.label_names))
+    spoke = _arms(run, len(result.classes))
     found = Source(
         run,
-        run_list.title(spec),
+        spec.heading,
         spec.dataset,
-        result.label_names,
+        result.classes,
         tables_predictions.teacher_arm(spoke),
         spoke,
-        _saved(spec, result) if versions[2] != (0, 0) else None,
-        str(spec.teacher) if isinstance(spec, DistillSpec) else "",
+        _saved(run) if versions[2] != (0, 0) else None,
+        str(distilled.teacher) if distilled is not None else "",
     )
     return found if found.has_examples or found.can_read else None
 
@@ -110,12 +108,13 @@ def _arms(run: Run, classes: int) -> tuple[str, ...]:
     return tuple(arm for arm in found if sum(name.startswith(f"{arm}: logit ") for name in names) == classes)
 
 
-def _saved(spec: FinetuneSpec | DistillSpec, result: FinetuneResult | DistillResult) -> str | None:
+def _saved(run: Run) -> str | None:
     """The arm whose model a run keeps, by its name among the predictions."""
-    if isinstance(spec, DistillSpec):
-        return arms.kept(arms.plan(spec)).key
-    fine_tuned = isinstance(result, FinetuneResult) and any(arm.arm == "pretrained" for arm in result.arms)
-    return "pretrained" if fine_tuned else None
+    distilled, tuned = run.spec_as(DistillSpec), run.result_as(FinetuneResult)
+    if distilled is not None:
+        return arms.kept(arms.plan(distilled)).key
+    learned = tuned.arms if tuned is not None else ()
+    return SAVED if any(row.arm == SAVED and row.error is None for row in learned) else None
 
 
 def teachers(runs: Iterable[Run]) -> list[Source]:

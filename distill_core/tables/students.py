@@ -13,20 +13,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distill_core import families
+from distill_core.arms import STUDENTS
 from distill_core.errors import RunError
-from distill_core.maths import intervals
+from distill_core.maths import intervals, paired
+from distill_core.maths.intervals import Interval
 from distill_core.plans import student_plan
 from distill_core.results import StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs.run import Run
 from distill_core.specs import StudentsSpec
 from distill_core.tables import frames as tables_frames
-from distill_core.tables import paired_intervals
 from distill_core.tables import predictions as tables_predictions
 from distill_core.tables import sources as tables_sources
-from distill_core.tables.paired_intervals import Interval
 from distill_core.tables.training import arm_title
 
-ARMS = ("random", "labels", "random-taught", "taught", "all-labels")  # in the order in which a figure shows them
 _COUNTS = (
     "seed",
     "seeds",
@@ -127,7 +126,7 @@ GAIN_COLUMNS = ("student", "label", "family", "seeds", "gain", "gain_low", "gain
 
 def rows_frame(run: Run) -> pd.DataFrame:
     """One row a student, arm and seed (ROW_COLUMNS), also those that are not trained yet; empty without a result."""
-    result = _result(run)
+    result = run.result_as(StudentsResult)
     rows = result.rows if result is not None else ()
     labels, source = _labels(rows), tables_sources.source_text(run)
     teacher = result.teacher if result is not None else None
@@ -150,14 +149,14 @@ def rows_frame(run: Run) -> pd.DataFrame:
 
 def teacher_of(run: Run) -> TeacherOfTen | None:
     """The teacher's report; None while it is not there."""
-    result = _result(run)
+    result = run.result_as(StudentsResult)
     return result.teacher if result is not None else None
 
 
 def arms(frame: pd.DataFrame) -> list[str]:
-    """The arms of a frame that have a number, in the order of ARMS."""
+    """The arms of a frame that have a number, in the order of their table."""
     there = set(frame.loc[frame["accuracy"].notna(), "arm"])
-    return [arm for arm in ARMS if arm in there]
+    return [arm.key for arm in STUDENTS if arm.key in there]
 
 
 def failures(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -179,11 +178,6 @@ def means_frame(frame: pd.DataFrame) -> pd.DataFrame:
     seeds = known.groupby(keys, sort=False)["seed"].nunique()
     merged = first.drop(columns=numbers).join(means).assign(seeds=seeds).reset_index()
     return tables_frames.typed(merged.to_dict("records"), MEAN_COLUMNS, _COUNTS, _MEASURES)
-
-
-def _result(run: Run) -> StudentsResult | None:
-    result = run.result()
-    return result if isinstance(result, StudentsResult) else None
 
 
 def _labels(rows: tuple[StudentRow, ...]) -> dict[str, str]:
@@ -232,13 +226,13 @@ class _Gain:
     @property
     def interval(self) -> Interval | None:
         """The 95 % interval of the gain over test texts."""
-        return paired_intervals.over_texts(self.differences) if self.differences is not None else None
+        return paired.over_texts(self.differences) if self.differences is not None else None
 
 
 def gains_frame(run: Run, better: str = "taught", worse: str = "labels") -> pd.DataFrame:
     """One row a student with both arms (GAIN_COLUMNS). `gain`: share of test texts that `better` adds to `worse`.
 
-    The interval is over test texts (paired_intervals.over_texts), NA where the run has kept no predictions.
+    The interval is over test texts (paired.over_texts), NA where the run has kept no predictions.
     """
     records = []
     for one in _gains(run, better, worse):
@@ -264,7 +258,7 @@ def claim(run: Run, better: str = "taught", worse: str = "labels") -> Claim | No
     if not gains:
         return None
     known = [one.differences for one in gains if one.differences is not None]
-    together = paired_intervals.over_texts(np.mean(known, axis=0)) if len(known) == len(gains) else None
+    together = paired.over_texts(np.mean(known, axis=0)) if len(known) == len(gains) else None
     sure = sum(1 for one in gains if one.interval is not None and one.interval[0] > 0)
     mean = float(np.mean([one.gain for one in gains]))
     return Claim(len(gains), sum(one.gain > 0 for one in gains), sure, mean, together)
@@ -296,8 +290,8 @@ def _pairs(own: pd.DataFrame, better: str, worse: str) -> pd.DataFrame:
 
 def _differences(run: Run, student: str, seeds: list[int], better: str, worse: str) -> NDArray[np.float64] | None:
     """For each test text the mean over seeds of right (1) or wrong (0) in `better` minus in `worse`."""
-    spec = run.spec()
-    if not isinstance(spec, StudentsSpec):
+    spec = run.spec_as(StudentsSpec)
+    if spec is None:
         return None
     try:
         said = tables_predictions.logits_of(run)

@@ -13,16 +13,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from distill_core import families
-from distill_core.maths import intervals
+from distill_core.maths import intervals, paired
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult
 from distill_core.runs.run import Run
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
-from distill_core.tables import paired_intervals
 from distill_core.tables import sources as tables_sources
 from distill_core.tables.ablation import asked, mean, right_answers
+from distill_core.terms import BY_KEY, LossWeights
 
 _COUNTS = ("layers", "seeds", "n_eval", "params")
 _MEASURES = (
@@ -75,7 +75,7 @@ def _compare_with_best(records: list[dict[str, Any]], run: Run) -> None:
             continue
         record["behind_points"] = 100 * (record["accuracy"] - best["accuracy"])
         if {record["arm"], best["arm"]} <= right.keys():
-            interval = paired_intervals.over_texts(right[record["arm"]] - right[best["arm"]])
+            interval = paired.over_texts(right[record["arm"]] - right[best["arm"]])
             if interval is not None:
                 record["behind_low_points"], record["behind_high_points"] = (100 * end for end in interval)
 
@@ -93,12 +93,12 @@ def _sweep_row(arm: Arm, result: DistillResult | None) -> dict[str, Any]:
     found = [student for student in (result.students if result else ()) if student.arm == arm.name]
     row: dict[str, Any] = {
         "arm": arm.name,
-        "setting": f"τ = {spec.temperature:g}, soft weight {spec.soft:g}",
+        "setting": f"τ = {spec.temperature:g}, soft weight {spec.weights['soft']:g}",
         "seeds": len(found),
         "layers": spec.student_layers,
         "temperature": spec.temperature,
-        "soft": spec.soft,
-        "hard": spec.hard,
+        "soft": spec.weights["soft"],
+        "hard": spec.weights["hard"],
     }
     teacher = result.teacher if result else None
     if not found or teacher is None:
@@ -179,13 +179,8 @@ def sharing(run: Run) -> Sharing | None:
     spec, result = asked(run)
     if result is None or result.teacher_pass_s is None:
         return None
-    inner = ("hidden", "attention", "relations")
-    users = [
-        one
-        for one in result.students
-        if any(one.ingredients.get(name) for name in ("soft", "cosine"))
-        and not any(one.ingredients.get(name) for name in inner)
-    ]
+    weights = [LossWeights({key: float(one.ingredients.get(key) or 0) for key in BY_KEY}) for one in result.students]
+    users = [one for one in weights if one.asks_the_teacher and not one.needs_live_teacher]
     if not users:
         return None
     passes = len(users) * spec.epochs

@@ -7,70 +7,20 @@ computed here; figures and pages only show it.
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 import pandas as pd
 
-from distill_core import families
+from distill_core import arms, families
 from distill_core.maths import intervals
 from distill_core.results import DistillResult, FinetuneResult, ModelReport, StudentReport
 from distill_core.runs.run import Run
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
 from distill_core.tables import sources as tables_sources
+from distill_core.terms import TERMS
 
-ARM_TITLES = {
-    "pretrained": "Fine-tuned",
-    "frozen": "Frozen",
-    "scratch": "From scratch",
-    "bow": "Bag of words",
-    "zero-shot": "Zero-shot",
-    "head": "Head only",
-    "lora": "LoRA",
-    "adapted": "Adapted",
-    "distilled": "Distilled",
-    "labeled-only": "Labeled texts alone",
-    "init-only": "Copied layers",
-    "scratch-distilled": "Scratch, distilled",
-    "teacher": "Teacher",
-    "all": "All terms",
-    "random init": "Random start",
-    "taught": "Taught",
-    "labels": "Labels alone",
-    "all-labels": "All labels",
-    "random": "Random weights",
-    "random-taught": "Random, taught",
-}
-TERM_TITLES = {
-    "loss": "Sum",
-    "soft": "Soft targets",
-    "hard": "Labels",
-    "cosine": "Cosine",
-    "hidden": "Hidden states",
-    "attention": "Attention",
-    "relations": "Relations",
-}
-ARM_SENTENCES = {
-    "pretrained": "All weights go on learning from the pre-trained ones.",
-    "frozen": "The pre-trained network stands still; one linear layer learns on top of it.",
-    "scratch": "The same network begins with random weights and sees the labels alone.",
-    "bow": "No network: word counts and a logistic regression.",
-    "zero-shot": "No training: the label whose words are nearest to the text.",
-    "head": "Only the classification head learns, at ten times the rate; the network below stands still.",
-    "lora": "Small low-rank matrices learn beside the frozen ones, and the head, at ten times the rate.",
-    "adapted": "First it reads unlabeled texts of the other domains, then it is fine-tuned.",
-    "distilled": "The student learns from the teacher's soft targets and from the labels.",
-    "labeled-only": "The student learns as the distilled one, but it reads the texts with a label alone.",
-    "init-only": "The student begins with the teacher's layers and sees the labels alone.",
-    "scratch-distilled": "The student begins with random weights and learns from the teacher.",
-    "taught": "Each student learns from the teacher's soft targets on all texts, and from the few labels.",
-    "labels": "The same students learn from the few labeled texts alone.",
-    "all-labels": "The same students learn from every text with its label.",
-    "random": "The same networks begin with random weights and see the few labeled texts alone.",
-    "random-taught": "The same networks begin with random weights and learn from the teacher.",
-}
-TOP = re.compile(r"top\d+")
+TERM_TITLES = {"loss": "Sum", **{term.key: term.title for term in TERMS}}
 _FINETUNE_COUNTS = ("train_examples", "seed", "n_eval", "params", "params_trained")
 _FINETUNE_MEASURES = ("accuracy", "ci_low", "ci_high", "train_s")
 FINETUNE_COLUMNS = ("arm", "title", *_FINETUNE_COUNTS, *_FINETUNE_MEASURES, "error", "error_hint", "source")
@@ -96,17 +46,16 @@ CLAIM_COLUMNS = ("key", "title", "measured", "low", "high", "published", "claim"
 
 def finetune_frame(run: Run) -> pd.DataFrame:
     """One row an arm, training size and seed of a fine-tuning so far (FINETUNE_COLUMNS); empty while there is none."""
-    result = run.result()
-    arms = result.arms if isinstance(result, FinetuneResult) else ()
+    result = run.result_as(FinetuneResult)
     records = [
         {
-            **arm.model_dump(exclude={"error"}),
-            "title": arm_title(arm.arm),
-            "error": arm.error.message if arm.error else None,
-            "error_hint": arm.error.hint if arm.error else None,
+            **row.model_dump(exclude={"error"}),
+            "title": arm_title(row.arm),
+            "error": row.error.message if row.error else None,
+            "error_hint": row.error.hint if row.error else None,
             "source": tables_sources.source_text(run),
         }
-        for arm in arms
+        for row in (result.arms if result is not None else ())
     ]
     return tables_frames.typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, _FINETUNE_MEASURES)
 
@@ -116,11 +65,11 @@ def students_frame(run: Run) -> pd.DataFrame:
 
     `label` tells seeds apart; `curve` is the student's name among the run's points.
     """
-    result = run.result()
-    if not isinstance(result, DistillResult) or result.teacher is None:
+    result = run.result_as(DistillResult)
+    if result is None or result.teacher is None:
         return tables_frames.typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
     source = tables_sources.source_text(run)
-    name = ARM_TITLES["teacher"]
+    name = arm_title("teacher")
     records = [{**_report(result.teacher), "arm": "teacher", "title": name, "label": name, "source": source}]
     several = len({student.seed for student in result.students}) > 1
     for student in result.students:
@@ -141,19 +90,12 @@ def students_frame(run: Run) -> pd.DataFrame:
 
 
 def arm_title(arm: str) -> str:
-    """The arm in words: `no soft` of an ablation is "Without soft targets", `top2` of an unfreezing "Top 2 layers"; an
-    arm of a sweep is its own name."""
-    if TOP.fullmatch(arm):
-        return "Top layer" if arm == "top1" else f"Top {arm[3:]} layers"
+    """The arm in words: `no soft` of an ablation is "Without soft targets"; an arm of a sweep is its own name."""
+    row = arms.named(arm)
+    if row is not None:
+        return row.title
     term = TERM_TITLES.get(arm.removeprefix("no ")) if arm.startswith("no ") else None
-    if term is not None:
-        return f"Without {term.lower()}"
-    return ARM_TITLES.get(arm, arm[:1].upper() + arm[1:])
-
-
-def arm_sentence(arm: str) -> str:
-    """What an arm does, in one sentence."""
-    return ARM_SENTENCES.get(arm, f"The head and the {arm[3:]} highest layers learn; all below stands still.")
+    return f"Without {term.lower()}" if term is not None else arm[:1].upper() + arm[1:]
 
 
 def _report(report: ModelReport) -> dict[str, Any]:

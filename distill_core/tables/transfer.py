@@ -7,24 +7,24 @@ limits): which texts happened to be in the test. `seed_low` to `seed_high` is th
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
 
+from distill_core import arms
+from distill_core.arms import SAVED, Depth, FinetuneArm
 from distill_core.datasets import known_splits
 from distill_core.errors import RunError
+from distill_core.maths import intervals
 from distill_core.results import FinetuneResult
-from distill_core.runs import run_list
 from distill_core.runs.run import Run
-from distill_core.specs import FinetuneSpec
+from distill_core.specs import FinetuneSpec, dataset_name
 from distill_core.tables import sources as tables_sources
 from distill_core.tables.training import arm_title
 
 Experiment = Literal["curves", "unfreeze", "domains"]
-UNFREEZE = re.compile(r"head|lora|top\d+")
 _COUNTS = ("train_examples", "n_eval", "seeds", "params", "params_trained")
 _MEASURES = ("accuracy", "ci_low", "ci_high", "seed_low", "seed_high", "train_s", "train_tflop")
 CURVE_COLUMNS = ("arm", "title", *_COUNTS, *_MEASURES, "source")
@@ -48,14 +48,14 @@ GAIN_COLUMNS = ("train", "test", "gain", "low", "high", "is_home", "source")
 def experiment_of(run: Run) -> Experiment | None:
     """Which experiment a run is, told by its spec; None for any other run, and for a damaged one."""
     try:
-        spec = run.spec()
+        spec = run.spec_as(FinetuneSpec)
     except RunError:
         return None
-    if not isinstance(spec, FinetuneSpec):
+    if spec is None:
         return None
     if len(spec.domains) > 1 or spec.test_datasets:
         return "domains"
-    if any(UNFREEZE.fullmatch(arm) for arm in spec.arms):
+    if any(is_depth(arm) and arm != SAVED for arm in spec.arms):
         return "unfreeze"
     return "curves" if len(spec.train_examples) > 1 else None
 
@@ -69,12 +69,19 @@ def can_show(run: Run, experiment: str) -> bool:
 
 def is_depth(arm: str) -> bool:
     """Whether an arm says how much of the network learns."""
-    return arm == "pretrained" or UNFREEZE.fullmatch(arm) is not None
+    return depth_of(arm) is not None
 
 
 def depth_title(arm: str) -> str:
     """The arm as a depth: the pre-trained arm trains all layers."""
-    return "All layers" if arm == "pretrained" else arm_title(arm)
+    depth = depth_of(arm)
+    return depth.title if depth is not None else arm_title(arm)
+
+
+def depth_of(arm: str) -> Depth | None:
+    """How much of the network an arm lets learn; None for an arm that differs in something else."""
+    row = arms.named(arm)
+    return row.depth if isinstance(row, FinetuneArm) else None
 
 
 # ── one row a cell, means over seeds ─────────────────────────────────────────────────────────────────────────────
@@ -82,9 +89,9 @@ def depth_title(arm: str) -> str:
 
 def _rows(run: Run) -> pd.DataFrame:
     """One row an arm, size, seed and test set that was measured."""
-    result = run.result()
-    arms = result.arms if isinstance(result, FinetuneResult) else ()
-    records = [row.model_dump(exclude={"error"}) for row in arms if row.accuracy is not None]
+    result = run.result_as(FinetuneResult)
+    found = result.arms if result is not None else ()
+    records = [row.model_dump(exclude={"error"}) for row in found if row.accuracy is not None]
     frame = pd.DataFrame(records)
     if frame.empty:
         return frame
@@ -93,8 +100,8 @@ def _rows(run: Run) -> pd.DataFrame:
 
 
 def _dataset(run: Run) -> str:
-    result = run.result()
-    return result.dataset if isinstance(result, FinetuneResult) else ""
+    result = run.result_as(FinetuneResult)
+    return result.dataset if result is not None else ""
 
 
 def _means(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -151,7 +158,7 @@ def lead(frame: pd.DataFrame, near: int = 200) -> Lead | None:
 
     None while no size has both. Nearest is meant in ratios: 100 and 400 are as far from 200.
     """
-    first = "pretrained" if "pretrained" in set(frame["arm"]) else next(iter(frame["arm"]), "")
+    first = SAVED if SAVED in set(frame["arm"]) else next(iter(frame["arm"]), "")
     second = next((arm for arm in ("bow", "scratch", *frame["arm"]) if arm != first and arm in set(frame["arm"])), "")
     cells: dict[tuple[str, int], Any] = {(row.arm, row.train_examples): row for row in frame.itertuples()}  # type: ignore[misc]
     both = [n for arm, n in cells if arm == first and (second, n) in cells]
@@ -159,23 +166,13 @@ def lead(frame: pd.DataFrame, near: int = 200) -> Lead | None:
         return None
     n = min(both, key=lambda size: abs(math.log(size / near)))
     one, other = cells[first, n], cells[second, n]
-    gap, low, high = difference(_interval(one), _interval(other))
-    return Lead(n, str(one.title), str(other.title), gap, low, high)
+    own, others = _interval(one), _interval(other)
+    low, high = intervals.difference_interval(own, others)
+    return Lead(n, str(one.title), str(other.title), own[0] - others[0], low, high)
 
 
 def _interval(row: Any) -> tuple[float, float, float]:
     return float(row.accuracy), float(row.ci_low), float(row.ci_high)
-
-
-def difference(first: tuple[float, float, float], second: tuple[float, float, float]) -> tuple[float, float, float]:
-    """first − second with its 95 % interval, from (share, low, high) of each.
-
-    Newcombe (1998, Stat. Med. 17:873, method 10) from two Wilson intervals. It takes the samples as independent; here
-    both models read the same texts, so that the true interval is narrower: this one errs on the careful side.
-    """
-    (p1, low1, high1), (p2, low2, high2) = first, second
-    gap = p1 - p2
-    return gap, gap - math.hypot(p1 - low1, high2 - p2), gap + math.hypot(high1 - p1, p2 - low2)
 
 
 # ── how much to unfreeze ─────────────────────────────────────────────────────────────────────────────────────────
@@ -186,8 +183,8 @@ def unfreeze_frame(run: Run) -> pd.DataFrame:
 
     `share_trained`: trained parameters among all; `decay`: the layer-wise learning-rate decay, 1 for none.
     """
-    rows, spec = _rows(run), run.spec()
-    if rows.empty or not isinstance(spec, FinetuneSpec):
+    rows, spec = _rows(run), run.spec_as(FinetuneSpec)
+    if rows.empty or spec is None:
         return _typed(pd.DataFrame(), UNFREEZE_COLUMNS)
     rows = rows[rows["arm"].map(is_depth) & (rows["test_dataset"] == rows["dataset"])]
     frame = _means(rows[rows["train_examples"] == rows["train_examples"].max()], ["arm", "train_examples"])
@@ -215,8 +212,8 @@ def with_other_decays(run: Run, others: Iterable[Run]) -> pd.DataFrame:
 
 
 def _decay(run: Run) -> float | None:
-    spec = run.spec()
-    return spec.layer_lr_decay if isinstance(spec, FinetuneSpec) else None
+    spec = run.spec_as(FinetuneSpec)
+    return spec.layer_lr_decay if spec is not None else None
 
 
 def _same_but_decay(run: Run, other: Run) -> bool:
@@ -263,28 +260,29 @@ def domain_frame(run: Run) -> pd.DataFrame:
 
 def domain_titles(run: Run) -> dict[str, str]:
     """What to call each data set of a run: its name, and for an own file no folder."""
-    spec, titles = run.spec(), dict[str, str]()
-    if not isinstance(spec, FinetuneSpec):
+    spec, titles = run.spec_as(FinetuneSpec), dict[str, str]()
+    if spec is None:
         return titles
     for name in dict.fromkeys((spec.dataset, *spec.domains, *spec.test_datasets)):
-        title = run_list.dataset_name(name)
+        title = dataset_name(name)
         again = sum(other == title or other.startswith(f"{title} ") for other in titles.values())
         titles[name] = f"{title} {again + 1}" if again else title
     return titles
 
 
-def gain_frame(frame: pd.DataFrame, arm: str = "adapted", base: str = "pretrained") -> pd.DataFrame:
+def gain_frame(frame: pd.DataFrame, arm: str = "adapted", base: str = SAVED) -> pd.DataFrame:
     """What `arm` changes against `base`, cell by cell of `domain_frame`, with the interval (GAIN_COLUMNS)."""
     records = []
     cells = {(row.arm, row.train, row.test): row for row in frame.itertuples()}
     for (name, train, test), row in cells.items():
         if name == arm and (base, train, test) in cells:
-            gain, low, high = difference(_interval(row), _interval(cells[base, train, test]))
+            own, other = _interval(row), _interval(cells[base, train, test])
+            low, high = intervals.difference_interval(own, other)
             records.append(
                 {
                     "train": train,
                     "test": test,
-                    "gain": gain,
+                    "gain": own[0] - other[0],
                     "low": low,
                     "high": high,
                     "is_home": row.is_home,
@@ -300,7 +298,7 @@ def newest(runs: Iterable[Run], experiment: str) -> Run | None:
 
 
 def _shows(run: Run, experiment: str) -> bool:
-    result = run.result()
+    result = run.result_as(FinetuneResult)
     if experiment == "moved":
-        return isinstance(result, FinetuneResult) and result.moved is not None
-    return experiment_of(run) == experiment and isinstance(result, FinetuneResult)
+        return result is not None and result.moved is not None
+    return experiment_of(run) == experiment and result is not None

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from distill_core.arms import LABELED_ONLY
 from distill_core.errors import RunError
-from distill_core.plans import arms
+from distill_core.maths import paired
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import ablation as tables_ablation
-from distill_core.tables import paired_intervals
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ def gain(run: Run) -> Gain | None:
     if result is None:
         return None
     found = {(student.arm, student.seed): student for student in result.students}
-    seeds = [seed for name, seed in found if name == arms.LABELED_ONLY and ("distilled", seed) in found]
+    seeds = [seed for name, seed in found if name == LABELED_ONLY and ("distilled", seed) in found]
     if not seeds:
         return None
-    pairs = [(found["distilled", seed], found[arms.LABELED_ONLY, seed]) for seed in seeds]
+    pairs = [(found["distilled", seed], found[LABELED_ONLY, seed]) for seed in seeds]
     points = 100 * tables_ablation.mean([full.accuracy - fewer.accuracy for full, fewer in pairs])
     low, high = _interval(run, seeds)
     return Gain(points, low, high, _labeled(spec))
@@ -60,9 +60,9 @@ def _labeled(spec: DistillSpec) -> int:
 
 def _interval(run: Run, seeds: list[int]) -> tuple[float | None, float | None]:
     right = tables_ablation.right_answers(run)
-    keys = [(name, seed) for seed in seeds for name in ("distilled", arms.LABELED_ONLY)]
+    keys = [(name, seed) for seed in seeds for name in ("distilled", LABELED_ONLY)]
     if not all(key in right for key in keys):
         return None, None
-    differences = np.mean([right["distilled", seed] - right[arms.LABELED_ONLY, seed] for seed in seeds], axis=0)
-    interval = paired_intervals.over_texts(differences)
+    differences = np.mean([right["distilled", seed] - right[LABELED_ONLY, seed] for seed in seeds], axis=0)
+    interval = paired.over_texts(differences)
     return (None, None) if interval is None else (100 * interval[0], 100 * interval[1])

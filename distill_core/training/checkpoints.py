@@ -2,8 +2,8 @@
 
     checkpoint/step-00000120/{model,optimizer,rng}.safetensors + position.json
 
-A checkpoint is written to a hidden folder and renamed when whole. position.json holds the sha256 of each file: a
-truncated or damaged checkpoint is passed over for the one before.
+A checkpoint is there whole or not at all. position.json holds the sha256 of each file: one that the disk has damaged
+since is passed over for the one before.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import secrets
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from distill_core.files.whole import whole_folder
 
 KEEP = 2
 _FILES = {"model.safetensors", "optimizer.safetensors", "rng.safetensors"}
@@ -28,21 +29,13 @@ _log = logging.getLogger(__name__)
 
 def save(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, position: dict[str, Any]) -> Path:
     """Write one checkpoint and drop all but the newest two. Raises OSError when the disk does not take it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    hidden = folder / f".new-{secrets.token_hex(4)}"
-    hidden.mkdir()
-    try:
-        save_file(_unshared(model.state_dict()), hidden / "model.safetensors")
-        save_file(_optimizer_tensors(optimizer), hidden / "optimizer.safetensors")
-        save_file(_rng_states(), hidden / "rng.safetensors")
-        digests = {path.name: _digest(path) for path in sorted(hidden.glob("*.safetensors"))}
-        (hidden / "position.json").write_text(json.dumps({**position, "files": digests}), encoding="utf-8")
-        final = folder / f"step-{int(position['step']):08d}"
-        shutil.rmtree(final, ignore_errors=True)
-        hidden.rename(final)
-    except BaseException:
-        shutil.rmtree(hidden, ignore_errors=True)
-        raise
+    final = folder / f"step-{int(position['step']):08d}"
+    with whole_folder(final) as new:
+        save_file(_unshared(model.state_dict()), new / "model.safetensors")
+        save_file(_optimizer_tensors(optimizer), new / "optimizer.safetensors")
+        save_file(_rng_states(), new / "rng.safetensors")
+        digests = {path.name: _digest(path) for path in sorted(new.glob("*.safetensors"))}
+        (new / "position.json").write_text(json.dumps({**position, "files": digests}), encoding="utf-8")
     for old in _newest_first(folder)[KEEP:]:
         shutil.rmtree(old, ignore_errors=True)
     return final

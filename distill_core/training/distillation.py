@@ -1,54 +1,44 @@
-"""One distillation step: which outputs of teacher and student meet in which loss.
+"""One distillation step: the weighted sum of the terms, on what teacher and student gave on the same batch.
 
-Logits and last hidden states of the teacher come from the cache. Losses that need more (all layers, attention,
-queries, keys and values) run the teacher beside the student, which costs its forward pass at every step.
+Logits and last hidden states of the teacher come from the cache. Terms that need more (all layers, attention, queries,
+keys and values), and questions that are drawn anew at every step, run the teacher beside the student, which costs its
+forward pass at every step.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from distill_core.errors import SpecError
 from distill_core.machine.devices import Device
-from distill_core.models import students
+from distill_core.models.asking import PLAINLY, Asking
 from distill_core.models.loading import LoadedModel
-from distill_core.models.tokens import Encoded
-from distill_core.specs import DistillSpec
-from distill_core.training import losses, teacher_cache
+from distill_core.models.tokens import Batch, Encoded
+from distill_core.terms import LossWeights
+from distill_core.training.inner_states import InnerStates
 from distill_core.training.losses import Loss
-from distill_core.training.speed.first_token import first_token_only
-from distill_core.training.speed.onednn import onednn_products
-from distill_core.training.teacher_cache import TeacherOutputs
-
-_VECTORS = re.compile(r"(?:^|\.)(query|key|value|q_lin|k_lin|v_lin|q_proj|k_proj|v_proj|q|k|v|c_attn)$")
-_DROPOUTS = ("dropout", "attn_dropout", "attention_dropout")
-_CROSS = ("EncDecAttention", "encoder_attn")
+from distill_core.training.speed import fast
+from distill_core.training.teacher_cache import TeacherOutputs, last_hidden
+from distill_core.training.term_functions import Compared, function_of
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What the student learns from: texts, labels, which of them it may see, and the teacher's cached outputs."""
+    """What the student learns from: texts with their questions, the answers that it may see, and the teacher's cached
+    outputs; None where the teacher runs beside it."""
 
     encoded: Encoded
-    labels: Tensor
-    labeled: Tensor
-    taught: TeacherOutputs
-
-
-def needs_live_teacher(spec: DistillSpec) -> bool:
-    """Whether a loss needs more of the teacher than the cache keeps."""
-    return bool(spec.hidden or spec.attention or spec.relations)
+    taught: TeacherOutputs | None
+    asking: Asking = PLAINLY
 
 
 class DistillStep:
-    """soft · L_soft + hard · L_hard + cosine · L_cos + hidden · L_hid + attention · L_att + relations · L_rel.
+    """Σ weight · term, over the terms of weight ≠ 0 (`terms.TERMS`).
 
     `layers` are the teacher layers that student layers 0, 1, … learn from. Where the cached logits are all that is
     compared, no teacher is needed.
@@ -56,191 +46,73 @@ class DistillStep:
 
     def __init__(
         self,
-        spec: DistillSpec,
+        weights: LossWeights,
         lesson: Lesson,
         student: LoadedModel,
         teacher: LoadedModel | None,
         layers: Sequence[int],
         device: Device,
     ) -> None:
-        self.spec, self.lesson, self.device, self.layers = spec, lesson, device, tuple(layers)
+        self.weights, self.lesson, self.device = weights, lesson, device
+        self.terms = {term.key: function_of(term) for term in weights.used}
         self.teacher: nn.Module | None = None
-        self.vectors: tuple[LastVectors, LastVectors] | None = None
-        self.projection: nn.Linear | None = None
+        self.inner: InnerStates | None = None
         self._undo = contextlib.ExitStack()  # until `close`
-        if needs_live_teacher(spec):
+        if weights.needs_live_teacher or (lesson.taught is None and weights.asks_the_teacher):
             if teacher is None:
                 raise ValueError("these losses need the teacher itself, not its cached outputs alone")
-            try:
-                self._look_inside(student.model, teacher.model.eval())
-            except SpecError:
-                self.close(student.model)  # both models are as they were
-                raise
-        elif not spec.cosine:
-            self._undo.enter_context(first_token_only(student.model))
-
-    def _look_inside(self, student: Any, teacher: Any) -> None:
-        """Prepare both models to give what the cache does not keep."""
-        if self.spec.attention:
-            for model in (student, teacher):
-                self._undo.callback(model.set_attn_implementation, model.config._attn_implementation)
-                model.set_attn_implementation("eager")  # the fast kernels do not give their probabilities
-            self._undo.enter_context(whole_attention(student))
-        if self.spec.relations:
-            self.vectors = (LastVectors(student), LastVectors(teacher))
-            self.relation_heads = students.n_heads(student.config)
-        self.projection = _projection(self.spec, student, teacher)
-        self._undo.enter_context(onednn_products(teacher))
-        self.teacher = teacher
+            self.teacher = teacher.model.eval()
+            self.inner = InnerStates(weights, student.model, self.teacher, layers)
+            self._undo.callback(self.inner.close)
+            self._undo.enter_context(fast.products(self.teacher))
+        elif not weights.needs("last_hidden"):
+            self._undo.enter_context(fast.logits_alone(student.model))
 
     def __call__(self, model: nn.Module, indices: Sequence[int]) -> Loss:
-        rows = list(indices)
-        spec = self.spec
-        batch = self.lesson.encoded.batch(rows, self.device.torch_device)
-        out = model(
-            **batch, output_hidden_states=bool(spec.cosine or spec.hidden), output_attentions=spec.attention > 0
-        )
-        parts = self._logit_losses(out.logits, rows)
-        if spec.cosine:
-            length = batch["input_ids"].shape[1]
-            hidden = self.lesson.taught.padded_hidden(rows, length, self.lesson.encoded.padding_side)
-            parts["cosine"] = losses.cosine_hidden_loss(
-                teacher_cache.last_hidden(out), hidden.to(self.device.torch_device), batch["attention_mask"]
-            )
-        if self.teacher is not None:
-            parts |= self._inner_losses(self.teacher, out, batch)
-        total = torch.stack([getattr(spec, name) * value for name, value in parts.items()]).sum()
+        compared = self._compare(model, list(indices))
+        parts = {key: term(compared) for key, term in self.terms.items()}
+        total = torch.stack([self.weights[key] * value for key, value in parts.items()]).sum()
         return Loss(total, parts)
 
-    def _logit_losses(self, logits: Tensor, rows: list[int]) -> dict[str, Tensor]:
-        parts = {}
-        if self.spec.soft:
-            soft_loss = losses.standardized_soft_loss if self.spec.standardize else losses.soft_target_loss
-            teacher_logits = self.lesson.taught.logits[rows].to(self.device.torch_device)
-            parts["soft"] = soft_loss(logits, teacher_logits, self.spec.temperature)
-        if self.spec.hard:
-            seen = self.lesson.labeled[rows]
-            labels = self.lesson.labels[rows][seen].to(self.device.torch_device)
-            # a batch without a label teaches nothing here, yet keeps the graph whole
-            parts["hard"] = losses.hard_label_loss(logits[seen], labels) if len(labels) else logits.sum() * 0
-        return parts
+    def _compare(self, model: nn.Module, rows: list[int]) -> Compared:
+        """Student and teacher on these texts, as far as the terms need it."""
+        weights, asking = self.weights, self.lesson.asking
+        batch = self.lesson.encoded.ask(rows, self.device.torch_device)
+        shows = {
+            "output_hidden_states": weights.needs("last_hidden", "hidden"),
+            "output_attentions": weights.needs("attention"),
+        }
+        output = asking.forward(model, batch, **shows)
+        more: dict[str, Any] = {}
+        live = None
+        if self.teacher is not None and self.inner is not None:
+            with torch.no_grad():
+                live = asking.forward(self.teacher, batch, **shows)
+            more |= self.inner.pairs(output, live)
+        if weights.needs("logits"):
+            more["teacher_logits"] = self._teacher_logits(live, batch, rows)
+        if weights.needs("last_hidden"):
+            more["last_hidden"] = (last_hidden(output), self._teacher_hidden(live, batch, rows))
+        return Compared(
+            weights=weights,
+            attention_mask=batch.inputs["attention_mask"],
+            targets=batch.targets,
+            logits=asking.asked(output, batch),
+            **more,
+        )
 
-    def _inner_losses(self, teacher: nn.Module, out: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Losses on what happens inside; the teacher runs on the same batch."""
-        spec, mask = self.spec, batch["attention_mask"]
-        with torch.no_grad():
-            taught = teacher(**batch, output_hidden_states=spec.hidden > 0, output_attentions=spec.attention > 0)
-        parts = {}
-        if spec.hidden:
-            mine, theirs = all_hidden(out), all_hidden(taught)
-            pairs = [(0, 0), *((i + 1, layer + 1) for i, layer in enumerate(self.layers))]
-            terms = [losses.hidden_mse_loss(self._project(mine[i]), theirs[j], mask) for i, j in pairs]
-            parts["hidden"] = torch.stack(terms).mean()
-        if spec.attention:
-            mine, theirs = all_attentions(out), all_attentions(taught)
-            terms = [losses.attention_mse_loss(mine[i], theirs[j], mask) for i, j in enumerate(self.layers)]
-            parts["attention"] = torch.stack(terms).mean()
-        if self.vectors is not None:
-            pairs_of = zip(self.vectors[0].take(), self.vectors[1].take(), strict=True)
-            terms = [losses.relation_loss(a, b.detach(), mask, self.relation_heads) for a, b in pairs_of]
-            parts["relations"] = torch.stack(terms).mean()
-        return parts
+    def _teacher_logits(self, live: Any, batch: Batch, rows: list[int]) -> Tensor:
+        """At the asked positions: from the cache, else from the teacher that has just read. (positions, choices)."""
+        taught = self.lesson.taught
+        return self.lesson.asking.asked(live, batch) if taught is None else taught.at(rows).to(self.device.torch_device)
 
-    def _project(self, hidden: Tensor) -> Tensor:
-        return hidden if self.projection is None else self.projection(hidden)
-
-    def close(self, student: nn.Module) -> None:
-        """Take off what was added for training: student and teacher are timed and saved without it."""
-        self._undo.close()
-        for hooks in self.vectors or ():
-            hooks.close()
-        if hasattr(student, "distill_projection"):
-            del student.distill_projection, student._ddp_params_and_buffers_to_ignore
-
-
-def _projection(spec: DistillSpec, student: Any, teacher: Any) -> nn.Linear | None:
-    """A learned map to the teacher's width, trained and checkpointed with the student (TinyBERT's W_h)."""
-    narrow, wide = students.width(student.config), students.width(teacher.config)
-    if not spec.hidden or narrow == wide:
-        return None
-    student.distill_projection = nn.Linear(narrow, wide, bias=False)
-    # the step calls it, not the student: DistributedDataParallel would take it for unused, then meet its gradient
-    student._ddp_params_and_buffers_to_ignore = ["distill_projection.weight"]
-    projection: nn.Linear = student.distill_projection
-    return projection
-
-
-def all_hidden(output: Any) -> tuple[Tensor, ...]:
-    """Hidden states of embeddings and every layer; the decoder's where there are two stacks."""
-    states: tuple[Tensor, ...] = getattr(output, "hidden_states", None) or output.decoder_hidden_states
-    return states
-
-
-def all_attentions(output: Any) -> tuple[Tensor, ...]:
-    """Attention probabilities of every layer; the decoder's self-attention where there are two stacks."""
-    attentions: tuple[Tensor, ...] = getattr(output, "attentions", None) or output.decoder_attentions
-    return attentions
-
-
-@contextlib.contextmanager
-def whole_attention(model: nn.Module) -> Iterator[None]:
-    """Within this block no attention probability is dropped; every other dropout goes on.
-
-    A model gives its probabilities after dropout: p / (1 − r) or 0. Their squared distance to the teacher's holds the
-    variance Σ p² r / (1 − r) beside the distance of p, and that is least where attention is flat. TinyBERT
-    (arXiv:1909.10351 eq. 7) compares scores before softmax and dropout, so that it has no such term.
-    XLNet has one dropout for the probabilities and the output of attention: both are off.
-    """
-    rates = []
-    for module in filter(_is_attention, list(model.modules())):
-        for name in _DROPOUTS:
-            found = getattr(module, name, None)
-            if found is not None:  # a module of its own, or the bare rate
-                rates.append((found, "p", found.p) if isinstance(found, nn.Dropout) else (module, name, found))
-    for place, name, _ in rates:
-        setattr(place, name, 0.0)
-    try:
-        yield
-    finally:
-        for place, name, rate in rates:
-            setattr(place, name, rate)
-
-
-def _is_attention(module: nn.Module) -> bool:
-    """Whether queries are made right here: by a layer, or by a plain tensor in XLNet."""
-    names = [*dict(module.named_children()), *dict(module.named_parameters(recurse=False))]
-    return any(_VECTORS.fullmatch(name) for name in names)
-
-
-class LastVectors:
-    """Queries, keys and values of the last self-attention, caught as they are computed.
-
-    Raises SpecError for XLNet, whose projections are plain tensors.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        found = [
-            (name, module)
-            for name, module in model.named_modules()
-            if _VECTORS.search(name) and not any(word in name for word in _CROSS)
-        ]
-        if not found:
-            raise SpecError("This family gives no queries, keys and values.", "Set relations to 0.")
-        last = found[-1][0].rpartition(".")[0]
-        chosen = [module for name, module in found if name.rpartition(".")[0] == last]
-        self._caught: dict[int, Tensor] = {}
-        self._n = len(chosen)
-        self._handles = [
-            module.register_forward_hook(lambda _m, _i, out, place=place: self._caught.update({place: out}))
-            for place, module in enumerate(chosen)
-        ]
-
-    def take(self) -> list[Tensor]:
-        """Three tensors (batch, seq, width) of the last forward pass."""
-        caught = [self._caught[place] for place in range(self._n)]
-        self._caught.clear()
-        return list(caught[0].chunk(3, dim=-1)) if len(caught) == 1 else caught  # GPT computes all three at once
+    def _teacher_hidden(self, live: Any, batch: Batch, rows: list[int]) -> Tensor:
+        """The last hidden states, from the cache or from the teacher that has just read. (batch, seq, width)."""
+        if self.lesson.taught is None:
+            return last_hidden(live)
+        length, side = batch.inputs["input_ids"].shape[1], self.lesson.encoded.padding_side
+        return self.lesson.taught.padded_hidden(rows, length, side).to(self.device.torch_device)
 
     def close(self) -> None:
-        for handle in self._handles:
-            handle.remove()
+        """Take off what was added for training: student and teacher are timed and saved without it."""
+        self._undo.close()

@@ -22,9 +22,7 @@ from distill_core.machine.devices import Device
 from distill_core.models.tokens import bucketed_batches
 from distill_core.training import checkpoints, sharing
 from distill_core.training.losses import Loss as Loss  # the jobs' step functions give it to `fit`
-from distill_core.training.speed.allocator import kept_memory
-from distill_core.training.speed.onednn import onednn_products
-from distill_core.training.speed.used_rows import UsedRows
+from distill_core.training.speed import fast
 
 MOST_EVALS = 10  # in about one training: many short epochs shall not cost more to follow than to learn
 FLUSH_EVERY_S = 0.5  # seconds between two points of the loss curve: reading a loss waits for the device
@@ -34,7 +32,7 @@ FLUSH_EVERY_S = 0.5  # seconds between two points of the loss curve: reading a l
 class TrainSettings:
     """How to train. `evals_per_epoch` is how often `evaluate` is asked; 0 means never. `lr_scale` gives a parameter, by
     its name, a share of the learning rate. `token_ids` are all that the texts hold: other rows of the input embedding
-    then cost nothing (`speed/used_rows.py`). None where other tokens may come."""
+    then cost nothing (`speed/fast.py`). None where other tokens may come."""
 
     epochs: int
     batch_size: int
@@ -97,10 +95,10 @@ def fit(
     trainer = _Trainer(model, lengths, settings, device, hooks)
     try:
         trainer.resume()
-        with kept_memory(), onednn_products(model):
+        with fast.training(model):
             return trainer.run(step)
     finally:
-        trainer.rows.close()
+        trainer.embedding.close()
 
 
 class _Trainer:
@@ -112,7 +110,7 @@ class _Trainer:
         self.settings, self.hooks, self.lengths = settings, hooks, lengths
         self.accelerator = sharing.accelerator_for(device)
         model.to(device.torch_device)
-        self.rows = UsedRows(model, settings.token_ids)
+        self.embedding = fast.embedding(model, settings.token_ids)
         optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate, fused=True)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.steps_per_epoch = -(-len(lengths) // settings.batch_size)
@@ -156,7 +154,7 @@ class _Trainer:
         norm = self.accelerator.clip_grad_norm_(trained, self.settings.max_grad_norm)
         self.optimizer.step()
         if not self.optimizer.step_was_skipped:
-            self.rows.after_step(self.optimizer.param_groups)
+            self.embedding.after_step(self.optimizer.param_groups)
         self.optimizer.zero_grad(set_to_none=True)
         for name, value in {**loss.parts, "loss": loss.total, "grad_norm": norm}.items():
             detached = torch.as_tensor(value).detach()
@@ -172,7 +170,7 @@ class _Trainer:
             self._flush()
         every = self._eval_every()
         if self.hooks.evaluate and every and (self.step_number % every == 0 or self.step_number == self.total_steps):
-            with self.rows.whole(self.rows.decay):
+            with self.embedding.whole(self.embedding.decay):
                 values = self.hooks.evaluate(self.accelerator.unwrap_model(self.model))
             self._tell(values, "validation")
             self.model.train()
@@ -198,7 +196,9 @@ class _Trainer:
     def _flush(self) -> None:
         if not self.n_summed:
             return
+        start = time.perf_counter()
         means = {name: float(total) / self.n_summed for name, total in self.sums.items()}
+        self.train_s += time.perf_counter() - start  # an accelerator's steps are orders: here they are waited for
         self.sums, self.n_summed, self.last_flush = {}, 0, time.monotonic()
         if not math.isfinite(means["loss"]):
             raise RunError(
@@ -231,9 +231,9 @@ class _Trainer:
             "train_s": self.train_s,
             "total_steps": self.total_steps,
             "seed": self.settings.seed,
-            "decay": self.rows.decay,
+            "decay": self.embedding.decay,
         }
-        with self.rows.whole(1):
+        with self.embedding.whole(1):
             checkpoints.save(
                 self.hooks.checkpoint_dir, self.accelerator.unwrap_model(self.model), self.optimizer.optimizer, position
             )
@@ -243,10 +243,10 @@ class _Trainer:
         if self.hooks.checkpoint_dir is None:
             return
         model: Any = self.accelerator.unwrap_model(self.model)
-        with self.rows.whole(1):
+        with self.embedding.whole(1):
             position = checkpoints.load(self.hooks.checkpoint_dir, model, self.optimizer.optimizer, self.total_steps)
         if position is not None:
-            self.rows.decay = float(position.get("decay", 1.0))
+            self.embedding.decay = float(position.get("decay", 1.0))
             self.step_number, self.examples = int(position["step"]), int(position["examples"])
             self.train_s = float(position["train_s"])
 

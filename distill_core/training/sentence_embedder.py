@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -16,25 +15,35 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill_core.machine.devices import Device
+from distill_core.models.asking import Asking
 from distill_core.models.loading import LoadedModel
-from distill_core.models.tokens import Encoded
+from distill_core.models.tokens import Batch
 from distill_core.training import teacher_cache
 
 PIECE = 8192  # texts: some 20 s of a teacher pass on two cores
 
 
 class SentenceEmbedder(nn.Module):
-    """A bare model whose output is one unit vector a text, named `logits` as every teacher's output is."""
+    """A bare model whose output is one unit vector a text."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model, self.config = model, model.config
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, **_unused: Any) -> SimpleNamespace:
-        """Shapes: (batch, seq) twice → logits (batch, width), each of length 1."""
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, **_unused: Any) -> Tensor:
+        """Shapes: (batch, seq) twice → (batch, width), each of length 1."""
         hidden = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask.unsqueeze(-1).to(hidden.dtype)  # (batch, seq, 1)
-        return SimpleNamespace(logits=F.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1))
+        return F.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1)
+
+
+class _Vectors(Asking):
+    """What the embedder is asked: its vectors, one a text."""
+
+    name = "vectors"
+
+    def asked(self, output: Tensor, batch: Batch) -> Tensor:
+        return output
 
 
 def embeddings(
@@ -54,8 +63,9 @@ def embeddings(
     starts = list(range(0, len(encoded), PIECE))
     rows: dict[int, Tensor] = {}
     for done, start in enumerate(_own_order(starts), start=1):
-        piece = Encoded(encoded.ids[start : start + PIECE], encoded.pad_id, encoded.padding_side)
-        rows[start] = teacher_cache.outputs(embedder, piece, device, keep_hidden=False, check=check).logits
+        piece = encoded.part(slice(start, start + PIECE))
+        found, _ = teacher_cache.answers(embedder, piece, device, _Vectors(), check=check)
+        rows[start] = found[_Vectors.name]
         on_piece(done / len(starts))
     return torch.cat([rows[start] for start in starts]) if rows else torch.empty(0, int(embedder.config.hidden_size))
 

@@ -1,9 +1,11 @@
 """Teacher outputs, computed once and shared by every student of the same teacher on this machine.
 
-A file holds the logits of one teacher over one list of encoded texts, and the last hidden states where a loss needs
-them. Its key is a digest of all they depend on: the teacher's config and weights, the token ids, and which outputs are
-kept; an example keeps its own place, so that shuffling cannot misalign it. Files are safetensors, written whole or not
-at all; one that does not read is made again. The oldest files go when the folder grows past its limit.
+A file holds what one teacher answers at the asked positions of one list of encoded texts, under its name (logits of a
+task, or sentence vectors), and the last hidden states where a loss needs them. A text may be asked at no, one or many
+positions. Its key is a digest of all they depend on: the teacher's config and weights, what is read and asked, and
+which outputs are kept; an example keeps its own place, so that shuffling cannot misalign it. Files are safetensors,
+written whole or not at all; one that does not read is made again. The oldest files go when the folder grows past its
+limit.
 """
 
 from __future__ import annotations
@@ -11,10 +13,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -23,27 +25,37 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from distill_core.files.turns import turn
+from distill_core.files.whole import whole_file
 from distill_core.machine.devices import Device
+from distill_core.models.asking import PLAINLY, Asking
 from distill_core.models.tokens import Encoded, sorted_batches
 from distill_core.settings import settings
-from distill_core.training.speed.first_token import first_token_only
-from distill_core.training.speed.onednn import onednn_products
+from distill_core.training.speed import fast
 
 LIMIT_BYTES = 4 * 1024**3
 BATCH = 64
+_COUNTS = "positions"  # how many each text has, where that is not one
 _NAMES = {"_name_or_path", "transformers_version", "id2label", "label2id"}  # of a config: these compute nothing
 
 
 @dataclass(frozen=True)
 class TeacherOutputs:
-    """What a teacher says about each text. `logits` (texts, classes); `hidden` (all tokens, width) with the tokens of
-    text i in rows offsets[i] … offsets[i + 1], or None. `seconds` is what the teacher pass cost; 0 when it was cached.
+    """What a teacher says about each text. `logits` (all positions, choices), with the positions of text i in rows
+    places[i] … places[i + 1]; None where each text has one. `hidden` (all tokens, width) with the tokens of text i in
+    rows offsets[i] … offsets[i + 1], or None. `seconds` is what the teacher pass cost; 0 when it was cached.
     """
 
     logits: Tensor
     hidden: Tensor | None
     offsets: tuple[int, ...]
     seconds: float
+    places: tuple[int, ...] | None = None
+
+    def at(self, indices: list[int]) -> Tensor:
+        """The logits at all positions of these texts. Shape: (positions, choices)."""
+        if self.places is None:
+            return self.logits[indices]
+        return torch.cat([self.logits[self.places[index] : self.places[index + 1]] for index in indices])
 
     def padded_hidden(self, indices: list[int], length: int, padding_side: str) -> Tensor:
         """Hidden states of these texts, padded with 0. Shape: (batch, length, width)."""
@@ -62,27 +74,42 @@ def outputs(
     encoded: Encoded,
     device: Device,
     *,
+    asking: Asking = PLAINLY,
     keep_hidden: bool,
     check: Callable[[], None] = lambda: None,
 ) -> TeacherOutputs:
     """The teacher's outputs for these texts: from disk where they are known, else computed and kept."""
+    tensors, seconds = answers(teacher, encoded, device, asking, keep_hidden=keep_hidden, check=check)
+    counts = tensors.get(_COUNTS)
+    places = None if counts is None else tuple(accumulate(counts.tolist(), initial=0))
+    offsets = tuple(accumulate(encoded.lengths, initial=0))
+    return TeacherOutputs(tensors[asking.name], tensors.get("hidden"), offsets, seconds, places)
+
+
+def answers(
+    teacher: nn.Module,
+    encoded: Encoded,
+    device: Device,
+    asking: Asking,
+    *,
+    keep_hidden: bool = False,
+    check: Callable[[], None] = lambda: None,
+) -> tuple[dict[str, Tensor], float]:
+    """What is kept of these texts under its name, `hidden` beside it where asked for; and the seconds of the pass."""
     folder = settings().cache_dir / "teacher"
-    path = folder / f"{_key(teacher, encoded, keep_hidden)}.safetensors"
+    path = folder / f"{_key(teacher, encoded, asking.name, keep_hidden)}.safetensors"
     with turn(path, check):  # a second run of the same teacher waits, then reads
-        tensors, seconds = _read(path, len(encoded)), 0.0
+        tensors, seconds = _read(path, asking.name, len(encoded)), 0.0
         if tensors is None:
             start = time.perf_counter()
-            tensors = _compute(teacher, encoded, device, keep_hidden, check)
+            tensors = _compute(teacher, encoded, device, asking, keep_hidden, check)
             seconds = time.perf_counter() - start
             _write(path, tensors)
-    offsets = [0]
-    for length in encoded.lengths:
-        offsets.append(offsets[-1] + length)
-    return TeacherOutputs(tensors["logits"], tensors.get("hidden"), tuple(offsets), seconds)
+    return tensors, seconds
 
 
-def _key(teacher: nn.Module, encoded: Encoded, keep_hidden: bool) -> str:
-    digest = hashlib.sha256(b"v2 hidden" if keep_hidden else b"v2 logits")
+def _key(teacher: nn.Module, encoded: Encoded, name: str, keep_hidden: bool) -> str:
+    digest = hashlib.sha256(b"v2 hidden" if keep_hidden else f"v2 {name}".encode())
     config = getattr(teacher, "config", None)  # the same weights in four heads or in two are two functions
     fields = config.to_dict() if config is not None else {}
     digest.update(
@@ -93,15 +120,18 @@ def _key(teacher: nn.Module, encoded: Encoded, keep_hidden: bool) -> str:
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     for ids in encoded.ids:
         digest.update(ids.numpy().tobytes() + b"|")
+    for beside, numbers in sorted(encoded.beside.items()):
+        digest.update(beside.encode() + b"".join(values.numpy().tobytes() + b"|" for values in numbers.values))
     return digest.hexdigest()
 
 
-def _read(path: Path, n: int) -> dict[str, Tensor] | None:
+def _read(path: Path, name: str, n: int) -> dict[str, Tensor] | None:
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError):
         return None
-    if "logits" not in tensors or len(tensors["logits"]) != n:
+    counts = tensors.get(_COUNTS, torch.ones(n, dtype=torch.int64))
+    if name not in tensors or len(counts) != n or len(tensors[name]) != int(counts.sum()):
         return None
     path.touch()
     return tensors
@@ -109,12 +139,10 @@ def _read(path: Path, n: int) -> dict[str, Tensor] | None:
 
 def _write(path: Path, tensors: dict[str, Tensor]) -> None:
     """Keep the outputs; a full disk costs the cache, not the run."""
-    hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        save_file(tensors, hidden)
-        hidden.replace(path)
+        with whole_file(path) as new:
+            save_file(tensors, new)
     except (OSError, SafetensorError):
-        hidden.unlink(missing_ok=True)
         return
     _drop_oldest(path)
 
@@ -135,26 +163,34 @@ def _drop_oldest(newest: Path) -> None:
 
 
 def _compute(
-    teacher: nn.Module, encoded: Encoded, device: Device, keep_hidden: bool, check: Callable[[], None]
+    teacher: nn.Module,
+    encoded: Encoded,
+    device: Device,
+    asking: Asking,
+    keep_hidden: bool,
+    check: Callable[[], None],
 ) -> dict[str, Tensor]:
     teacher.eval()
-    rows: list[Tensor | None] = [None] * len(encoded)
-    states: list[Tensor | None] = [None] * len(encoded)
-    shortened = contextlib.nullcontext() if keep_hidden else first_token_only(teacher)
-    with torch.inference_mode(), shortened, onednn_products(teacher):
+    rows: list[Tensor] = [torch.empty(0)] * len(encoded)
+    states: list[Tensor] = [torch.empty(0)] * len(encoded)
+    shortened = contextlib.nullcontext() if keep_hidden else fast.logits_alone(teacher)
+    with torch.inference_mode(), shortened, fast.products(teacher):
         for indices in sorted_batches(encoded.lengths, BATCH):
             check()
-            batch = encoded.batch(indices, device.torch_device)
-            out = teacher(**batch, output_hidden_states=keep_hidden)
-            logits, mask = out.logits.float().cpu(), batch["attention_mask"].bool().cpu()
-            hidden = last_hidden(out).float().cpu() if keep_hidden else None
-            for row, index in enumerate(indices):
-                rows[index] = logits[row]
-                if hidden is not None:
-                    states[index] = hidden[row][mask[row]]
-    tensors = {"logits": torch.stack([row for row in rows if row is not None])}
+            batch = encoded.ask(indices, device.torch_device)
+            output = asking.forward(teacher, batch, output_hidden_states=keep_hidden)
+            found = batch.by_text(asking.asked(output, batch).float().cpu())
+            for index, row in zip(indices, found, strict=True):
+                rows[index] = row
+            if keep_hidden:
+                hidden, mask = last_hidden(output).float().cpu(), batch.inputs["attention_mask"].bool().cpu()
+                for row_number, index in enumerate(indices):
+                    states[index] = hidden[row_number][mask[row_number]]
+    tensors = {asking.name: torch.cat(rows)}
+    if any(len(row) != 1 for row in rows):
+        tensors[_COUNTS] = torch.tensor([len(row) for row in rows])
     if keep_hidden:
-        tensors["hidden"] = torch.cat([state for state in states if state is not None])
+        tensors["hidden"] = torch.cat(states)
     return {name: tensor.clone() for name, tensor in tensors.items()}
 
 

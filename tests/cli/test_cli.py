@@ -16,13 +16,13 @@ import torch
 from distill_core import families
 from distill_core.cli.main import build_parser, main
 from distill_core.datasets import catalogue
+from distill_core.kinds import KINDS
 from distill_core.model_ref import parse
 from distill_core.models import loading, parameters
 from distill_core.results import BenchmarkRow, FinetuneArmResult, StudentReport, StudentRow, TeacherOfTen
 from distill_core.runs.control import JobContext, Stopped
 from distill_core.runs.store import RunStore
 from distill_core.settings import PROJECT, settings
-from distill_core.specs import SPECS
 
 WORDS = {"positive": ("warm", "funny", "great"), "negative": ("dull", "long", "thin")}
 FAST_TRAINING = ("--epochs", "1", "--max-length", "16", "--threads", "1", "--train-examples", "24")
@@ -556,13 +556,13 @@ def test_a_damaged_run_is_told_and_the_others_are_listed(cli, finished, store):
 # ── flags ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("kind", SPECS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_field_of_a_spec_is_a_flag_with_help(kind, capsys):
     with pytest.raises(SystemExit) as ended:
         main([kind, "--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for name in SPECS[kind].model_fields:
+    for name in KINDS[kind].spec.model_fields:
         if name != "kind":
             assert f"--{name.replace('_', '-')}" in text, name
 
@@ -570,7 +570,7 @@ def test_every_field_of_a_spec_is_a_flag_with_help(kind, capsys):
 def test_every_command_says_what_it_does():
     parser = build_parser()
     (commands,) = [action.choices for action in parser._actions if isinstance(action.choices, dict)]
-    assert {"families", "doctor", "assets", "corpus", *SPECS, "predict", "runs", "run", "settings"} <= commands.keys()
+    assert {"families", "doctor", "assets", "corpus", *KINDS, "predict", "runs", "run", "settings"} <= commands.keys()
     for name, command in commands.items():
         assert command.description, name
         assert "--json" in command.format_help(), name

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from distill_core import families, specs
+from distill_core import families, kinds
 from distill_core.cli import minis
 from distill_core.corpus import sources
 from distill_core.datasets import catalogue
@@ -65,7 +65,7 @@ def test_its_card_tells_how_it_was_made(family, loaded):
     assert len(result["sources"]) == len(sources.table())
     assert card["environment"]["cpu"]
     assert card["curve"][0]["loss"] > card["curve"][-1]["loss"]
-    assert specs.parse(card["spec"]) == minis.request(family.key)
+    assert kinds.parse_spec(card["spec"]) == minis.request(family.key)
 
 
 @pytest.mark.slow

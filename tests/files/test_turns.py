@@ -9,13 +9,15 @@ import time
 import pytest
 from filelock import FileLock
 
-from distill_core.files.turns import turn
+from distill_core.errors import AssetError
+from distill_core.files.turns import alone, locked, turn
 from distill_core.settings import PROJECT
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from distill_core.files.turns import turn
+from distill_core.errors import AssetError
+from distill_core.files.turns import alone, locked, turn
 path = Path(sys.argv[1])
 with turn(path):
     path.with_suffix(".held").touch()
@@ -98,3 +100,45 @@ def test_a_folder_that_cannot_be_made_stops_nobody(tmp_path):
 def test_errors_of_the_work_itself_are_not_hidden(tmp_path):
     with pytest.raises(OSError, match="of the work"), turn(tmp_path / "thing"):
         raise OSError("of the work")
+
+
+def test_a_lock_is_waited_for_only_so_long_and_ends_with_its_process(tmp_path, holder):
+    path, lock_file = tmp_path / "thing", tmp_path / "thing.lock"
+    other = holder(path)
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        locked(lock_file, wait_s=0.1)
+    assert time.monotonic() - begin >= 0.1
+    other.kill()
+    with locked(lock_file, wait_s=30), pytest.raises(TimeoutError):
+        locked(lock_file, wait_s=0)
+    with locked(lock_file, wait_s=0):  # let go at the end of the block
+        pass
+
+
+def test_a_lock_makes_its_folder_and_says_where_it_cannot(tmp_path):
+    with locked(tmp_path / "a" / "b" / "lock", wait_s=0):
+        assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        locked(tmp_path / "file" / "lock", wait_s=0)
+
+
+def test_who_fetches_alone_tells_the_other_what_is_being_fetched(tmp_path, holder):
+    holder(tmp_path / "thing")
+    with (
+        pytest.raises(AssetError, match=r"has been fetching the toy for 60 s\."),
+        alone(tmp_path / "thing.lock", "the toy", wait_s=0.05, limit_s=60),
+    ):
+        pytest.fail("the other has it")
+
+
+def test_a_time_limit_of_the_work_itself_is_not_the_locks(tmp_path):
+    with pytest.raises(TimeoutError, match="of the network"), alone(tmp_path / "lock", "a toy", 0, 60):
+        raise TimeoutError("of the network")
+
+
+def test_all_locks_between_processes_are_taken_here():
+    for path in sorted((PROJECT / "distill_core").rglob("*.py")):
+        if path.parent.name != "files":
+            assert "filelock" not in path.read_text(encoding="utf-8"), f"{path}: use files/turns.py"

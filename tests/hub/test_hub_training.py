@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from fakehub import FakeHub
 
-from distill_core import model_ref, specs
+from distill_core import kinds, model_ref
 from distill_core.datasets import catalogue
 from distill_core.launch.inline import InlineLauncher
 from distill_core.models import loading
@@ -40,7 +40,7 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def done(store: RunStore, **values: object) -> Run:
-    return InlineLauncher(store).submit(specs.parse({**FAST, **values}))
+    return InlineLauncher(store).submit(kinds.parse_spec({**FAST, **values}))
 
 
 def test_a_model_that_answers_in_words_gets_a_head_when_it_is_fine_tuned(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import tiny
 
-from distill_core import families, specs
+from distill_core import families, kinds
 from distill_core.corpus.types import Corpus, SourceText, text_digest
 from distill_core.datasets import catalogue
 from distill_core.launch.inline import InlineLauncher
@@ -79,7 +79,7 @@ def make_model(tmp_path: Path) -> Callable[..., str]:
 @pytest.fixture
 def do(launcher: InlineLauncher) -> Callable[..., Run]:
     """Run a spec to its end."""
-    return lambda **values: launcher.submit(specs.parse(values))
+    return lambda **values: launcher.submit(kinds.parse_spec(values))
 
 
 @pytest.fixture

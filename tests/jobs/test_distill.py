@@ -20,7 +20,7 @@ from distill_core.measure import evaluate
 from distill_core.model_ref import Ref, parse
 from distill_core.models import loading, parameters, students
 from distill_core.specs import DistillSpec
-from distill_core.training import distillation
+from distill_core.training import distillation, inner_states
 from distill_core.training.teacher_cache import TeacherOutputs
 
 CPU = devices.Device(torch.device("cpu"), "float32", 1)
@@ -317,7 +317,6 @@ def test_a_model_left_by_an_interrupted_try_is_replaced(do, teacher, dataset, st
     run = do(**FAST, teacher=teacher, dataset=dataset)
     whole = (run.model_dir / "model.safetensors").read_bytes()
     (run.path / "result.json").unlink()
-    (run.path / ".new-model").mkdir()
     (run.model_dir / "model.safetensors").write_bytes(b"half")
     run.set_state(state="lost")
     launcher.resume(run.id)
@@ -333,7 +332,7 @@ def test_the_saved_student_is_a_plain_checkpoint(do, teacher, dataset):
     assert config["hidden_size"] == 8
     assert config["id2label"] == {"0": "negative", "1": "positive"}
     assert {path.suffix for path in run.model_dir.iterdir()} <= {".json", ".safetensors", ".txt"}
-    assert not list(run.path.glob(".new-model*"))
+    assert not list(run.path.glob(".model*"))
 
 
 def test_seeds_give_students_of_their_own(do, teacher, dataset):
@@ -351,8 +350,14 @@ def make_step(key="bert", **changes):
     labels = torch.arange(8) % 2
     logits = evaluate.predict(teacher.model, encoded, CPU)
     spec = DistillSpec(teacher="run:000001-abcdef", student_layers=2, **changes)
-    lesson = distillation.Lesson(encoded, labels, torch.arange(8) < 8, TeacherOutputs(logits, None, (), 0.0))
-    return distillation.DistillStep(spec, lesson, student, teacher, (0, 2), CPU), student, teacher, encoded, labels
+    lesson = distillation.Lesson(encoded.answered(labels), TeacherOutputs(logits, None, (), 0.0))
+    return (
+        distillation.DistillStep(spec.weights, lesson, student, teacher, (0, 2), CPU),
+        student,
+        teacher,
+        encoded,
+        labels,
+    )
 
 
 def test_the_total_is_the_weighted_sum_of_the_parts():
@@ -362,7 +367,7 @@ def test_the_total_is_the_weighted_sum_of_the_parts():
     assert loss.parts.keys() == weights.keys()
     expected = sum(weights[name] * value.item() for name, value in loss.parts.items())
     assert loss.total.item() == pytest.approx(expected, rel=1e-5)
-    step.close(student.model)
+    step.close()
 
 
 _DROPOUT = {
@@ -383,17 +388,17 @@ def test_dropped_attention_is_not_compared(family):
         if isinstance(module, nn.Dropout) and family.key in ("t5", "xlnet") and "rel_attn" not in name:
             module.p = 0.0
     encoded = teacher.encode(list(tiny.SENTENCES), 24)
-    lesson = distillation.Lesson(encoded, torch.arange(8) % 2, torch.arange(8) < 8, TeacherOutputs(None, None, (), 0.0))
+    lesson = distillation.Lesson(encoded, TeacherOutputs(None, None, (), 0.0))
     spec = DistillSpec(teacher="run:000001-abcdef", student_layers=2, soft=0, hard=0, attention=1)
-    step = distillation.DistillStep(spec, lesson, student, teacher, (0, 1), CPU)
+    step = distillation.DistillStep(spec.weights, lesson, student, teacher, (0, 1), CPU)
     student.model.train()
     assert step(student.model, range(8)).total.item() == pytest.approx(0, abs=1e-9)
-    step.close(student.model)
+    step.close()
     for loaded in (student, teacher):
         loaded.model.set_attn_implementation("eager")
     dropped = student.model(**encoded.batch(range(8)), output_attentions=True)
     clear = teacher.model(**encoded.batch(range(8)), output_attentions=True)
-    pairs = zip(distillation.all_attentions(dropped), distillation.all_attentions(clear), strict=True)
+    pairs = zip(inner_states.all_attentions(dropped), inner_states.all_attentions(clear), strict=True)
     assert any((one - other).abs().max() > 0.05 for one, other in pairs)  # it was there, and is back
 
 
@@ -405,7 +410,7 @@ def test_each_text_meets_its_own_teacher_logits():
         s, t = (loaded.model(**encoded.batch(rows)).logits for loaded in (student, teacher))
     expected = 4 * (t.div(2).softmax(-1) * (t.div(2).log_softmax(-1) - s.div(2).log_softmax(-1))).sum(-1).mean()
     assert step(student.model, rows).total.item() == pytest.approx(expected.item(), rel=1e-4)
-    step.close(student.model)
+    step.close()
 
 
 @pytest.mark.parametrize("key", ["bert", "gpt", "bart"])
@@ -413,7 +418,7 @@ def test_closing_leaves_teacher_and_student_as_they_were(key):
     """The kernel that gives attention probabilities is slower: left on, later arms would look faster than they are."""
     step, student, teacher, _, _ = make_step(key, attention=1.0, relations=1.0)
     step(student.model, [0, 1])
-    step.close(student.model)
+    step.close()
     found = {"teacher": teacher.model.config._attn_implementation, "student": student.model.config._attn_implementation}
     fresh = tiny.classifier(families.get(key)).model.config._attn_implementation
     assert found == dict.fromkeys(found, fresh)

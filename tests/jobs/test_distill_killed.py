@@ -9,8 +9,8 @@ import time
 import psutil
 import pytest
 
+from distill_core.kinds import parse_spec
 from distill_core.launch.local import LocalLauncher
-from distill_core.specs import parse
 
 DEADLINE_S = 120
 SPEC = {
@@ -52,7 +52,7 @@ def test_paused_then_killed_then_resumed_it_ends_bitwise_as_undisturbed(do, make
     assert whole.state().state == "done", whole.state()
 
     launcher = LocalLauncher(store)
-    run = launcher.submit(parse(values))
+    run = launcher.submit(parse_spec(values))
     until(lambda: trained_steps(run) > 1, launcher)
     launcher.pause(run.id)
     until(lambda: run.state().state == "paused", launcher)

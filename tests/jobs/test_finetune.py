@@ -194,6 +194,10 @@ def test_partial_arms_train_what_they_say(do, model, dataset, arm):
     (row,) = run.result().arms
     assert 0 < row.params_trained < row.params / 2
     assert row.accuracy is not None
+    (whole,) = do(**FAST, model=model, dataset=dataset, arms="pretrained").result().arms
+    # forward, backward to the weights that learn, and, but for a head alone, to hand the error down: 2 each
+    passes = 2 + 2 * row.params_trained / row.params + (0 if arm == "head" else 2)
+    assert row.train_tflop == pytest.approx(whole.train_tflop * passes / 6)
 
 
 def test_fresh_weights_beside_a_still_network_take_ten_times_the_rate(do, model, dataset, monkeypatch):
@@ -325,6 +329,36 @@ def test_texts_without_words_are_nothing_for_a_bag_of_words(do, model, tmp_path)
     assert "bag of words" in state.message
 
 
+def test_one_arm_that_fails_is_its_own_row_and_the_others_go_on(do, launcher, model, tmp_path, monkeypatch):
+    rows = "\n".join(f"{'!' * (n + 1)},{tiny.LABELS[n % 2]}" for n in range(60))
+    (tmp_path / "marks.csv").write_text(f"text,label\n{rows}\n")
+    run = do(**FAST, model=model, dataset=f"file:{tmp_path / 'marks.csv'}", arms="bow,frozen,scratch")
+    assert run.state().state == "done", run.state()
+    bow, frozen, scratch = run.result().arms
+    assert (bow.arm, bow.error.kind, bow.accuracy, bow.test_dataset) == ("bow", "data", None, bow.dataset)
+    assert "bag of words" in bow.error.message
+    assert frozen.error is None
+    assert frozen.accuracy is not None
+    assert scratch.accuracy is not None
+    # a second try does what has failed, and nothing else, and puts it where it belongs
+    trained = []
+    monkeypatch.setattr(learners, "fit", lambda *given: trained.append(given))
+    monkeypatch.setitem(learners.LEARNERS, "bow", learners.LEARNERS["frozen"])
+    run.set_state(state="failed")
+    again = launcher.resume(run.id).result().arms
+    assert not trained
+    assert [row.arm for row in again] == ["bow", "frozen", "scratch"]
+    assert again[0].accuracy == again[1].accuracy == frozen.accuracy
+
+
+def test_an_unforeseen_error_of_one_size_is_its_own_too(do, model, dataset):
+    run = do(**{**FAST, "train_examples": "8,1000"}, model=model, dataset=dataset, arms="bow")
+    assert run.state().state == "done"
+    few, many = run.result().arms
+    assert few.error is None
+    assert "1,000 training texts were asked for" in many.error.message
+
+
 # ── second tries ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -360,6 +394,32 @@ def test_a_stop_while_the_movement_is_computed_does_not_lose_it(do, launcher, mo
     assert (run.model_dir / "config.json").is_file()
     launcher.resume(run.id)
     assert run.result().moved.cka == pytest.approx(whole.result().moved.cka)
+
+
+@pytest.mark.parametrize("arm", ["pretrained", "lora"])
+def test_what_was_trained_is_not_trained_again_when_the_test_is_stopped(do, launcher, model, dataset, monkeypatch, arm):
+    values = {**FAST, "learning_rate": 1e-2, "model": model, "dataset": dataset, "arms": arm}
+    whole = do(**values)
+    with monkeypatch.context() as patch:
+
+        def stopped(*_, **__):
+            raise Stopped
+
+        patch.setattr(learners.Workshop, "classify", stopped)
+        run = do(**values)
+    assert run.state().state == "stopped"
+
+    def forbidden(*_):
+        raise AssertionError("trained anew")
+
+    monkeypatch.setattr(learners, "fit", forbidden)
+    launcher.resume(run.id)
+    assert run.state().state == "done", run.state()
+    assert torch.equal(predicted(run, arm), predicted(whole, arm))
+    (row,) = run.result().arms
+    assert row.accuracy == whole.result().arms[0].accuracy
+    assert row.train_s > 0
+    assert not run.checkpoint_dir.exists()
 
 
 def test_finished_arms_are_kept(do, launcher, model, dataset):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import tiny
 import torch
 
 from distill_core import families
-from distill_core.jobs import general
 from distill_core.model_ref import parse
 from distill_core.models import loading
-from distill_core.specs import DistillSpec
+from distill_core.models.tokens import IGNORED
+from distill_core.terms import LossWeights
+from distill_core.training import term_functions
 
 FAST = {
     "kind": "distill",
@@ -113,6 +116,17 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(do, launcher, tmp_path, make_c
     assert (run.model_dir / name).read_bytes() == (whole.model_dir / name).read_bytes()
 
 
+def test_every_term_teaches_masked_words_too(do, tmp_path, make_csv):
+    """The teacher reads the same gaps beside the student, so that all of it can be compared."""
+    inner = {"cosine": 1, "hidden": 1, "attention": 1, "relations": 1}
+    values = {**FAST, "epochs": 8, "student_layers": 2, "learning_rate": 5e-3, "init": "random", **inner}
+    run = do(**values, soft=0, hard=0, teacher=sure_teacher(tmp_path), dataset=make_csv(200))
+    assert run.state().state == "done", run.state()
+    for name in inner:
+        curve = [m.value for m in run.read_metrics()[0] if m.name == name and m.split == "train"]
+        assert 0 < curve[-1] < 0.9 * curve[0], name
+
+
 def test_a_teacher_that_guesses_no_word_is_refused(do, tmp_path, dataset):
     folder = tiny.save_masked_lm(families.get("bert"), tmp_path / "wrong")
     loaded = loading.load_masked_lm(parse(f"path:{folder}"), None)
@@ -142,8 +156,29 @@ def test_texts_without_a_gap_are_not_measured_as_0(do, tmp_path):
 
 
 def test_a_batch_without_a_gap_teaches_nothing_and_breaks_nothing():
-    spec = DistillSpec(teacher="run:000001-abcdef", mode="general")
     empty = torch.zeros(0, 7, requires_grad=True)
-    parts = general._gap_losses(spec, empty, torch.zeros(0, 7), torch.zeros(0, dtype=torch.long))
-    assert {name: value.item() for name, value in parts.items()} == {"hard": 0.0}
-    parts["hard"].backward()
+    batch = term_functions.Compared(
+        weights=LossWeights({"soft": 0.5, "hard": 0.5}),
+        attention_mask=torch.ones(2, 3),
+        targets=torch.zeros(0, dtype=torch.long),
+        logits=empty,
+        teacher_logits=torch.zeros(0, 7),
+    )
+    for term in (term_functions.soft_targets, term_functions.labels):
+        loss = term(batch)
+        assert loss.item() == 0
+        loss.backward()
+
+
+def test_where_no_answer_is_known_the_labels_teach_nothing_and_the_teacher_does():
+    logits, answers = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[0.0, 1.0], [0.0, 2.0]])
+    batch = term_functions.Compared(
+        weights=LossWeights({"soft": 1.0, "hard": 1.0}, temperature=1.0),
+        attention_mask=torch.ones(2, 3),
+        targets=torch.tensor([IGNORED, IGNORED]),
+        logits=logits,
+        teacher_logits=answers,
+    )
+    assert term_functions.labels(batch).item() == 0
+    # the first text alone differs: KL of (q, p) against (p, q) is (p − q) log(p / q), and log(p / q) = 1
+    assert term_functions.soft_targets(batch).item() == pytest.approx(0.5 * math.tanh(0.5), rel=1e-5)

@@ -14,7 +14,7 @@ import tiny
 import torch
 from safetensors.torch import load_file
 
-from distill_core import families, specs
+from distill_core import families, kinds
 from distill_core.corpus import library, types
 from distill_core.corpus.types import SourceText
 from distill_core.errors import AssetError, ModelError, SpecError
@@ -188,7 +188,7 @@ def test_a_stopped_run_ends_with_the_weights_and_counts_of_an_undisturbed_one(do
 
 
 def _child(runs_dir, values):
-    InlineLauncher(RunStore(runs_dir)).submit(specs.parse(values))
+    InlineLauncher(RunStore(runs_dir)).submit(kinds.parse_spec(values))
 
 
 def test_a_kill_costs_at_most_one_checkpoint_interval(do, launcher, store):

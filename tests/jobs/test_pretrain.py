@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import tiny
@@ -212,24 +211,6 @@ def test_a_family_that_is_named_twice_is_made_once(store, launcher, monkeypatch,
     cards = minis.make([one, one], store, lambda line: None, folder=tmp_path)
     assert [card["result"]["family"] for card in cards] == ["bert", "bert"]
     assert len(store.list()) == 1
-
-
-def test_a_mini_that_another_call_ships_at_the_same_moment_is_whole(do, monkeypatch, tmp_path):
-    run = do(**FAST, family="bert")
-    place = tmp_path / "minis" / "bert"
-    rename = Path.rename
-
-    def overtaken(self, target):
-        if target == place:
-            monkeypatch.setattr(Path, "rename", rename)
-            minis.ship(run, place.parent)  # the other call, just before this one puts its own there
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", overtaken)
-    card = minis.ship(run, place.parent)
-    assert [path.name for path in place.parent.iterdir()] == ["bert"]
-    assert json.loads((place / "card.json").read_text(encoding="utf-8")) == json.loads(json.dumps(card))
-    assert load_file(place / "model.safetensors")
 
 
 def test_a_mini_that_fails_is_said(store, launcher, monkeypatch, tmp_path):

@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -26,6 +27,7 @@ from distill_core.model_ref import parse
 from distill_core.models import loading, parameters, shapes
 from distill_core.plans import preflight
 from distill_core.results import ErrorInfo, StudentsResult
+from distill_core.runs.control import Stopped
 
 LABELS = 24
 SHARED = {"epochs": 2, "batch_size": 16, "max_length": 24, "threads": 1, "learning_rate": 2e-3}
@@ -247,6 +249,29 @@ def test_an_arm_that_fails_leaves_the_other_arms_of_the_student(do, teacher, two
     assert all(row.error is None and row.accuracy is not None for row in labels)
 
 
+def test_a_student_whose_test_is_stopped_is_not_trained_anew(do, launcher, teacher, two, dataset, monkeypatch):
+    values = {**FAST, "teacher": teacher, "students": two[:1], "dataset": dataset, "arms": "labels"}
+    whole = do(**values)
+
+    def stopped(*_, **__):
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(student_lesson, "evaluate", SimpleNamespace(predict=stopped))
+        run = do(**values)
+    assert run.state().state == "stopped"
+
+    def forbidden(*_):
+        raise AssertionError("trained anew")
+
+    monkeypatch.setattr(student_lesson, "fit", forbidden)
+    launcher.resume(run.id)
+    assert run.state().state == "done", run.state()
+    (row,), (expected,) = run.result().rows, whole.result().rows
+    assert row.error is None
+    assert (row.accuracy, row.kl_to_teacher) == (expected.accuracy, expected.kl_to_teacher)
+
+
 def refused(do, **values):
     """Kind and message of a request that is refused before or in its run."""
     try:
@@ -370,7 +395,7 @@ def test_a_lesson_that_is_killed_every_time_is_an_error_in_its_own_row(do, teach
 
 
 def killed_on_taught(task, tell, check):
-    if task.cell.is_taught:
+    if task.cell.row.is_taught:
         os.kill(os.getpid(), signal.SIGKILL)
     return student_lesson.learn(task, tell, check)
 

@@ -8,12 +8,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from distill_core import kinds
 from distill_core.launch import queue
 from distill_core.launch.local import LocalLauncher
 from distill_core.runs.run import Run
@@ -32,6 +34,12 @@ def store(tmp_path: Path) -> RunStore:
 @pytest.fixture
 def make_spec() -> Callable[[str], CompareSpec]:
     return lambda title: CompareSpec(models="bert@structure", title=title)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def set_job(monkeypatch: pytest.MonkeyPatch) -> Callable[[kinds.Job], None]:
+    """From now on, comparisons in this process do this job."""
+    return lambda job: monkeypatch.setitem(kinds.KINDS, "compare", replace(kinds.KINDS["compare"], job=job))
 
 
 @pytest.fixture

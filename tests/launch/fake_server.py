@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from distill_core.kinds import parse_spec
 from distill_core.launch import processes
 from distill_core.launch.local import LocalLauncher
 from distill_core.runs.store import RunStore
-from distill_core.specs import parse
 
 FAKE_WORKER = Path(__file__).parent / "fake_worker.py"
 
@@ -33,7 +33,7 @@ if __name__ == "__main__":
         processes.subprocess.Popen = DieAfterStart  # type: ignore[misc]
     launcher = LocalLauncher(RunStore(Path(root)), int(slots), (sys.executable, str(FAKE_WORKER)))
     for title in titles:
-        launcher.submit(parse({"kind": "compare", "models": "bert@structure", "title": title}))
+        launcher.submit(parse_spec({"kind": "compare", "models": "bert@structure", "title": title}))
     print("ready", flush=True)
     while os.getppid() != 1:
         launcher.tick()

@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distill_core import jobs
+from distill_core import kinds
 from distill_core.errors import ModelError
 from distill_core.files import locks
 from distill_core.launch import execution
@@ -126,6 +127,6 @@ def job(spec: Any, context: JobContext) -> CompareResult:
 
 
 if __name__ == "__main__":
-    jobs.JOBS = {"compare": job}  # type: ignore[dict-item]
+    kinds.KINDS["compare"] = replace(kinds.KINDS["compare"], job=job)
     life = locks.adopt(int(sys.argv[2])) if len(sys.argv) > 2 else None
     execution.execute(Run(Path(sys.argv[1])), life)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from distill_core import jobs
 from distill_core.errors import LaunchError, RunError
 from distill_core.launch.foreground import resume_foreground, run_foreground
 from distill_core.results import CompareResult
@@ -35,7 +34,7 @@ def terminal(store, limits, launcher):
         process.wait(10)
 
 
-def test_it_runs_here_and_reports(store, limits, make_spec, monkeypatch):
+def test_it_runs_here_and_reports(store, limits, make_spec, set_job):
     seen = []
 
     def job(spec, context):
@@ -44,7 +43,7 @@ def test_it_runs_here_and_reports(store, limits, make_spec, monkeypatch):
         context.progress(1.0, "last")
         return RESULT
 
-    monkeypatch.setattr(jobs, "JOBS", {"compare": job})
+    set_job(job)
     run = run_foreground(make_spec("x"), store, on_progress=seen.append)
     assert run.state().state == "done"
     assert run.result() == RESULT
@@ -54,7 +53,7 @@ def test_it_runs_here_and_reports(store, limits, make_spec, monkeypatch):
         resume_foreground(run.id, store)
 
 
-def test_no_tick_starts_it_a_second_time(store, make_launcher, make_spec, monkeypatch):
+def test_no_tick_starts_it_a_second_time(store, make_launcher, make_spec, monkeypatch, set_job):
     """Neither while it is at work, nor in the moment between its creation and its first word."""
     launchers = make_launcher(slots=4), make_launcher(slots=4)
     create = store.create
@@ -69,19 +68,19 @@ def test_no_tick_starts_it_a_second_time(store, make_launcher, make_spec, monkey
         return RESULT
 
     monkeypatch.setattr(store, "create", create_watched)
-    monkeypatch.setattr(jobs, "JOBS", {"compare": job})
+    set_job(job)
     run = run_foreground(make_spec("x"), store)
     assert run.state().state == "done"
     assert not launchers[0]._children
     assert not launchers[1]._children
 
 
-def test_it_takes_a_slot(store, launcher, make_spec, monkeypatch, until_state):
+def test_it_takes_a_slot(store, launcher, make_spec, until_state, set_job):
     def job(spec, context):
         assert launcher.queue_position(launcher.submit(make_spec("quick")).id) == 1
         return RESULT
 
-    monkeypatch.setattr(jobs, "JOBS", {"compare": job})
+    set_job(job)
     run = run_foreground(make_spec("x"), store)
     assert run.state().state == "done", run.state()
     until_state(store.list()[1], "done", launcher)

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from distill_core import jobs
+from distill_core import kinds
 from distill_core.errors import LaunchError, RunError
 from distill_core.launch import local
 from distill_core.launch.inline import InlineLauncher
@@ -23,8 +23,8 @@ def inline(store, limits):
     return InlineLauncher(store)
 
 
-def test_a_run_is_done_at_once(inline, make_spec, monkeypatch):
-    monkeypatch.setattr(jobs, "JOBS", {"compare": lambda spec, context: RESULT})
+def test_a_run_is_done_at_once(inline, make_spec, set_job):
+    set_job(lambda spec, context: RESULT)
     run = inline.submit(make_spec("x"), token="click")
     assert run.state().state == "done"
     assert run.result() == RESULT
@@ -35,7 +35,7 @@ def test_a_run_is_done_at_once(inline, make_spec, monkeypatch):
     assert run.state().state == "done"
 
 
-def test_a_stopped_run_is_resumed(inline, make_spec, monkeypatch):
+def test_a_stopped_run_is_resumed(inline, make_spec, set_job):
     outcomes = [Stopped(), None]
 
     def job(spec, context):
@@ -44,7 +44,7 @@ def test_a_stopped_run_is_resumed(inline, make_spec, monkeypatch):
             raise outcome
         return RESULT
 
-    monkeypatch.setattr(jobs, "JOBS", {"compare": job})
+    set_job(job)
     run = inline.submit(make_spec("x"))
     assert run.state().state == "stopped"
     assert inline.resume(run.id).state().state == "done"
@@ -52,7 +52,7 @@ def test_a_stopped_run_is_resumed(inline, make_spec, monkeypatch):
         inline.resume(run.id)
 
 
-def test_the_settings_of_a_run_do_not_stay_in_this_process(inline, make_spec, monkeypatch):
+def test_the_settings_of_a_run_do_not_stay_in_this_process(inline, make_spec, monkeypatch, set_job):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     seen = {}
@@ -61,7 +61,7 @@ def test_the_settings_of_a_run_do_not_stay_in_this_process(inline, make_spec, mo
         seen.update(os.environ)
         return RESULT
 
-    monkeypatch.setattr(jobs, "JOBS", {"compare": job})
+    set_job(job)
     inline.submit(make_spec("x").model_copy(update={"threads": 3}))
     assert (seen["OMP_NUM_THREADS"], seen["OMP_WAIT_POLICY"]) == ("3", "passive")
     assert os.environ["OMP_NUM_THREADS"] == "7"
@@ -78,29 +78,29 @@ def test_the_settings_of_a_run_do_not_stay_in_this_process(inline, make_spec, mo
         (OSError("no"), "The run failed unexpectedly: OSError: no"),
     ],
 )
-def test_errors_become_one_sentence(inline, make_spec, monkeypatch, error, message):
+def test_errors_become_one_sentence(inline, make_spec, error, message, set_job):
     def job(spec, context):
         raise error
 
-    monkeypatch.setattr(jobs, "JOBS", {"compare": job})
+    set_job(job)
     run = inline.submit(make_spec("x"))
     assert run.state().state == "failed"
     assert run.state().message == message
     assert "Traceback" in run.log_tail()
 
 
-def test_a_kind_that_nobody_does(inline, make_spec, monkeypatch):
-    monkeypatch.setattr(jobs, "JOBS", {"distill": "module:function"})
-    state = inline.submit(make_spec("x")).state()
-    assert state.message == "This version cannot do runs of the kind 'compare'."
-    assert state.hint == "It can do: distill."
+def test_a_kind_that_this_version_does_not_know(inline, make_spec, monkeypatch):
+    monkeypatch.delitem(kinds.KINDS, "compare")
+    run = inline.submit(make_spec("x"))
+    assert run.state().state == "failed"
+    assert run.state().message == f"The run {run.id} is damaged: Unknown kind of run 'compare'."
 
 
-def test_a_result_that_is_no_number_fails(inline, make_spec, monkeypatch):
+def test_a_result_that_is_no_number_fails(inline, make_spec, set_job):
     from distill_core.results import BenchmarkRow
 
     row = BenchmarkRow(model="m", title="M", family="bert", batch_size=1, seq_len=8, latency_ms_p50=float("nan"))
-    monkeypatch.setattr(jobs, "JOBS", {"compare": lambda *_: RESULT.model_copy(update={"rows": (row,)})})
+    set_job(lambda *_: RESULT.model_copy(update={"rows": (row,)}))
     run = inline.submit(make_spec("x"))
     assert run.state().state == "failed"
     assert run.result() is None

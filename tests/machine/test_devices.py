@@ -97,6 +97,14 @@ def test_the_seed_fixes_torchs_draws():
     assert torch.equal(torch.rand(3), first)
 
 
+def test_bfloat16_counts_where_the_hardware_has_it(monkeypatch):
+    assert not devices.Device(torch.device("cpu"), "float32", 1).has_bfloat16
+    assert not devices.Device(torch.device("mps"), "float32", 1).has_bfloat16
+    for there in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, there=there: there)
+        assert devices.Device(torch.device("cuda"), "float32", 1).has_bfloat16 is there
+
+
 @pytest.mark.gpu
 def test_a_gpu_is_timed_with_its_work_done():
     here = devices.resolve()

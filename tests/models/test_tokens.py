@@ -93,6 +93,55 @@ def test_a_batch_pads_on_its_side_and_masks_the_padding(side):
     assert encoded.lengths == [3, 1]
 
 
+def asked(side="right"):
+    """Three texts: the first is asked at its ends, the second nowhere, the third at its only token."""
+    ids = (torch.tensor([5, 6, 7]), torch.tensor([8, 4]), torch.tensor([3]))
+    marks = tokens.PerToken((torch.tensor([1, 0, 1]), torch.tensor([0, 0]), torch.tensor([1])))
+    types = tokens.PerToken((torch.tensor([0, 0, 1]), torch.tensor([0, 1]), torch.tensor([2])), 3, for_model=True)
+    answers = (torch.tensor([2, tokens.IGNORED]), torch.tensor([], dtype=torch.long), torch.tensor([1]))
+    return tokens.Encoded(ids, 9, side, {tokens.ASKED: marks, "token_type_ids": types}, answers)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_what_stands_beside_the_tokens_is_padded_with_them(side):
+    encoded = asked(side)
+    batch = encoded.batch([2, 0])
+    types = [[3, 3, 2], [0, 0, 1]] if side == "left" else [[2, 3, 3], [0, 0, 1]]
+    assert batch["token_type_ids"].tolist() == types
+    assert batch.keys() == {"input_ids", "attention_mask", "token_type_ids"}  # marks are no input of the network
+    marks = [[0, 0, 1], [1, 0, 1]] if side == "left" else [[1, 0, 0], [1, 0, 1]]
+    assert encoded.ask([2, 0]).places.tolist() == [[bool(mark) for mark in row] for row in marks]
+
+
+def test_a_batch_asks_at_its_positions_text_by_text():
+    batch = asked().ask([2, 1, 0])
+    assert batch.targets.tolist() == [1, 2, tokens.IGNORED]
+    assert batch.counts == (1, 0, 2)
+    assert batch.places.sum(-1).tolist() == list(batch.counts)
+    answers = torch.arange(6).view(3, 2)
+    assert [part.tolist() for part in batch.by_text(answers)] == [[[0, 1]], [], [[2, 3], [4, 5]]]
+
+
+def test_without_marks_one_question_is_asked_of_each_text():
+    encoded = tokens.Encoded((torch.tensor([5, 6, 7]), torch.tensor([8])), 9, "right")
+    batch = encoded.ask([1, 0])
+    assert batch.places is None
+    assert (batch.targets.tolist(), batch.counts) == ([tokens.IGNORED] * 2, (1, 1))
+    answered = encoded.answered(torch.tensor([4, 2]))
+    assert answered.ask([1, 0]).targets.tolist() == [2, 4]
+    assert answered.answered_first(1).ask([1, 0]).targets.tolist() == [tokens.IGNORED, 4]
+    assert [encoded.n_known, answered.n_known, answered.answered_first(1).n_known] == [0, 2, 1]
+    assert all(torch.equal(a, b) for a, b in zip(encoded.batch([1, 0]).values(), batch.inputs.values(), strict=True))
+
+
+def test_a_part_keeps_what_belongs_to_its_texts():
+    part = asked().part(slice(1, 3))
+    assert [ids.tolist() for ids in part.ids] == [[8, 4], [3]]
+    batch = part.ask([0, 1])
+    assert (batch.targets.tolist(), batch.counts) == ([1], (0, 1))
+    assert batch.inputs["token_type_ids"].tolist() == [[0, 1], [2, 3]]
+
+
 @each_family
 def test_a_long_text_is_cut_and_keeps_its_special_tokens(family):
     loaded = tiny.classifier(family)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from distill_core.models.gaps import mask_tokens
 from distill_core.objectives.batch import IGNORED
-from distill_core.objectives.masking import mask_tokens
 
 MASK, VOCABULARY = 4, 1000
 

@@ -184,7 +184,7 @@ def test_the_code_that_is_shown_is_there(key: str) -> None:
 
 def test_code_that_is_gone_is_noticed() -> None:
     row = objective_facts.BY_KEY["bert"]
-    gone = objective_facts.ObjectiveFacts(**{**vars(row), "code": ("masking", "no_such_thing")})
+    gone = objective_facts.ObjectiveFacts(**{**vars(row), "code": ("objectives/masking", "no_such_thing")})
     with pytest.raises(SpecError, match="no_such_thing"):
         gone.source()
 

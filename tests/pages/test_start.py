@@ -56,6 +56,13 @@ def test_start_without_any_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "about" in app.button(key="start_measure").label
 
 
+def test_every_room_has_a_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_runs, "RECORDED", RunStore(tmp_path / "none"))
+    app = AppTest.from_file(APP, default_timeout=20).run()
+    rooms = [link.label.strip("*") for link in app.page_link if link.label.startswith("**")]
+    assert rooms == ["Model zoo", "Objectives", "Compare", "Transfer lab", "Distill", "Ten students"]
+
+
 def test_start_shows_the_recorded_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded = RunStore(tmp_path / "recorded")
     sample_runs.compare_run(recorded)
@@ -101,6 +108,19 @@ def test_the_accelerator_is_named() -> None:
     line = device_badge.words({"device": "cuda", "device_name": "GPU <b>", "memory_gib": 80, "environment": None})
     assert "GPU \\<b\\>" in line
     assert "cuda" in line
+    assert line.endswith("80 GiB")  # nothing was measured, so nothing is said
+
+
+def test_the_accelerators_measured_pace_and_format_stand_beside_it() -> None:
+    report = {"device": "cuda", "device_name": "Card", "memory_gib": 80, "bfloat16": True, "layer_passes_per_s": 66_500}
+    assert device_badge.words(report).endswith("Card, 80 GiB, bfloat16, trains 38 × as fast as two CPU cores")
+
+
+def test_an_accelerator_that_computes_wrongly_is_marked() -> None:
+    report = {"device": "cuda", "device_name": "Card", "memory_gib": 80, "device_problem": "Other logits."}
+    line = device_badge.words(report)
+    assert ":orange-badge" in line
+    assert line.endswith("computes wrongly: choose the CPU")
 
 
 def test_probe_reads_the_answer_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import sample_training as sample
 from streamlit.testing.v1 import AppTest
 from training_pages import inline, open_page, own, recorded, texts
 
-from distill_core import specs
+from distill_core import kinds
 from distill_core.cli.flags import spec_values
 from distill_core.cli.main import build_parser
 from distill_core.figures import ablation, report
@@ -198,7 +198,7 @@ def test_the_command_runs_it_again(teacher: Run) -> None:
     app = open_page(PAGE, ta_run=run.id)
     line = next(code.value for code in app.code if code.value.startswith("python -m distill_core"))
     parsed = build_parser().parse_args(line.split()[3:])
-    assert specs.parse(spec_values(parsed, "distill")) == run.spec()
+    assert kinds.parse_spec(spec_values(parsed, "distill")) == run.spec()
 
 
 def test_it_can_be_taken_away(teacher: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import sample_training as sample
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from distill_core import jobs
+from distill_core import kinds
 from distill_core.errors import RunError
 from distill_core.results import FinetuneResult
 from distill_core.runs.control import JobContext
@@ -70,7 +71,7 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, object], None]:
     monkeypatch.setenv("DISTILL_LAUNCHER", "inline")
     monkeypatch.setenv("DISTILL_MIN_FREE_DISK_MIB", "0")
     settings.cache_clear()
-    return lambda kind, job: monkeypatch.setitem(jobs.JOBS, kind, job)
+    return lambda kind, job: monkeypatch.setitem(kinds.KINDS, kind, replace(kinds.KINDS[kind], job=job))
 
 
 @pytest.fixture(autouse=True)

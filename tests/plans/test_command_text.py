@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from distill_core import specs
+from distill_core import kinds
 from distill_core.cli.flags import spec_values
 from distill_core.cli.main import build_parser
 from distill_core.plans.command_text import command
@@ -29,13 +29,13 @@ SPECS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("values", SPECS)
 def test_the_command_is_the_spec(values: dict[str, Any]) -> None:
-    spec = specs.parse(values)
+    spec = kinds.parse_spec(values)
     words = shlex.split(command(spec))
     assert words[:3] == ["python", "-m", "distill_core"]
     parsed = build_parser().parse_args(words[3:])
-    assert specs.parse(spec_values(parsed, parsed.command)) == spec
+    assert kinds.parse_spec(spec_values(parsed, parsed.command)) == spec
 
 
 def test_defaults_are_left_out() -> None:
-    spec = specs.parse({"kind": "distill", "teacher": "minilm", "ablation": True, "seeds": 1, "temperature": 2.0})
+    spec = kinds.parse_spec({"kind": "distill", "teacher": "minilm", "ablation": True, "seeds": 1, "temperature": 2.0})
     assert command(spec) == "python -m distill_core distill --teacher minilm --ablation"

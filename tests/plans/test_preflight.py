@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from distill_core import families, specs
+from distill_core import families, kinds
 from distill_core.datasets import catalogue
 from distill_core.errors import DataError, DistillError, ModelError, RunError, SpecError
 from distill_core.plans import preflight
@@ -46,12 +46,12 @@ def make_folder(tmp_path):
 
 @pytest.fixture
 def check(store):
-    return lambda **values: preflight.check(specs.parse(values), store)
+    return lambda **values: preflight.check(kinds.parse_spec(values), store)
 
 
 @pytest.fixture
 def from_page(store):
-    return lambda **values: preflight.check_from_page(specs.parse(values), store)
+    return lambda **values: preflight.check_from_page(kinds.parse_spec(values), store)
 
 
 def test_what_can_run_passes(check, make_folder, own):
@@ -190,7 +190,7 @@ def test_a_folder_or_run_without_a_model(check, store, own, tmp_path):
         check(kind="compare", models=f"path:{tmp_path / 'nothing'}")
     with pytest.raises(RunError, match="There is no run"):
         check(kind="finetune", model="run:000009-abcdef", dataset=own)
-    run = store.create(specs.parse({"kind": "compare", "models": "minilm"}))
+    run = store.create(kinds.parse_spec({"kind": "compare", "models": "minilm"}))
     with pytest.raises(RunError, match="saved no model"):
         check(kind="distill", teacher=f"run:{run.id}", dataset=own)
 

@@ -53,7 +53,7 @@ def test_by_default_all_ten_minis_learn_in_four_arms() -> None:
     ],
 )
 def test_what_an_arm_is(arm: str, taught: bool, random: bool, alone: bool) -> None:
-    one = cell(arm)
+    one = cell(arm).row
     assert (one.is_taught, one.starts_at_random, one.sees_labels_alone) == (taught, random, alone)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sample_students
 import sample_training as sample
 
-from distill_core.plans import training_cost
+from distill_core.plans import training_cost, work
+from distill_core.results import FinetuneResult
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
-from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
+from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec, TrainSpec
 
 
 @pytest.fixture
@@ -19,17 +20,47 @@ def store(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path / "runs")
 
 
-def took(run: Run, seconds: float) -> Run:
-    end = datetime.fromisoformat(sample.STARTED) + timedelta(seconds=seconds)
-    run.set_state(ended_at=end.isoformat())
+def trained(run: Run, seconds: float) -> Run:
+    """Each arm of the fine-tuning has taken so long."""
+    result = run.result()
+    assert isinstance(result, FinetuneResult)
+    rows = tuple(row.model_copy(update={"train_s": seconds}) for row in result.arms)
+    run.set_result(result.model_copy(update={"arms": rows}))
     return run
 
 
-def test_the_same_run_again_takes_as_long(store: RunStore) -> None:
-    run = took(sample.finetune_run(store, arms=("pretrained", "scratch")), 300)
+def test_the_trainings_of_a_run_tell_the_pace_whatever_else_took_time(store: RunStore) -> None:
+    """Two arms of 2,000 texts, two epochs, three passes through six layers, in 36 s each; and a bag of words."""
+    run = trained(sample.finetune_run(store, arms=("pretrained", "scratch", "bow")), 36)
     spec = run.spec()
     assert isinstance(spec, FinetuneSpec)
-    assert training_cost.seconds(spec, store, [run]) == pytest.approx(300)
+    assert training_cost.pace([run], store) == pytest.approx(2000)
+    assert training_cost.seconds(spec, store, [run]) == pytest.approx(8 + work.work(spec, store) / 2000)
+    run.set_state(ended_at="2030-01-01T00:00:00.000+00:00")  # paused for years
+    assert training_cost.pace([run], store) == pytest.approx(2000)
+
+
+def test_each_training_tells_once_whatever_it_was_tested_on(store: RunStore) -> None:
+    run = trained(sample.finetune_run(store), 36)
+    result = run.result()
+    assert isinstance(result, FinetuneResult)
+    (row,) = result.arms
+    run.set_result(result.model_copy(update={"arms": (row, row.model_copy(update={"test_dataset": "amazon"}))}))
+    assert training_cost.pace([run], store) == pytest.approx(2000)
+
+
+def test_the_pace_of_students_and_of_ten_side_by_side(store: RunStore) -> None:
+    teacher = sample.finetune_run(store)
+    run = sample.distill_run(store, f"run:{teacher.id}", students=(sample.student(),), train_examples=1000)
+    took = sample.student().train_s
+    # three layers of the teacher's six, three passes, two epochs of 1,000 texts
+    assert training_cost.pace([run], store) == pytest.approx(3 * 3 * 2000 / took)
+    ten = sample_students.students_run(store)
+    environment = ten.environment()
+    assert environment is not None
+    fast = training_cost.pace([ten], store)
+    ten.set_environment(environment.model_copy(update={"threads": 2 * environment.threads}))
+    assert training_cost.pace([ten], store) == pytest.approx(2 * fast)
 
 
 def test_more_work_takes_longer(store: RunStore) -> None:
@@ -44,19 +75,28 @@ def test_a_shallow_student_is_cheaper_and_inner_losses_cost_the_teacher_again(st
     half = DistillSpec(teacher="minilm", student_layers=3)
     full = half.model_copy(update={"student_layers": 6})
     inner = half.model_copy(update={"hidden": 0.5})
-    assert training_cost.work(half, store) < training_cost.work(full, store)
-    assert training_cost.work(half, store) < training_cost.work(inner, store)
+    assert work.work(half, store) < training_cost.work(full, store)
+    assert work.work(half, store) < training_cost.work(inner, store)
 
 
 def test_an_arm_that_reads_labeled_texts_alone_costs_those_alone(store: RunStore) -> None:
     spec = DistillSpec(teacher="minilm", train_examples=1000, labeled_examples=200)
-    full = training_cost.work(spec, store)
+    full = work.work(spec, store)
     for arm in ("labeled-only", "init-only"):
-        fewer = training_cost.work(spec.model_copy(update={"arms": (arm,)}), store)
+        fewer = work.work(spec.model_copy(update={"arms": (arm,)}), store)
         assert full - fewer == pytest.approx(3 * 2 * 3 * 800), arm  # three layers, two epochs, three passes
     inner = spec.model_copy(update={"hidden": 1.0})
-    fewer = training_cost.work(inner.model_copy(update={"arms": ("labeled-only",)}), store)
-    assert training_cost.work(inner, store) - fewer == pytest.approx(3 * 2 * 3 * 800 + 6 * 2 * 800)
+    fewer = work.work(inner.model_copy(update={"arms": ("labeled-only",)}), store)
+    assert work.work(inner, store) - fewer == pytest.approx(3 * 2 * 3 * 800 + 6 * 2 * 800)
+
+
+def test_a_kind_without_a_rule_costs_one_training_of_a_usual_model(store: RunStore) -> None:
+    class OtherSpec(TrainSpec):
+        kind: str = "other"
+
+    # 12 layers of width 768 are 48 of 384; 7,984 texts twice, eight looks at 300, 1,004.3 texts to test
+    expected = 48 * (2 * 7984 * 3 + 8 * 300 + 1004.3)
+    assert training_cost.work(OtherSpec(epochs=2), store) == pytest.approx(expected)
 
 
 def test_a_bag_of_words_costs_nearly_nothing(store: RunStore) -> None:
@@ -66,7 +106,7 @@ def test_a_bag_of_words_costs_nearly_nothing(store: RunStore) -> None:
 
 def test_without_history_the_usual_pace_holds_and_short_runs_tell_nothing(store: RunStore) -> None:
     assert training_cost.pace([], store) == training_cost.USUAL_PACE
-    short = took(sample.finetune_run(store), 5)
+    short = trained(sample.finetune_run(store), 3)
     assert training_cost.pace([short], store) == training_cost.USUAL_PACE
 
 
@@ -78,35 +118,35 @@ def test_offered_sizes_fit_the_training_split() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arm", "passes"), [("head", 1), ("top3", 2), ("pretrained", 3), ("scratch", 3), ("top99", 3), ("lora", 2.2)]
+    ("arm", "passes"), [("head", 1), ("top3", 2), ("pretrained", 3), ("scratch", 3), ("top99", 3), ("lora", 3.6)]
 )
 def test_what_stands_still_costs_less(store: RunStore, arm: str, passes: float) -> None:
     # six layers; 2 epochs of 1,000 texts, 2 × 1,200 looks at the validation texts, 1,004.3 texts to test
     spec = FinetuneSpec(train_examples=1000, arms=arm)
-    assert training_cost.work(spec, store) == pytest.approx(6 * (2 * 1000 * passes + 2 * 1200 + 1004.3))
+    assert work.work(spec, store) == pytest.approx(6 * (2 * 1000 * passes + 2 * 1200 + 1004.3))
 
 
 def test_few_texts_cost_the_steps_that_are_made_at_least(store: RunStore) -> None:
     # 200 texts are seven steps a pass: nine passes make sixty steps; at most ten looks of 300 texts
     spec = FinetuneSpec(train_examples=200, arms="pretrained")
-    assert training_cost.work(spec, store) == pytest.approx(6 * (9 * 200 * 3 + 10 * 300 + 1004.3))
-    assert training_cost.work(spec.model_copy(update={"min_steps": 0}), store) == pytest.approx(
+    assert work.work(spec, store) == pytest.approx(6 * (9 * 200 * 3 + 10 * 300 + 1004.3))
+    assert work.work(spec.model_copy(update={"min_steps": 0}), store) == pytest.approx(
         6 * (2 * 200 * 3 + 8 * 300 + 1004.3)
     )
 
 
 def test_a_matrix_costs_all_its_rows_and_adapting_costs_the_targets(store: RunStore) -> None:
-    one = training_cost.work(FinetuneSpec(train_examples=200, arms="pretrained"), store)
+    one = work.work(FinetuneSpec(train_examples=200, arms="pretrained"), store)
     matrix = FinetuneSpec(train_examples=200, arms="pretrained", domains="movies,amazon,nyt,tweets")
-    assert training_cost.work(matrix, store) > 3.5 * one
+    assert work.work(matrix, store) > 3.5 * one
     adapted = matrix.model_copy(update={"arms": ("pretrained", "adapted"), "seeds": 2})
     again = matrix.model_copy(update={"arms": ("pretrained", "pretrained"), "seeds": 2})
-    more = training_cost.work(adapted, store) - training_cost.work(again, store)
+    more = work.work(adapted, store) - training_cost.work(again, store)
     assert more == pytest.approx(6 * 4 * 4000 * 3.5)  # six layers, four domains, 4,000 texts each, once for all seeds
-    whole = training_cost.work(adapted.model_copy(update={"adapt_examples": 0}), store)
-    assert whole - training_cost.work(again, store) == pytest.approx(6 * 3.5 * 3 * (7984 + 2224 + 2234 + 2687))
+    whole = work.work(adapted.model_copy(update={"adapt_examples": 0}), store)
+    assert whole - work.work(again, store) == pytest.approx(6 * 3.5 * 3 * (7984 + 2224 + 2234 + 2687))
     frozen = FinetuneSpec(train_examples=200, arms="frozen")
-    assert training_cost.work(frozen, store) < 0.3 * one
+    assert work.work(frozen, store) < 0.3 * one
 
 
 def test_ten_students_cost_their_teacher_and_every_cell(store: RunStore) -> None:
@@ -115,9 +155,9 @@ def test_ten_students_cost_their_teacher_and_every_cell(store: RunStore) -> None
         teacher="minilm", base="minilm", students="minilm", arms="labels,taught", labels=1000, epochs=1, label_epochs=2
     )
     teacher, labels, taught = 6 * (7984 + 1004), 6 * (3 * 2000 + 1004), 6 * (3 * 7984 + 1004)
-    assert training_cost.work(spec, store) == pytest.approx(teacher + labels + taught, rel=1e-6)
+    assert work.work(spec, store) == pytest.approx(teacher + labels + taught, rel=1e-6)
     made = spec.model_copy(update={"teacher": None, "teacher_epochs": 2})
-    more = training_cost.work(made, store) - training_cost.work(spec, store)
+    more = work.work(made, store) - training_cost.work(spec, store)
     assert more == pytest.approx(6 * (2 * 3 * 1000 + 2 * 1200))  # four looks at 300 validation texts an epoch
 
 
@@ -129,6 +169,6 @@ def test_ten_small_students_take_about_as_long_as_they_took_on_two_cores(store: 
 def test_two_stacks_cost_twice_as_much_as_one(store: RunStore) -> None:
     one = StudentsSpec(teacher="minilm", students="bert@hub", arms="taught")
     two = StudentsSpec(teacher="minilm", students="bart@hub", arms="taught")
-    teacher = training_cost.teacher_work(one, 7984, 1004, store)
+    teacher = work.teacher_work(one, 7984, 1004, store)
     # BART has six layers in each of its stacks, BERT twelve in one
-    assert training_cost.work(two, store) - teacher == pytest.approx(training_cost.work(one, store) - teacher)
+    assert work.work(two, store) - teacher == pytest.approx(training_cost.work(one, store) - teacher)

@@ -9,7 +9,7 @@ import sample_training as sample
 
 from distill_core.runs import run_list
 from distill_core.runs.store import RunStore
-from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec, StudentsSpec
+from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec, PretrainSpec, StudentsSpec
 
 
 @pytest.fixture
@@ -45,13 +45,14 @@ def test_a_damaged_run_is_listed_as_damaged(store: RunStore, file: str) -> None:
 
 
 def test_titles() -> None:
-    assert run_list.title(CompareSpec(models="bert@structure,minilm")) == "2 models"
-    assert run_list.title(CompareSpec(models="minilm")) == "minilm"
-    assert run_list.title(FinetuneSpec(dataset="file:/secret/folder/a.csv")) == "minilm on an own file"
-    assert run_list.title(DistillSpec(teacher="minilm")) == "minilm to 3 layers on movies"
-    assert run_list.title(DistillSpec(teacher="minilm", student="bert@mini")) == "minilm to bert@mini on movies"
-    assert run_list.title(StudentsSpec()) == "minilm to 10 students on movies"
-    assert run_list.title(StudentsSpec(teacher="run:000001-abcdef", students="bert@mini", dataset="nyt")) == (
+    assert CompareSpec(models="bert@structure,minilm").heading == "2 models"
+    assert CompareSpec(models="minilm").heading == "minilm"
+    assert FinetuneSpec(dataset="file:/secret/folder/a.csv").heading == "minilm on an own file"
+    assert DistillSpec(teacher="minilm").heading == "minilm to 3 layers on movies"
+    assert DistillSpec(teacher="minilm", student="bert@mini").heading == "minilm to bert@mini on movies"
+    assert PretrainSpec(family="electra").heading == "ELECTRA from raw text"
+    assert StudentsSpec().heading == "minilm to 10 students on movies"
+    assert StudentsSpec(teacher="run:000001-abcdef", students="bert@mini", dataset="nyt").heading == (
         "run:000001-abcdef to 1 students on nyt"
     )
 

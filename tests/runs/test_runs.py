@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from distill_core.errors import RunError
-from distill_core.files import json_files, locks
+from distill_core.files import locks
 from distill_core.files.json_files import read_json, write_json
 from distill_core.results import CompareResult, Metric
 from distill_core.runs.store import RunStore
@@ -82,7 +82,7 @@ def test_a_run_that_cannot_be_written_leaves_nothing(store, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(json_files.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(RunError, match="No space left"):
         store.create(SPEC)
     assert list(store.root.iterdir()) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 
 import pandas as pd
@@ -10,7 +9,6 @@ import pytest
 import sample_runs
 
 from distill_core import families
-from distill_core.maths import intervals
 from distill_core.results import ErrorInfo
 from distill_core.runs.store import RunStore
 from distill_core.settings import settings
@@ -103,34 +101,6 @@ def test_relative_uses_the_baseline_at_the_same_size(store: RunStore) -> None:
     student = frame[frame["family"] == "distilbert"].set_index("batch_size")["speedup"]
     assert student[1] == pytest.approx(58.0 / 29.4)
     assert student[8] == pytest.approx(400 / (29.4 * 8))
-
-
-def wilson(share: float, n: int) -> tuple[float, float, float]:
-    z = 1.959963984540054
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return share, middle - half, middle + half
-
-
-def test_ratio_interval_agrees_with_the_log_interval_of_large_samples() -> None:
-    p1, p2, n = 0.85, 0.9, 1_000_000
-    low, high = intervals.ratio_interval(wilson(p1, n), wilson(p2, n))
-    error = math.sqrt((1 - p1) / (n * p1) + (1 - p2) / (n * p2))  # Katz et al. 1978
-    assert low == pytest.approx(p1 / p2 * math.exp(-1.96 * error), rel=1e-5)
-    assert high == pytest.approx(p1 / p2 * math.exp(1.96 * error), rel=1e-5)
-
-
-@pytest.mark.parametrize(("p1", "p2"), [(1.0, 1.0), (0.0, 0.9), (1.0, 0.5), (0.5, 1.0)])
-def test_ratio_interval_at_the_limits(p1: float, p2: float) -> None:
-    low, high = intervals.ratio_interval(wilson(p1, 50), wilson(p2, 50))
-    assert low is not None
-    assert high is not None
-    assert 0 <= low <= p1 / p2 + 1e-9
-    assert p1 / p2 - 1e-9 <= high < 10
-
-
-def test_ratio_to_a_share_that_may_be_zero_has_no_interval() -> None:
-    assert intervals.ratio_interval((0.5, 0.4, 0.6), (0.0, 0.0, 0.05)) == (None, None)
 
 
 def brute_force(points: list[tuple[float | None, float | None]], sign: int) -> list[bool]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import sample_students as sample
 
+from distill_core.maths import paired
 from distill_core.measure.evaluate import wilson
 from distill_core.runs.store import RunStore
-from distill_core.tables import paired_intervals
 from distill_core.tables import students as tables_students
 
 
@@ -115,7 +115,7 @@ def test_the_claim_counts_who_is_better_and_by_more_than_the_interval(store: Run
     assert claim.mean == pytest.approx((20 + 1 + 0 - 10) / 800)
     # texts 130–139: +1 for BERT; 140: +1 BERT, +1 GPT, −1 BART; 141–149: +1 BERT, −1 BART; of four students
     differences = [0.25] * 10 + [0.25] + [0.0] * 9 + [0.0] * 180
-    expected = paired_intervals.over_texts(sample.np.array(differences))
+    expected = paired.over_texts(sample.np.array(differences))
     assert claim.interval == pytest.approx(expected)
 
 
@@ -126,9 +126,7 @@ def test_several_seeds_are_paired_with_their_own_kind(store: RunStore) -> None:
     assert gains.loc[0, "gain"] == pytest.approx(12 / 200)
     # texts 136, 137: the first seed alone gains; 138–147 both; 148, 149 the second alone
     differences = sample.np.array([0.5] * 2 + [1.0] * 10 + [0.5] * 2 + [0.0] * 186)
-    assert (gains.loc[0, "gain_low"], gains.loc[0, "gain_high"]) == pytest.approx(
-        paired_intervals.over_texts(differences)
-    )
+    assert (gains.loc[0, "gain_low"], gains.loc[0, "gain_high"]) == pytest.approx(paired.over_texts(differences))
 
 
 def test_without_predictions_a_gain_has_no_interval(store: RunStore) -> None:

@@ -117,4 +117,3 @@ def test_arms_in_words() -> None:
         "Zero-shot",
         "Topic",
     ]
-    assert tables.arm_sentence("top2").startswith("The head and the 2 highest layers")

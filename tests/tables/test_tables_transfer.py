@@ -109,14 +109,6 @@ def test_frames_without_a_result_are_empty_and_typed(store: RunStore, build: typ
     assert frame["accuracy"].dtype == "Float64"
 
 
-def test_the_difference_is_newcombes(store: RunStore) -> None:
-    # Newcombe 1998, table II, first row: 56/70 − 48/80 is 0.2, method 10 gives 0.0524 to 0.3339
-    first, second = (0.8, 0.6916, 0.8770), (0.6, 0.4905, 0.7003)
-    gap, low, high = tables.difference(first, second)
-    assert (gap, low, high) == pytest.approx((0.2, 0.0524, 0.3339), abs=2e-4)
-    assert tables.difference(second, first)[0] == pytest.approx(-0.2)
-
-
 def test_the_lead_is_taken_at_the_size_nearest_to_200(store: RunStore) -> None:
     frame = tables.curve_frame(sample.curves_run(store, sizes=(25, 150, 4000), seeds=1))
     found = tables.lead(frame)

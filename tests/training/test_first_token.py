@@ -8,9 +8,10 @@ import pytest
 import tiny
 import torch
 
-from distill_core import families, specs
+from distill_core import families
 from distill_core.machine import devices
 from distill_core.models import students
+from distill_core.terms import LossWeights
 from distill_core.training import teacher_cache
 from distill_core.training.distillation import DistillStep, Lesson
 from distill_core.training.losses import hard_label_loss
@@ -92,8 +93,8 @@ def test_a_bare_model_keeps_all_its_states():
 
 def lesson_of(teacher):
     encoded = teacher.encode(tiny.SENTENCES, 32)
-    labeled = torch.ones(len(LABELS), dtype=torch.bool)
-    return Lesson(encoded, LABELS, labeled, teacher_cache.outputs(teacher.model, encoded, CPU, keep_hidden=True))
+    taught = teacher_cache.outputs(teacher.model, encoded, CPU, keep_hidden=True)
+    return Lesson(encoded.answered(LABELS), taught)
 
 
 def student_of(teacher):
@@ -105,12 +106,13 @@ def student_of(teacher):
 def test_a_distillation_on_logits_is_shortened_until_its_end(weights):
     teacher = tiny.classifier(families.get("bert"))
     student = student_of(teacher)
-    spec = specs.DistillSpec(teacher="path:teacher", student_layers=2, **weights)
-    step = DistillStep(spec, lesson_of(teacher), student, teacher, (0, 2), CPU)
+    step = DistillStep(
+        LossWeights({"soft": 0.5, "hard": 0.5, **weights}), lesson_of(teacher), student, teacher, (0, 2), CPU
+    )
     layer = student.model.base_model.encoder.layer[-1]
     assert ("forward" in vars(layer)) == (not weights)
     assert step(student.model, range(4)).total.isfinite()
-    step.close(student.model)
+    step.close()
     assert "forward" not in vars(layer)
 
 
@@ -120,7 +122,7 @@ def test_a_step_and_the_teachers_cache_say_what_the_full_models_say():
     lesson = lesson_of(teacher)
     short = teacher_cache.outputs(teacher.model, lesson.encoded, CPU, keep_hidden=False)
     torch.testing.assert_close(short.logits, lesson.taught.logits, rtol=1e-5, atol=1e-6)
-    step = DistillStep(specs.DistillSpec(teacher="path:t"), lesson, student, teacher, (), CPU)
+    step = DistillStep(LossWeights({"soft": 0.5, "hard": 0.5}), lesson, student, teacher, (), CPU)
     shortened = step(student.model, range(4)).total.item()
-    step.close(student.model)
+    step.close()
     assert step(student.model, range(4)).total.item() == pytest.approx(shortened, rel=1e-5)

@@ -324,6 +324,24 @@ def test_training_time_leaves_out_evaluation_and_pauses(monkeypatch):
     assert report.train_s == told[-1].elapsed_s == pytest.approx(0.25 * STEPS)
 
 
+def test_training_time_counts_the_work_that_is_waited_for(monkeypatch):
+    """An accelerator takes steps as orders; reading the loss waits until they are done."""
+    clock, told = tiny.Clock(), []
+    monkeypatch.setattr(loop, "time", clock)
+    monkeypatch.setattr(loop, "FLUSH_EVERY_S", 1e9)  # read after the first step and at the end
+    model, lengths, step = setup()
+    original = torch.Tensor.__float__
+
+    def waited(tensor):
+        clock.pass_by(3)
+        return original(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "__float__", waited)
+    report = fit(model, lengths, step, SETTINGS, CPU, Hooks(on_event=told.append))
+    reads = len(told[0].values) + len(told[-1].values)
+    assert report.train_s == told[-1].elapsed_s == pytest.approx(3 * reads)
+
+
 BF16 = devices.Device(torch.device("cpu"), "bfloat16", 1)
 
 

@@ -39,8 +39,8 @@ def _last_layer(model: nn.Module) -> Any:
     config: Any = getattr(model, "config", None)
     if getattr(config, "model_type", None) not in _SAME_LAYERS or config.is_decoder:
         return None
-    if config._attn_implementation not in ("sdpa", "eager") or not hasattr(model, "classifier"):
-        return None
+    if config._attn_implementation not in ("sdpa", "eager") or "SequenceClassification" not in type(model).__name__:
+        return None  # another head may read every token
     base: Any = model.base_model
     layer = base.encoder.layer[-1]
     attention = layer.attention.self

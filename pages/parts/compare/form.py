@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core import specs, units
+from distill_core import kinds, units
 from distill_core.datasets.catalogue import TABLE
 from distill_core.errors import DistillError
 from distill_core.specs import CompareSpec
 from distill_core.tables import compare_cost
-from pages.parts.shared import model_picker, run_panel, stored_runs
+from pages.parts.shared import links, model_picker, run_panel, stored_runs, widget
 from pages.parts.shared.page import problem
-
-BATCH_SIZES = (1, 8, 32)
-SEQ_LENS = (32, 128, 256, 512)
-DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 
 
 def show() -> CompareSpec | None:
@@ -27,17 +23,11 @@ def show() -> CompareSpec | None:
         bind="query-params",
         help="Accuracy needs a model that has learned the data set's classes: a finished run, or `bert@sst2`.",
     )
-    batch_sizes = st.pills(
-        "Texts a batch", BATCH_SIZES, selection_mode="multi", default=[1], key="cmp_batch", bind="query-params"
-    )
-    seq_lens = st.pills(
-        "Tokens a text", SEQ_LENS, selection_mode="multi", default=[128], key="cmp_len", bind="query-params"
-    )
-    device = st.selectbox(
-        "Device", DEVICES, key="cmp_device", bind="query-params", help="auto takes the fastest device that is here."
-    )
+    batch_sizes = widget.several(CompareSpec, "batch_sizes", "cmp_batch", help=None)
+    seq_lens = widget.several(CompareSpec, "seq_lens", "cmp_len", help=None)
+    device = widget.named(CompareSpec, "device", "cmp_device", help="auto takes the fastest device that is here.")
     try:
-        spec = specs.parse(
+        spec = kinds.parse_spec(
             {
                 "kind": "compare",
                 "models": models,
@@ -90,4 +80,4 @@ def show_next(started: str | None) -> None:
     """Point the picker of results at the run just started or remembered. To be called before the picker is drawn."""
     run_id = started or st.session_state.pop(_NEXT, None)
     if run_id:
-        st.session_state["cmp_run"] = run_id
+        st.session_state[links.COMPARE.run] = run_id

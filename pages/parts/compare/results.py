@@ -97,8 +97,8 @@ def _main_figure(run: Run, view: View) -> None:
 
 def _pickers(run: Run, frame: pd.DataFrame) -> View:
     """The pickers. They are drawn once there are rows: a picker that was empty would stay without a choice."""
-    result = run.result()
-    first = result.baseline if isinstance(result, CompareResult) else ""
+    result = run.result_as(CompareResult)
+    first = result.baseline if result is not None else ""
     labels = dict(zip(frame["model"], frame["label"], strict=True))
     names = list(frame.loc[frame["error"].isna(), "label"].unique())
     cells = {f"{batch} × {length}": (batch, length) for batch, length in tables_compare.cells(frame)}

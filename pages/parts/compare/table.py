@@ -6,33 +6,32 @@ import pandas as pd
 import streamlit as st
 
 from distill_core.units import MISSING
-from pages.parts.shared.page import Columns
+from pages.parts.shared import columns
 
-_NUMBER = st.column_config.NumberColumn
-COLUMNS: Columns = {
-    "label": st.column_config.TextColumn("model", pinned=True),
-    "weights": "weights",
-    "batch_size": _NUMBER("texts", format="%d"),
-    "seq_len": _NUMBER("tokens", format="%d"),
-    "params": _NUMBER("parameters (exact)", format="localized"),
-    "params_ratio": _NUMBER("× baseline", format="%.2f ×"),
-    "latency_ms_p50": _NUMBER("p50 (ms)", format="%.3g"),
-    "latency_ms_p95": _NUMBER("p95 (ms)", format="%.3g"),
-    "speedup": _NUMBER("faster than baseline", format="%.2f ×"),
-    "examples_per_s": _NUMBER("texts / s", format="%.3g"),
-    "peak_memory_mib": _NUMBER("peak memory (MiB)", format="%.0f"),
-    "memory_ratio": _NUMBER("× baseline", format="%.2f ×"),
-    "tokenize_ms": _NUMBER("tokenize (ms)", format="%.3g"),
-    "accuracy": _NUMBER("accuracy", format="percent"),
-    "ci_low": _NUMBER("95 % from", format="percent"),
-    "ci_high": _NUMBER("95 % to", format="percent"),
-    "n_eval": _NUMBER("test texts", format="localized"),
-    "accuracy_ratio": _NUMBER("% of baseline", format="percent"),
-    "ratio_low": _NUMBER("95 % from", format="percent"),
-    "ratio_high": _NUMBER("95 % to", format="percent"),
-    "accuracy_note": "about the accuracy",
-    "source": "source",
-}
+COLUMNS = columns.of(
+    ("label", "model"),
+    "weights",
+    "batch_size",
+    "seq_len",
+    "params",
+    "params_ratio",
+    "latency_ms_p50",
+    "latency_ms_p95",
+    ("speedup", "over_baseline"),
+    "examples_per_s",
+    "peak_memory_mib",
+    "memory_ratio",
+    "tokenize_ms",
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "n_eval",
+    "accuracy_ratio",
+    "ratio_low",
+    "ratio_high",
+    "accuracy_note",
+    "source",
+)
 
 
 def show(frame: pd.DataFrame) -> None:

@@ -9,22 +9,20 @@ from typing import Any
 import streamlit as st
 
 from distill_core import units
-from distill_core.launch.base import AnySpec
+from distill_core.arms import DISTILL, LABELED_ONLY
 from distill_core.models import shapes
 from distill_core.plans import teachers, training_cost
 from distill_core.plans.teachers import Teacher
 from distill_core.runs.run import Run
-from distill_core.specs import DistillSpec
+from distill_core.specs import DistillSpec, Spec
 from distill_core.tables import training as tables_training
-from pages.parts.shared import stored_runs, training_form
+from distill_core.terms import TERMS
+from pages.parts.shared import links, stored_runs, training_form, widget
 
-DEFAULT_TEXTS = 4000  # about a minute of training on two cores
-ARMS = ("distilled", "init-only", "scratch", "scratch-distilled")
-WITH_UNLABELED = ("distilled", "labeled-only", *ARMS[1:])  # where some texts have no label
 MAPS = {"spread": "Evenly spread", "first": "The first", "last": "The last", "own": "Choose"}
 STARTS = {"teacher-layers": "Teacher's layers", "random": "Random weights"}
 SURE = 0.98
-_LINK = "teacher"  # the address of a page that links here: ?teacher=run:ID
+_LINK = links.DISTILL.takes["teacher"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Request:
     """What the form asks for; `values` are there even where the spec is not, so that the formula can be shown."""
 
     values: dict[str, Any]
-    spec: AnySpec | None
+    spec: Spec | None
 
 
 def candidates() -> list[Teacher]:
@@ -52,23 +50,23 @@ def show() -> Request:
     teacher = _teacher()
     values: dict[str, Any] = {"kind": "distill", "teacher": teacher.ref, **_data(teacher)}
     most = teacher.layers or 12
-    values["student_layers"] = st.slider(
-        "Layers of the student",
-        1,
-        most,
-        max(1, most // 2),
-        key="d_layers",
-        bind="query-params",
-        help=f"The teacher has {most}. {training_form.field(DistillSpec, 'student_layers')}",
-    )
+    values["student_layers"] = layers(most, "d_layers")
     values |= _loss()
     with st.expander("Start, data, comparison", icon=":material/school:"):
         values |= _start(most, values["student_layers"])
         values |= _training(values["dataset"])
     with st.expander("Advanced", icon=":material/tune:"):
         values |= _inner()
-        values |= training_form.advanced("d", DistillSpec)
+        values |= training_form.optimizer("d", DistillSpec)
+        values["seeds"] = widget.slider(DistillSpec, "seeds", "d_seeds")
     return Request(values, training_form.parsed(values))
+
+
+def layers(most: int, key: str) -> int:
+    """How deep the student is; `most`: the layers of its teacher."""
+    about = f"The teacher has {most}. {widget.help_of(DistillSpec, 'student_layers')}"
+    start = max(1, most // 2)
+    return int(widget.slider(DistillSpec, "student_layers", key, most=most, start=start, help=about))
 
 
 def pick_teacher(key: str) -> Teacher:
@@ -85,9 +83,15 @@ def pick_teacher(key: str) -> Teacher:
         format_func=lambda ref: by_ref[ref].label,
         key=key,
         bind="query-params",
-        help=training_form.field(DistillSpec, "teacher"),
+        help=widget.help_of(DistillSpec, "teacher"),
     )
     return by_ref[ref]
+
+
+def no_teacher() -> None:
+    """What to do where nothing has been fine-tuned on this machine."""
+    st.info("Fine-tune a model first: it becomes the teacher here.", title="You have no teacher of your own yet")
+    links.to(links.FINETUNE, "Fine-tune a teacher")
 
 
 def _teacher() -> Teacher:
@@ -112,69 +116,27 @@ def _data(teacher: Teacher) -> dict[str, Any]:
 
 
 def _loss() -> dict[str, Any]:
-    temperature = st.slider(
-        "Temperature τ",
-        0.5,
-        10.0,
-        2.0,
-        0.5,
-        key="d_tau",
-        bind="query-params",
-        help=training_form.field(DistillSpec, "temperature"),
-    )
-    soft = _weight("Weight of soft targets", "soft", 0.5)
-    hard = _weight("Weight of labels", "hard", 0.5)
-    cosine = _weight("Weight of cosine", "cosine", 0.0)
-    return {"temperature": temperature, "soft": soft, "hard": hard, "cosine": cosine}
-
-
-def _weight(label: str, name: str, default: float) -> float:
-    return st.slider(
-        label,
-        0.0,
-        1.0,
-        default,
-        0.05,
-        key=f"d_{name}",
-        bind="query-params",
-        help=training_form.field(DistillSpec, name),
-    )
+    return {
+        "temperature": widget.slider(DistillSpec, "temperature", "d_tau"),
+        **{term.key: training_form.weight(DistillSpec, term, f"d_{term.key}") for term in TERMS if not term.is_live},
+    }
 
 
 def _start(teacher_layers: int, student_layers: int) -> dict[str, Any]:
-    start = st.segmented_control(
-        "The student starts from",
-        list(STARTS),
-        default="teacher-layers",
-        required=True,
-        format_func=STARTS.__getitem__,
-        key="d_init",
-        bind="query-params",
-        wrap=True,
-    )
+    start = widget.one_of(DistillSpec, "init", "d_init", STARTS, help=None)
     if start == "random":
         return {"init": start}
-    chosen = st.segmented_control(
-        "Which layers",
-        list(MAPS),
-        default="spread",
-        required=True,
-        format_func=MAPS.__getitem__,
-        key="d_map",
-        bind="query-params",
-        wrap=True,
-        help=training_form.field(DistillSpec, "layer_map"),
-    )
+    chosen = widget.one_of(DistillSpec, "layer_map", "d_map", MAPS)
     if chosen == "own":
-        layers = st.multiselect(
+        own = st.multiselect(
             "Layers, in order",
             range(teacher_layers),
             key="d_own_layers",
             bind="query-params",
             max_selections=student_layers,
-            help=training_form.field(DistillSpec, "layers"),
+            help=widget.help_of(DistillSpec, "layers"),
         )
-        return {"init": start, "layers": layers}
+        return {"init": start, "layers": own}
     copied = shapes.copied_layers(teacher_layers, student_layers, chosen)
     st.caption(f"Copies the teacher's layers {', '.join(map(str, copied))}, counted from 0.")
     return {"init": start, "layer_map": chosen}
@@ -182,74 +144,39 @@ def _start(teacher_layers: int, student_layers: int) -> dict[str, Any]:
 
 def _training(dataset: str) -> dict[str, Any]:
     sizes = (0, *training_cost.offered_sizes(dataset))
-    n = st.select_slider(
-        "Texts to learn from",
-        sizes,
-        DEFAULT_TEXTS if DEFAULT_TEXTS in sizes else 0,
-        format_func=_count,
-        key="d_texts",
-        bind="query-params",
-        help=training_form.field(DistillSpec, "train_examples"),
-    )
-    labeled = st.select_slider(
-        "Texts that keep their label",
-        sizes,
-        0,
-        format_func=_count,
-        key="d_labeled",
-        bind="query-params",
-        help=training_form.field(DistillSpec, "labeled_examples"),
-    )
-    epochs = training_form.epochs("d", DistillSpec, 2)
-    ablation = st.toggle(
-        "Ablation", key="d_ablation", bind="query-params", help=training_form.field(DistillSpec, "ablation")
-    )
-    values: dict[str, Any] = {"train_examples": n, "labeled_examples": labeled, "epochs": epochs, "ablation": ablation}
+    usual = DistillSpec.model_fields["train_examples"].default
+    start = usual if usual in sizes else 0
+    n = widget.stops(DistillSpec, "train_examples", "d_texts", count, choices=sizes, start=start)
+    labeled = widget.stops(DistillSpec, "labeled_examples", "d_labeled", count, choices=sizes)
+    epochs = widget.slider(DistillSpec, "epochs", "d_epochs")
+    ablation = widget.toggle(DistillSpec, "ablation", "d_ablation")
+    values = {"train_examples": n, "labeled_examples": labeled, "epochs": epochs, "ablation": ablation}
     if not ablation:
-        values["arms"] = training_form.arms("d", WITH_UNLABELED if labeled else ARMS, ("distilled", "scratch"))
-        if labeled and "labeled-only" not in values["arms"]:
+        offered = tuple(arm.key for arm in DISTILL if labeled or not arm.reads_labeled_alone)
+        values["arms"] = training_form.arms("d", offered, ("distilled", "scratch"))
+        if labeled and LABELED_ONLY not in values["arms"]:
             st.caption("Add **Labeled texts alone** to see what the texts without a label are worth.")
     return values
 
 
-def _count(n: int) -> str:
+def count(n: int) -> str:
+    """`2,000`; 0 means all."""
     return f"{n:,}" if n else "all"
 
 
 def _inner() -> dict[str, Any]:
     """Losses on what happens inside the networks."""
-    values: dict[str, Any] = {
-        name: _weight(label, name, 0.0)
-        for name, label in (
-            ("hidden", "Weight of hidden states"),
-            ("attention", "Weight of attention"),
-            ("relations", "Weight of relations"),
-        )
-    }
-    values["standardize"] = st.toggle(
-        "Standardize logits",
-        key="d_standardize",
-        bind="query-params",
-        help=training_form.field(DistillSpec, "standardize"),
-    )
-    return values
+    weights = {term.key: training_form.weight(DistillSpec, term, f"d_{term.key}") for term in TERMS if term.is_live}
+    standardize = widget.toggle(DistillSpec, "standardize", "d_standardize", label="Standardize logits")
+    return {**weights, "standardize": standardize}
 
 
 # ── the formula ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-_TERMS = {
-    "soft": r"\tau^2\,\mathrm{KL}(p_T^\tau \,\|\, p_S^\tau)",
-    "hard": r"\mathrm{CE}(y,\, p_S)",
-    "cosine": r"(1-\cos(h_T, h_S))",
-    "hidden": r"\lVert h_T - W h_S \rVert^2",
-    "attention": r"\lVert A_T - A_S \rVert^2",
-    "relations": r"\mathrm{KL}(R_T \,\|\, R_S)",
-}
-
 
 def formula(values: dict[str, Any]) -> str:
     """The student's loss as LaTeX, with the weights as they stand; terms of weight 0 are left out."""
-    parts = [rf"{values[name]:g}\,{term}" for name, term in _TERMS.items() if values.get(name)]
+    parts = [rf"{values[term.key]:g}\,{term.latex}" for term in TERMS if values.get(term.key)]
     return rf"\mathcal{{L}} = {' + '.join(parts) or '0'}"
 
 

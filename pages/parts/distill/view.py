@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import pandas as pd
@@ -17,8 +18,7 @@ from distill_core.specs import DistillSpec
 from distill_core.tables import training as tables_training
 from distill_core.tables import unlabeled as tables_unlabeled
 from pages.parts.finetune.view import x_axis
-from pages.parts.shared import once, page, provenance, run_panel, stored_runs
-from pages.parts.shared.page import Columns
+from pages.parts.shared import columns, links, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
     "The bars are measured in this run; the hollow diamonds are the claims of DistilBERT's paper, for its own task and "
@@ -29,27 +29,26 @@ CODE = (
     "p = log_softmax(teacher_logits / tau)\nq = log_softmax(student_logits / tau)\n"
     "soft_loss = kl_div(q, p, log_target=True, reduction='batchmean') * tau**2"
 )
-_NUMBER = st.column_config.NumberColumn
-COLUMNS: Columns = {
-    "label": st.column_config.TextColumn("model", pinned=True),
-    "params": _NUMBER("parameters", format="localized"),
-    "params_saved": _NUMBER("parameters saved", format="percent"),
-    "accuracy": _NUMBER("accuracy", format="percent"),
-    "retained": _NUMBER("of teacher's accuracy", format="percent"),
-    "speedup": _NUMBER("times as fast", format="%.2f ×"),
-    "agreement": _NUMBER("says the same", format="percent"),
-    "ci_low": _NUMBER("accuracy from (95 %)", format="percent"),
-    "ci_high": _NUMBER("to", format="percent"),
-    "n_eval": _NUMBER("test texts", format="localized"),
-    "retained_low": _NUMBER("of teacher's from (95 %)", format="percent"),
-    "retained_high": _NUMBER("to", format="percent"),
-    "latency_ms_p50": _NUMBER("p50 (ms)", format="%.3g"),
-    "latency_ms_p95": _NUMBER("p95 (ms)", format="%.3g"),
-    "kl_to_teacher": _NUMBER("KL to teacher (nats)", format="%.3g"),
-    "layers": _NUMBER("layers", format="%d"),
-    "train_s": _NUMBER("training (s)", format="%.3g"),
-    "source": "source",
-}
+COLUMNS = columns.of(
+    ("label", "model"),
+    "params",
+    "params_saved",
+    "accuracy",
+    "retained",
+    ("speedup", "over_teacher"),
+    "agreement",
+    "ci_low",
+    "ci_high",
+    "n_eval",
+    "retained_low",
+    "retained_high",
+    "latency_ms_p50",
+    "latency_ms_p95",
+    "kl_to_teacher",
+    "layers",
+    "train_s",
+    "source",
+)
 QUANTITIES: dict[curves.Quantity, str] = {"accuracy": "Accuracy", "agreement": "Agreement with the teacher"}
 
 
@@ -98,8 +97,8 @@ def _curves(run: Run, curve: str, x: XAxis, quantity: curves.Quantity, dark: boo
     page.chart(plane.draw(points, dark=dark), "d_fig_plane")
     own = points[points["arm"] == curve] if curve else points
     page.chart(loss_terms.draw(own, _weights(run), x=x, dark=dark), "d_fig_terms")
-    result = run.result()
-    if isinstance(result, DistillResult) and result.sample_texts:
+    result = run.result_as(DistillResult)
+    if result is not None and result.sample_texts:
         page.chart(samples.draw(own, result, dark=dark), "d_fig_samples")
 
 
@@ -120,11 +119,11 @@ def _pickers() -> tuple[XAxis, curves.Quantity]:
     return x, quantity
 
 
-def _weights(run: Run) -> dict[str, float]:
-    spec = run.spec()
-    if not isinstance(spec, DistillSpec):
+def _weights(run: Run) -> Mapping[str, float]:
+    spec = run.spec_as(DistillSpec)
+    if spec is None:
         return {}
-    return {name: getattr(spec, name) for name in tables_training.TERM_TITLES if name != "loss"}
+    return spec.weights.by_term
 
 
 def _card(run: Run) -> str:
@@ -222,10 +221,10 @@ def _numbers(run: Run) -> None:
 
 def compare_link(run: Run) -> None:
     """Teacher and student side by side, under any batch size and length."""
-    spec = run.spec()
-    if not isinstance(spec, DistillSpec) or stored_runs.is_recorded(run) or not run.model_dir.is_dir():
+    spec = run.spec_as(DistillSpec)
+    if spec is None or stored_runs.is_recorded(run) or not run.model_dir.is_dir():
         return
-    query: dict[str, object] = {"cmp_models": [str(spec.teacher), f"run:{run.id}"]}
+    state: dict[str, object] = {"models": [str(spec.teacher), f"run:{run.id}"]}
     if spec.dataset in catalogue.names():
-        query["cmp_dataset"] = spec.dataset
-    page.next_step("pages/compare.py", "Compare both at other lengths and batch sizes", query)
+        state["dataset"] = spec.dataset
+    links.to(links.COMPARE, "Compare both at other lengths and batch sizes", **state)

@@ -7,23 +7,21 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import families
+from distill_core import arms, families
 from distill_core.datasets import catalogue
-from distill_core.launch.base import AnySpec
 from distill_core.plans import training_cost
-from distill_core.specs import FinetuneSpec
-from pages.parts.shared import model_picker, own_file, training_form
+from distill_core.specs import FinetuneSpec, Spec
+from pages.parts.shared import model_picker, own_file, training_form, widget
 
 OWN = "own file"
 USUAL_TEXTS = 2000
-ARMS = ("pretrained", "frozen", "scratch", "bow")
 MODEL_HELP = (
     "MiniLM is a real pre-trained model that needs no Hub. `bert@hub` and the others are the official checkpoints. "
     "A run is a model of your own. Type `hub:org/name` for any other checkpoint of the ten families."
 )
 
 
-def show() -> AnySpec | None:
+def show() -> Spec | None:
     """The form. Returns what it asks for, or None where that cannot be run; the reason is on the page then."""
     model = st.selectbox(
         "Model",
@@ -39,18 +37,20 @@ def show() -> AnySpec | None:
         st.caption("Upload a file to go on, or choose another data set.")
         return None
     train_examples = _sizes(training_cost.offered_sizes(data["dataset"], data.pop("train_size", None)))
-    arms = training_form.arms("ft", ARMS, ARMS)
-    epochs = training_form.epochs("ft", FinetuneSpec, 2)
+    offered = arms.offered("fine-tune")
+    epochs = widget.slider(FinetuneSpec, "epochs", "ft_epochs")
     with st.expander("Advanced", icon=":material/tune:"):
-        more = training_form.advanced("ft", FinetuneSpec)
+        more = training_form.optimizer("ft", FinetuneSpec)
+        seeds = widget.slider(FinetuneSpec, "seeds", "ft_seeds")
     return training_form.parsed(
         {
             "kind": "finetune",
             "model": model or "",
             **data,
             "train_examples": sorted(train_examples),
-            "arms": arms,
+            "arms": training_form.arms("ft", offered, offered),
             "epochs": epochs,
+            "seeds": seeds,
             **more,
         }
     )

@@ -13,8 +13,7 @@ from distill_core.figures.lines import X_TITLES, XAxis
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
 from distill_core.tables import training as tables_training
-from pages.parts.shared import once, page, provenance, run_panel, stored_runs
-from pages.parts.shared.page import Columns
+from pages.parts.shared import columns, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
     "Each bar is one way to learn the task from the same labeled texts. The gap between fine-tuned and from scratch is "
@@ -22,20 +21,19 @@ SEEN = (
 )
 FORMULA = r"\mathcal{L} = \mathrm{CE}(y, p) = -\log p_y"
 CODE = "loss = torch.nn.functional.cross_entropy(model(**batch).logits, labels)"
-_NUMBER = st.column_config.NumberColumn
-COLUMNS: Columns = {
-    "title": st.column_config.TextColumn("way to learn", pinned=True),
-    "accuracy": _NUMBER("accuracy", format="percent"),
-    "ci_low": _NUMBER("95 % from", format="percent"),
-    "ci_high": _NUMBER("95 % to", format="percent"),
-    "params_trained": _NUMBER("trained parameters", format="localized"),
-    "train_s": _NUMBER("training (s)", format="%.3g"),
-    "train_examples": _NUMBER("labeled texts", format="localized"),
-    "seed": _NUMBER("seed", format="%d"),
-    "n_eval": _NUMBER("test texts", format="localized"),
-    "params": _NUMBER("parameters", format="localized"),
-    "source": "source",
-}
+COLUMNS = columns.of(
+    ("title", "way_to_learn"),
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "params_trained",
+    "train_s",
+    "train_examples",
+    "seed",
+    "n_eval",
+    "params",
+    "source",
+)
 
 
 _frame = once.per_result(tables_training.finetune_frame)

@@ -6,9 +6,9 @@ import streamlit as st
 
 from distill_core import objective_facts
 from distill_core.objective_facts import ObjectiveFacts
-from pages.parts.shared import page
+from pages.parts.shared import links, page
 
-KEY = "obj_family"
+KEY = links.OBJECTIVES.takes["family"]
 SYMBOLS = (
     "$x$ the text of $n$ tokens · $\\tilde{x}$ the text as the network sees it · $M$ the hidden places · "
     "$p$ what the network says"
@@ -31,7 +31,7 @@ def show() -> None:
     )
     row = titles.get(title or "ELECTRA", objective_facts.BY_KEY["electra"])
     _depth(row)
-    page.next_step("pages/model_zoo.py", f"Open {row.family.title} in the model zoo", {"zoo_family": row.family.title})
+    links.to(links.MODEL_ZOO, f"Open {row.family.title} in the model zoo", family=row.family.title)
 
 
 def _depth(row: ObjectiveFacts) -> None:

@@ -8,45 +8,23 @@ import streamlit as st
 
 from distill_core import families, units
 from distill_core.corpus import library
-from distill_core.launch.base import AnySpec
 from distill_core.plans import pretrain_scale
 from distill_core.results import PretrainResult
 from distill_core.runs.run import Run
-from distill_core.specs import PretrainSpec
-from pages.parts.shared import page, stored_runs, training_form
+from distill_core.specs import PretrainSpec, Spec
+from pages.parts.shared import page, stored_runs, training_form, widget
 
-BUDGETS = (200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 40_000_000)
-DEFAULT_BUDGET = 1_000_000
+BUDGET = 1_000_000  # half of what the command line reads: a lesson can wait for it
 LESSONS = {"objective": "Own objective", "embeddings": "From MiniLM"}
-RATES = (3e-4, 5e-4, 1e-3, 1.5e-3, 2e-3, 3e-3)
-BATCH_SIZES = (16, 32, 64, 128)
 
 
-def show() -> tuple[str, AnySpec | None]:
+def show() -> tuple[str, Spec | None]:
     """The form: the chosen family, and the request, None where it cannot be run; the reason is on the page then."""
     titles = {family.title: family.key for family in families.FAMILIES}
     title = st.selectbox("Family", list(titles), key="pt_family", bind="query-params")
     family = titles[title]
-    lesson = st.segmented_control(
-        "Lesson",
-        list(LESSONS),
-        default="objective",
-        required=True,
-        format_func=LESSONS.__getitem__,
-        key="pt_lesson",
-        bind="query-params",
-        help=training_form.field(PretrainSpec, "lesson"),
-        wrap=True,
-    )
-    tokens = st.select_slider(
-        "Tokens to read",
-        BUDGETS,
-        DEFAULT_BUDGET,
-        format_func=lambda n: f"{units.significant(n / 1e6)} M",
-        key="pt_tokens",
-        bind="query-params",
-        help=training_form.field(PretrainSpec, "tokens"),
-    )
+    lesson = widget.one_of(PretrainSpec, "lesson", "pt_lesson", LESSONS)
+    tokens = widget.stops(PretrainSpec, "tokens", "pt_tokens", _millions, start=BUDGET)
     st.caption(page.plain(pretrain_scale.beside_paper(families.get(family), tokens)))
     values: dict[str, Any] = {"kind": "pretrain", "family": family, "lesson": lesson, "tokens": tokens}
     if family == "distilbert" and lesson == "objective":
@@ -74,19 +52,19 @@ def _teacher() -> str | None:
         format_func=lambda ref: _named(own[ref]),
         key="pt_teacher",
         bind="query-params",
-        help=training_form.field(PretrainSpec, "teacher"),
+        help=widget.help_of(PretrainSpec, "teacher"),
     )
 
 
 def _can_teach(run: Run) -> bool:
-    result = run.result()
+    result = run.result_as(PretrainResult)
     done = run.state().state == "done" and run.model_dir.is_dir()
-    return done and isinstance(result, PretrainResult) and (result.family, result.lesson) == ("bert", "objective")
+    return done and result is not None and (result.family, result.lesson) == ("bert", "objective")
 
 
 def _named(run: Run) -> str:
-    result = run.result()
-    read = result.tokens if isinstance(result, PretrainResult) else None
+    result = run.result_as(PretrainResult)
+    read = result.tokens if result is not None else None
     return f"BERT, {units.significant((read or 0) / 1e6)} M tokens, run {run.id}"
 
 
@@ -99,37 +77,24 @@ def _corpora() -> list[str]:
         key="pt_corpus",
         bind="query-params",
         placeholder="All twelve",
-        help=training_form.field(PretrainSpec, "corpus"),
+        help=widget.help_of(PretrainSpec, "corpus"),
         wrap=True,
     )
 
 
+def _millions(tokens: int) -> str:
+    return f"{units.significant(tokens / 1e6)} M"
+
+
 def _training() -> dict[str, Any]:
-    defaults = PretrainSpec.model_fields
-    rate = st.select_slider(
-        "Learning rate",
-        RATES,
-        defaults["learning_rate"].default,
-        format_func=lambda value: f"{value:g}",
-        key="pt_lr",
-        bind="query-params",
-        help=training_form.field(PretrainSpec, "learning_rate"),
-    )
-    batch_size = st.select_slider(
-        "Texts a step",
-        BATCH_SIZES,
-        defaults["batch_size"].default,
-        key="pt_batch",
-        bind="query-params",
-        help=training_form.field(PretrainSpec, "batch_size"),
-    )
-    seed = st.number_input(
-        "Seed", 0, 2**31 - 1, 0, key="pt_seed", bind="query-params", help=training_form.field(PretrainSpec, "seed")
-    )
-    return {"learning_rate": rate, "batch_size": batch_size, "seed": seed}
+    return {
+        "learning_rate": widget.stops(PretrainSpec, "learning_rate", "pt_lr"),
+        "batch_size": widget.stops(PretrainSpec, "batch_size", "pt_batch"),
+        "seed": widget.number(PretrainSpec, "seed", "pt_seed"),
+    }
 
 
-def button_label(spec: AnySpec | None) -> str:
+def button_label(spec: Spec | None) -> str:
     """The expensive button with its cost, judged by earlier runs on this machine."""
     if not isinstance(spec, PretrainSpec):
         return "Pre-train here"

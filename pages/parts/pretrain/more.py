@@ -19,8 +19,8 @@ def show(run: Run, runs: list[Run], there: Collection[str]) -> None:
 
     `runs` are those that are compared; a BERT of one's own among them can teach DistilBERT.
     """
-    spec = run.spec()
-    if not isinstance(spec, PretrainSpec):
+    spec = run.spec_as(PretrainSpec)
+    if spec is None:
         return
     teacher = next((f"run:{one.id}" for one in runs if _can_teach(one)), None)
     missing = [key for key in families.BY_KEY if key not in there and (key != "distilbert" or teacher is not None)]
@@ -59,6 +59,6 @@ def _request(spec: PretrainSpec, family: str, teacher: str | None) -> dict[str, 
 
 
 def _can_teach(run: Run) -> bool:
-    result = run.result()
-    is_bert = isinstance(result, PretrainResult) and (result.family, result.lesson) == ("bert", "objective")
+    result = run.result_as(PretrainResult)
+    is_bert = result is not None and (result.family, result.lesson) == ("bert", "objective")
     return is_bert and run.model_dir.is_dir() and not stored_runs.is_recorded(run)

@@ -6,6 +6,7 @@ from functools import partial
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from distill_core import families, objective_facts, units
 from distill_core.figures import pretrain_loss, signal_worth
@@ -14,8 +15,7 @@ from distill_core.results import LIVE, PretrainResult
 from distill_core.runs.run import Run
 from distill_core.tables import pretrain as tables_pretrain
 from pages.parts.pretrain import more
-from pages.parts.shared import downloads, once, page, provenance, run_panel, stored_runs
-from pages.parts.shared.page import Columns
+from pages.parts.shared import columns, downloads, links, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
     "The thick line is the loss on text that the network never reads, the thin one on what it reads. The dashed line "
@@ -33,48 +33,45 @@ CANNOT_COMPARE = (
     "of their own start. The first fall is cheap: it takes frequencies alone, and ELECTRA's question has only two "
     "answers."
 )
-_NUMBER = st.column_config.NumberColumn
-CLOZE = {
-    "sentence": st.column_config.TextColumn("sentence", width=280),
-    "wanted": st.column_config.TextColumn("looked for", width=75),
-    "probability_now": _NUMBER("probability", format="%.3f", width=75),
-    "now": st.column_config.TextColumn("likeliest now", width=300),
-    "first": st.column_config.TextColumn("before the first step", width="medium"),
-}
-REPLACED = {
-    **CLOZE,
-    "wanted": st.column_config.TextColumn("wrong word", width=75),
-    "probability_now": _NUMBER("suspected", format="%.3f", width=75),
-    "now": st.column_config.TextColumn("most suspected now", width=300),
-}
-RUNS: Columns = {
-    "title": st.column_config.TextColumn("family", pinned=True),
-    "lesson": "lesson",
-    "tokens": _NUMBER("tokens read", format="localized"),
-    "signals": _NUMBER("signals", format="localized"),
-    "signal_share": _NUMBER("signals per token", format="%.3g"),
-    "probe_start": _NUMBER("linear probe before", format="percent"),
-    "probe_end": _NUMBER("linear probe after", format="percent"),
-    "probe_low": _NUMBER("95 % from", format="percent"),
-    "probe_high": _NUMBER("95 % to", format="percent"),
-    "n_eval": _NUMBER("test texts", format="localized"),
-    "asks": "the loss asks for",
-    "loss_start": _NUMBER("loss before", format="%.3g"),
-    "loss_end": _NUMBER("loss after", format="%.3g"),
-    "share_of_start": _NUMBER("of its start", format="percent"),
-    "reference_nats": _NUMBER("frequencies alone", format="%.3g"),
-    "wanted_end": _NUMBER("looked-for word, mean probability", format="percent"),
-    "params": _NUMBER("parameters (exact)", format="localized"),
-    "train_s": _NUMBER("training (s)", format="%.3g"),
-    "tokens_per_s": _NUMBER("tokens/s", format="localized"),
-    "source": "source",
-}
+_WIDTHS = {"sentence": 280, "wanted": 75, "probability_now": 75, "now": 300, "first": "medium"}
+
+
+def _gaps(wanted: str, probability: str, now: str) -> dict[str, ColumnConfig]:
+    """The columns of sentences with one word to find."""
+    pairs = (("wanted", wanted), ("probability_now", probability), ("now", now))
+    return columns.of("sentence", *pairs, "first", pinned=0, widths=_WIDTHS)
+
+
+CLOZE = _gaps("looked_for", "probability", "likeliest")
+REPLACED = _gaps("wrong_word", "suspected", "most_suspected")
+RUNS = columns.of(
+    ("title", "family"),
+    "lesson",
+    "tokens",
+    "signals",
+    "signal_share",
+    "probe_start",
+    "probe_end",
+    "probe_low",
+    "probe_high",
+    "n_eval",
+    "asks",
+    "loss_start",
+    "loss_end",
+    "share_of_start",
+    "reference_nats",
+    "wanted_end",
+    "params",
+    "train_s",
+    "tokens_per_s",
+    "source",
+)
 
 
 def show(run: Run) -> None:
     """All that is known of the run so far. Called again and again while it is live."""
     _loss(run, page.is_dark())
-    if not isinstance(run.result(), PretrainResult):
+    if run.result_as(PretrainResult) is None:
         return
     _words(run, run.state().state in LIVE)
     if run.state().state not in LIVE:
@@ -88,16 +85,15 @@ def _looks(run: Run) -> pd.DataFrame:
 
 @once.per_point
 def _loss(run: Run, dark: bool) -> None:
-    result = run.result()
-    known = result if isinstance(result, PretrainResult) else None
+    known = run.result_as(PretrainResult)
     page.chart(pretrain_loss.draw(_looks(run), run_panel.curves(run), known, dark=dark), "pt_fig_loss")
 
 
 @once.per_result
 def _words(run: Run, live: bool) -> None:
     """Where the numbers come from, the gaps, and what the budget was worth."""
-    result = run.result()
-    if not isinstance(result, PretrainResult):
+    result = run.result_as(PretrainResult)
+    if result is None:
         return
     if run.environment() is not None:
         provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
@@ -112,12 +108,12 @@ def _cloze(result: PretrainResult) -> None:
         return
     electra = result.family == "electra"
     st.markdown("##### Which word does not belong?" if electra else "##### Which word belongs into the gap?")
-    columns = REPLACED if electra else CLOZE
+    shown = REPLACED if electra else CLOZE
     st.dataframe(
         frame,
         hide_index=True,
-        column_order=list(columns),
-        column_config=columns,
+        column_order=list(shown),
+        column_config=shown,
         placeholder=units.MISSING,
         key="pt_cloze",
         alt="What the network says about each sentence",
@@ -192,12 +188,10 @@ def explanation(family: str) -> None:
     facts = objective_facts.BY_KEY[family]
     source = once.same(facts.source, "objective.source", family)
     page.explanation(f"{SEEN}\n\n{facts.family.title}: {facts.idea}", facts.equation, source)
-    page.next_step(
-        "pages/objectives.py", "See the ten objectives on your own sentence", {"obj_family": facts.family.title}
-    )
+    links.to(links.OBJECTIVES, "See the ten objectives on your own sentence", family=facts.family.title)
 
 
 def family_of(run: Run) -> str | None:
     """The family that a run trains."""
-    result = run.result()
-    return result.family if isinstance(result, PretrainResult) else None
+    result = run.result_as(PretrainResult)
+    return result.family if result is not None else None

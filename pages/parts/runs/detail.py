@@ -8,12 +8,13 @@ import streamlit as st
 
 from distill_core import units
 from distill_core.errors import DistillError, RunError
-from distill_core.results import LIVE, CompareResult, FinetuneResult, PretrainResult, Result, StudentsResult
+from distill_core.kinds import KINDS
+from distill_core.results import LIVE
 from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.tables import export
 from distill_core.tables import sources as tables_sources
-from pages.parts.shared import provenance, run_pages, run_panel, stored_runs
+from pages.parts.shared import links, provenance, run_panel, stored_runs
 from pages.parts.shared.page import plain, problem
 
 ICONS = {
@@ -54,14 +55,15 @@ def _title(run: Run) -> str:
         spec = run.spec()
     except RunError:
         return "Damaged run"
-    return f"{run_list.KINDS[spec.kind]}: {run_list.title(spec)}"
+    return f"{KINDS[spec.kind].title}: {spec.heading}"
 
 
 def _actions(run: Run) -> None:
     """Open on its page, export, delete."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        if stored_runs.kind(run):
-            run_pages.link(run, "Open on its page")
+        kind = stored_runs.kind(run)
+        if kind:
+            links.to(links.of_kind(kind), "Open on its page", run=run.id)
             st.download_button(
                 "Export as JSON",
                 lambda: export.json_text(run).encode(),
@@ -86,7 +88,7 @@ def _delete(run_id: str) -> None:
     except DistillError as error:
         st.session_state["r_problem"] = error
         return
-    run_panel.forget("r_run")
+    run_panel.forget(links.RUNS.run)
     st.toast(f"Run {run_id} is deleted.")
 
 
@@ -122,17 +124,9 @@ def _result(run: Run) -> None:
     if result is None:
         st.caption("No result yet.")
         return
-    rows = _rows(result)
+    rows = len(result.measured)
     st.caption(f"{rows} result{'s' if rows != 1 else ''} so far. Its page draws them.")
     st.code(json.dumps(result.model_dump(), indent=1, ensure_ascii=False), language="json", height=360)
-
-
-def _rows(result: Result) -> int:
-    if isinstance(result, CompareResult | StudentsResult):
-        return len(result.rows)
-    if isinstance(result, PretrainResult):
-        return 1
-    return len(result.arms) if isinstance(result, FinetuneResult) else len(result.students)
 
 
 def _log(run: Run) -> None:

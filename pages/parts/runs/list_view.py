@@ -5,23 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from distill_core.kinds import KINDS
 from distill_core.runs import run_list
-from pages.parts.shared import run_panel, stored_runs
-from pages.parts.shared.page import Columns
+from pages.parts.shared import columns, links, run_panel, stored_runs
 
 SHOWN = 200
 _SHOWN_IDS = "r_shown_ids"
 STATES = ("queued", "running", "paused", "done", "failed", "stopped", "lost", "damaged")
-COLUMNS: Columns = {
-    "id": st.column_config.TextColumn("run", pinned=True),
-    "state": "state",
-    "title": "what",
-    "kind": "kind",
-    "started": st.column_config.DatetimeColumn("started", format="D MMM YYYY, HH:mm"),
-    "duration_s": st.column_config.NumberColumn("took (s)", format="%.0f"),
-    "device": "device",
-    "message": "last word",
-}
+COLUMNS = columns.of("id", "state", ("title", "what"), "kind", "started", "duration_s", "device", "message")
 
 
 def show() -> None:
@@ -29,9 +20,9 @@ def show() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kinds = st.pills(
             "Kind",
-            list(run_list.KINDS),
+            list(KINDS),
             selection_mode="multi",
-            format_func=run_list.KINDS.__getitem__,
+            format_func=lambda key: KINDS[key].title,
             key="r_kind",
             bind="query-params",
         )
@@ -39,7 +30,7 @@ def show() -> None:
         st.button("Refresh", icon=":material/refresh:", key="r_refresh")
     frame = _frame()
     if kinds:
-        frame = frame[frame["kind"].isin([run_list.KINDS[kind] for kind in kinds])]
+        frame = frame[frame["kind"].isin([KINDS[key].title for key in kinds])]
     if states:
         frame = frame[frame["state"].isin(states)]
     frame = frame.reset_index(drop=True)
@@ -65,7 +56,7 @@ def _open() -> None:
     """The click is read against the table that the browser shows, which may be older than the runs."""
     rows, ids = st.session_state["r_table"].selection.rows, st.session_state[_SHOWN_IDS]
     if rows and rows[0] < len(ids):
-        run_panel.choose("r_run", str(ids[rows[0]]))
+        run_panel.choose(links.RUNS.run, str(ids[rows[0]]))
 
 
 def _frame() -> pd.DataFrame:

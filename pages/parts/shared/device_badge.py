@@ -12,6 +12,8 @@ from typing import Any
 
 import streamlit as st
 
+from distill_core.machine import device_defaults
+from distill_core.machine.device_defaults import DeviceDefaults
 from distill_core.settings import PROJECT
 from pages.parts.shared.page import plain
 
@@ -69,13 +71,25 @@ def _probe() -> Probe:
 
 
 def words(report: dict[str, Any]) -> str:
-    """`AMD EPYC 7763 · CPU, 2 threads · 24 GiB`, or the accelerator's name."""
+    """`AMD EPYC 7763 · CPU, 2 threads · 24 GiB`, or the accelerator's name, its format and its measured pace."""
     environment = report.get("environment") or {}
     cpu = plain(environment.get("cpu") or "CPU")
     memory = f"{report.get('memory_gib', 0):.0f} GiB"
     if report["device"] == "cpu":
         return f":gray-badge[:material/memory: CPU] {cpu}, {report.get('threads')} threads, {memory}"
-    return f":green-badge[:material/bolt: {plain(report['device'])}] {plain(report.get('device_name'))}, {memory}"
+    problem = report.get("device_problem")
+    badge = ":orange-badge[:material/warning:" if problem else ":green-badge[:material/bolt:"
+    ability = "computes wrongly: choose the CPU" if problem else _pace(device_defaults.of_report(report))
+    name = plain(report.get("device_name"))
+    return f"{badge} {plain(report['device'])}] {', '.join(filter(None, (name, memory, ability)))}"
+
+
+def _pace(defaults: DeviceDefaults) -> str:
+    """`bfloat16, trains 38 × as fast as two CPU cores`, as far as it was measured."""
+    parts = [defaults.dtype] if defaults.dtype != "auto" else []
+    if defaults.pace_factor is not None:
+        parts.append(f"trains {defaults.pace_factor:,.0f} × as fast as two CPU cores")
+    return ", ".join(parts)
 
 
 def show() -> None:

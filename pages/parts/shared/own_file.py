@@ -13,8 +13,10 @@ from distill_core.datasets import uploads
 from distill_core.datasets.catalogue import FILE_PREFIX
 from distill_core.errors import DistillError
 from distill_core.settings import settings
+from pages.parts.shared import columns
 from pages.parts.shared.page import plain, problem
 
+_COLUMNS = columns.of(("label", "true_label"), "text", pinned=0)
 _HASH = re.compile(r"[0-9a-f]{16}")
 
 
@@ -64,7 +66,13 @@ def _columns(prefix: str, name: str) -> OwnFile:
         text_column = st.selectbox("Texts in", found.names, index=text, key=f"{prefix}_text_column")
         label_column = st.selectbox("Labels in", found.names, index=label, key=f"{prefix}_label_column")
     frame, notes, train_size = _preview(name, text_column, label_column)
-    st.dataframe(frame, hide_index=True, height=150, alt="The first texts of the file with their labels")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=_COLUMNS,
+        height=150,
+        alt="The first texts of the file with their labels",
+    )
     for note in notes:
         st.caption(plain(note))
     return OwnFile(name, text_column, label_column, train_size)

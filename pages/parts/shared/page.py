@@ -1,22 +1,20 @@
-"""The anatomy that every page shares: title and question, figures with their titles, problems, the next step."""
+"""The anatomy that every page shares: title and question, figures with their titles, problems, the explanation."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-from streamlit.elements.lib.column_types import ColumnConfig
 
 from distill_core.errors import DistillError
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-Columns = Mapping[str, ColumnConfig | str]  # of a table: how each column is shown, or just its heading
 CHART_CONFIG: dict[str, Any] = {
     "displaylogo": False,
     "showSendToCloud": False,
@@ -76,8 +74,3 @@ def explanation(sentences: str, formula: str = "", code: str = "") -> None:
             st.latex(formula)
         if code:
             st.code(code, language="python")
-
-
-def next_step(path: str, label: str, query: dict[str, Any] | None = None) -> None:
-    """One link to the next page, with the state that it needs."""
-    st.page_link(path, label=label, icon=":material/arrow_forward:", query_params=query)

@@ -16,15 +16,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from distill_core import specs, units
+from distill_core import kinds, units
 from distill_core.errors import DistillError, RunError
-from distill_core.launch.base import AnySpec
 from distill_core.launch.launchers import get_launcher
 from distill_core.plans import preflight
 from distill_core.results import LIVE, State
 from distill_core.runs.run import Run
 from distill_core.runs.tail import Tail
-from pages.parts.shared import run_pages, stored_runs
+from distill_core.specs import Spec
+from pages.parts.shared import links, stored_runs
 from pages.parts.shared.page import plain, problem, problems_shown
 
 REFRESH_S = 2.0  # thirty sessions at this pace leave the page server quick (click p95 0.3 s on two cores)
@@ -36,19 +36,19 @@ _PROBLEM = "run_panel_problem"
 # ── starting ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def submit(request: AnySpec | dict[str, Any]) -> str | None:
+def submit(request: Spec | dict[str, Any]) -> str | None:
     """Check a request and queue it. Returns the run's id, or None with the reason on the page.
 
     The same request again, within a double click or while its run is live, is the same run.
     """
     with problems_shown():
-        spec = specs.parse(request) if isinstance(request, dict) else request
+        spec = kinds.parse_spec(request) if isinstance(request, dict) else request
         preflight.check_from_page(spec, stored_runs.own())
         return _submit_once(spec)
     return None
 
 
-def _submit_once(spec: AnySpec) -> str:
+def _submit_once(spec: Spec) -> str:
     asked = spec.model_dump_json()
     last = st.session_state.get(f"run_panel_last_{spec.kind}")
     token = last["token"] if last and last["asked"] == asked and _still_same(last) else secrets.token_hex(12)
@@ -255,7 +255,14 @@ def chosen(parameter: str, draws: Callable[[Run], bool] | None = None) -> Run | 
         return None
     if draws is not None and stored_runs.kind(run) and not draws(run):
         forget(parameter)
-        run_pages.say_of_another_kind(run)
+        say_of_another_kind(run)
         return None
     choose(parameter, run_id)
     return run
+
+
+def say_of_another_kind(run: Run) -> None:
+    """One sentence on a page that was asked for a run which it cannot draw, and the way to the page that can."""
+    kind = stored_runs.kind(run)
+    st.info(f"The run {plain(run.id)} is of another kind ({kinds.KINDS[kind].title}): it is not drawn here.")
+    links.to(links.of_kind(kind), "Open it on its page", run=run.id)

@@ -54,7 +54,7 @@ def recorded_side_by_side() -> list[Run]:
 def recorded_pretraining(family: str) -> Run | None:
     """The recorded pre-training of this family, else of any."""
     runs = recorded_of("pretrain")
-    of_family = (run for run in runs if isinstance(spec := run.spec(), PretrainSpec) and spec.family == family)
+    of_family = (run for run in runs if (spec := run.spec_as(PretrainSpec)) and spec.family == family)
     return next(of_family, runs[0] if runs else None)
 
 

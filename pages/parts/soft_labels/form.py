@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -11,12 +10,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from distill_core.maths import distributions
 from distill_core.maths.distributions import Array
+from distill_core.specs import DistillSpec
 from distill_core.tables import predictions as tables_predictions
 from distill_core.tables import soft_label_sources
 from distill_core.tables.predictions import HERE, LABEL, TEXT, Group
 from distill_core.tables.soft_label_sources import Source
 from distill_core.tables.soft_labels import TEMPERATURES
-from pages.parts.shared import inference, page, provenance, stored_runs
+from pages.parts.shared import inference, links, page, provenance, stored_runs, widget
+from pages.parts.shared.widget import Known
 from pages.parts.take_apart import runs as take_apart_runs
 
 BY_HAND = "By hand: an imaginary teacher"
@@ -28,6 +29,7 @@ EXAMPLE = "A warm and funny film, though it is far too long."
 EXAMPLES = {"topics": "The minister praised the new phone factory and its profits."}
 AS_TEACHER = "What the teacher says"
 NOTHING, WRONG = "By hand: knows nothing", "By hand: sure but wrong"
+FIRST_TEMPERATURE = 4.0  # soft enough to see every class
 SHOWN_CHARS = 280
 GROUP_HELP = (
     "**Sure**: the teacher is right and certain. **Undecided**: it wavers. **Wrong**: it contradicts the label. "
@@ -75,26 +77,14 @@ def _invitation() -> None:
     """No teacher yet: why, where to get one, and what works until then."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("No model has been fine-tuned here yet: until then, move the logits of an imaginary teacher.")
-        if (Path(__file__).parent.parent / "finetune.py").exists():
-            page.next_step("pages/finetune.py", "Fine-tune a teacher")
+        links.to(links.FINETUNE, "Fine-tune a teacher")
 
 
 def temperature() -> float:
     """The slider that the page is about; its steps look even, since each is a constant factor or nearly so."""
-    return st.select_slider(
-        "Temperature τ",
-        TEMPERATURES,
-        4.0,
-        format_func=lambda value: f"{value:g}",
-        key="sl_tau",
-        bind="query-params",
-        help="Logits are divided by τ before the softmax. Typical: 1–10.",
-    )
-
-
-def weight(label: str, key: str) -> float:
-    """The weight of one loss term."""
-    return st.slider(label, 0.0, 1.0, 0.5, 0.05, key=key, bind="query-params")
+    about = "Logits are divided by τ before the softmax. Typical: 1–10."
+    shown: Known = {"choices": TEMPERATURES, "start": FIRST_TEMPERATURE, "help": about}
+    return float(widget.stops(DistillSpec, "temperature", "sl_tau", **shown))
 
 
 # ── where the teacher's logits come from ─────────────────────────────────────────────────────────────────────────

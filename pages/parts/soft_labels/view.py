@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, wraps
+from typing import Any
 
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from distill_core.datasets import csv_files
 from distill_core.figures import gradient_scale, logit_pulls, loss_weights, soft_labels
+from distill_core.specs import controls
 from distill_core.tables import soft_labels as tables_soft_labels
 from distill_core.tables.soft_label_sources import Source
 from distill_core.tables.soft_labels import Scene
-from pages.parts.shared import once, page
+from pages.parts.shared import columns, links, once, page
 
 SEEN = (
     "The hard label knows one class. The teacher's smaller shares tell which classes are alike: a higher τ makes them "
@@ -30,8 +33,7 @@ CODE = (
 )
 
 
-_NUMBER = st.column_config.NumberColumn
-_MOST_TAU = 10.0  # where the slider of Distill ends
+_MOST_TAU: Any = controls.TEMPERATURE.most  # where the slider of Distill ends
 
 
 def _once(draw: Callable[[Scene, bool], None]) -> Callable[[Scene], None]:
@@ -100,21 +102,21 @@ def _table(scene: Scene, _: bool) -> None:
     )
 
 
-def _columns(scene: Scene) -> page.Columns:
+def _columns(scene: Scene) -> dict[str, ColumnConfig]:
     """Headings in words; the file keeps the names with their units."""
-    share, logit = partial(_NUMBER, format="percent"), partial(_NUMBER, format="%.2f")
-    gradient = partial(_NUMBER, format="%.3f", help="∂L/∂z of the weighted term, nats per logit")
     return {
-        "class": st.column_config.TextColumn(pinned=True),
-        "hard_label": share("hard label"),
-        "teacher_logit": logit("teacher's logit"),
-        "teacher_share_tau_1": share("teacher, τ = 1"),
-        f"teacher_share_tau_{scene.temperature:g}": share(f"teacher, τ = {scene.temperature:g}"),
-        "student_logit": logit("student's logit"),
-        "student_share_tau_1": share("student, τ = 1"),
-        "gradient_soft_nats_per_logit": gradient("∂L/∂z, soft targets"),
-        "gradient_hard_nats_per_logit": gradient("∂L/∂z, labels"),
-        "gradient_sum_nats_per_logit": gradient("∂L/∂z, sum"),
+        **columns.of(
+            "class",
+            "hard_label",
+            "teacher_logit",
+            "teacher_share_tau_1",
+            "student_logit",
+            "student_share_tau_1",
+            "gradient_soft_nats_per_logit",
+            "gradient_hard_nats_per_logit",
+            "gradient_sum_nats_per_logit",
+        ),
+        **columns.teacher_share(scene.temperature),
     }
 
 
@@ -135,8 +137,8 @@ def formula(scene: Scene) -> str:
 def next_step(scene: Scene, source: Source | None) -> None:
     """On to Distill, with teacher, temperature and weights."""
     tau = min(scene.temperature, _MOST_TAU)
-    query = {"d_tau": str(tau), "d_soft": str(scene.soft), "d_hard": str(scene.hard)}
+    state: dict[str, object] = {"temperature": tau, "soft": scene.soft, "hard": scene.hard}
     if source is not None:
-        query["teacher"] = source.teacher_ref or f"run:{source.run.id}"
+        state["teacher"] = source.teacher_ref or f"run:{source.run.id}"
     limit = "" if tau == scene.temperature else f" (τ = {tau:g} at most)"
-    page.next_step("pages/distill.py", f"Distill with these settings{limit}", query)
+    links.to(links.DISTILL, f"Distill with these settings{limit}", **state)

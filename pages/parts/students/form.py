@@ -6,28 +6,30 @@ from typing import Any
 
 import streamlit as st
 
+from distill_core.arms import STUDENTS
 from distill_core.datasets import catalogue
-from distill_core.launch.base import AnySpec
 from distill_core.plans import training_cost
 from distill_core.plans.teachers import Teacher
-from distill_core.specs import StudentsSpec
-from distill_core.tables.students import ARMS
+from distill_core.specs import Spec, StudentsSpec
+from distill_core.specs.controls import WEIGHT
+from distill_core.terms import BY_KEY
 from pages.parts.distill import form as distill_form
-from pages.parts.shared import model_picker, training_form
+from pages.parts.distill.form import count
+from pages.parts.shared import model_picker, training_form, widget
 
 NEW = "new"
-DEFAULT_LABELS = 1000
+LEAST_SOFT = WEIGHT.step  # at 0 a teacher would say nothing
 _DEFAULT_ARMS = ("random", "labels", "taught", "all-labels")
 
 
-def show() -> tuple[dict[str, Any], AnySpec | None]:
+def show() -> tuple[dict[str, Any], Spec | None]:
     """The form: its values, and the request, None where it cannot be run."""
     teacher = _teacher()
     values: dict[str, Any] = {"kind": "students", **_data(teacher)}
     if teacher is not None:
         values["teacher"] = teacher.ref
     values["labels"] = _labels(values["dataset"])
-    values["arms"] = training_form.arms("ts", ARMS, _DEFAULT_ARMS)
+    values["arms"] = training_form.arms("ts", tuple(arm.key for arm in STUDENTS), _DEFAULT_ARMS)
     with st.expander("Students and training", icon=":material/tune:"):
         values["students"] = _students()
         values |= _training()
@@ -54,7 +56,7 @@ def _teacher() -> Teacher | None:
         format_func=named,
         key="ts_teacher",
         bind="query-params",
-        help=training_form.field(StudentsSpec, "teacher"),
+        help=widget.help_of(StudentsSpec, "teacher"),
     )
     return own.get(chosen)
 
@@ -71,15 +73,9 @@ def _data(teacher: Teacher | None) -> dict[str, Any]:
 
 def _labels(dataset: str) -> int:
     sizes = training_cost.offered_sizes(dataset)
-    return st.select_slider(
-        "Texts that keep their label",
-        sizes,
-        DEFAULT_LABELS if DEFAULT_LABELS in sizes else sizes[-1],
-        format_func=lambda n: f"{n:,}",
-        key="ts_labels",
-        bind="query-params",
-        help=training_form.field(StudentsSpec, "labels"),
-    )
+    usual = StudentsSpec.model_fields["labels"].default
+    start = usual if usual in sizes else sizes[-1]
+    return int(widget.stops(StudentsSpec, "labels", "ts_labels", count, choices=sizes, start=start))
 
 
 def _students() -> list[str]:
@@ -93,33 +89,15 @@ def _students() -> list[str]:
         bind="query-params",
         accept_new_options=True,
         placeholder="Choose students or type a reference",
-        help=f"{training_form.field(StudentsSpec, 'students')} For instance `bert@mini`, `run:ID`, `bert@hub`.",
+        help=f"{widget.help_of(StudentsSpec, 'students')} For instance `bert@mini`, `run:ID`, `bert@hub`.",
         wrap=True,
     )
 
 
 def _training() -> dict[str, Any]:
-    defaults = StudentsSpec.model_fields
-    epochs = training_form.epochs("ts", StudentsSpec, defaults["epochs"].default)
-    temperature = st.slider(
-        "Temperature τ",
-        0.5,
-        10.0,
-        defaults["temperature"].default,
-        0.5,
-        key="ts_tau",
-        bind="query-params",
-        help=training_form.field(StudentsSpec, "temperature"),
-    )
-    soft = st.slider(
-        "Weight of soft targets",
-        0.05,
-        1.0,
-        defaults["soft"].default,
-        0.05,
-        key="ts_soft",
-        bind="query-params",
-        help="The labels get the rest: soft + hard = 1.",
-    )
-    seeds = training_form.seeds("ts", StudentsSpec)
+    epochs = widget.slider(StudentsSpec, "epochs", "ts_epochs")
+    temperature = widget.slider(StudentsSpec, "temperature", "ts_tau")
+    about = "The labels get the rest: soft + hard = 1."
+    soft = training_form.weight(StudentsSpec, BY_KEY["soft"], "ts_soft", least=LEAST_SOFT, help=about)
+    seeds = widget.slider(StudentsSpec, "seeds", "ts_seeds")
     return {"epochs": epochs, "temperature": temperature, "soft": soft, "hard": round(1 - soft, 6), "seeds": seeds}

@@ -14,8 +14,7 @@ from distill_core.runs.run import Run
 from distill_core.tables import students as tables_students
 from distill_core.tables.students import Claim
 from distill_core.tables.training import arm_title
-from pages.parts.shared import downloads, once, page, provenance, run_panel, stored_runs
-from pages.parts.shared.page import Columns
+from pages.parts.shared import columns, downloads, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
     "Each mark is a small network of one family: left is faster, high is more accurate, a larger mark has more "
@@ -26,38 +25,30 @@ CODE = (
     "soft = kl_div(log_softmax(student / tau), log_softmax(teacher / tau), log_target=True) * tau**2  # all texts\n"
     "hard = cross_entropy(student[has_label], labels[has_label])  # the few labeled ones"
 )
-_NUMBER = st.column_config.NumberColumn
-COLUMNS: Columns = {
-    "label": st.column_config.TextColumn("student", pinned=True),
-    "arm_title": "way to learn",
-    "params": _NUMBER("parameters (exact)", format="localized"),
-    "latency_ms_p50": _NUMBER("p50 (ms)", format="%.3g"),
-    "latency_ms_p95": _NUMBER("p95 (ms)", format="%.3g"),
-    "speedup": _NUMBER("times as fast", format="%.2f ×"),
-    "accuracy": _NUMBER("accuracy", format="percent"),
-    "ci_low": _NUMBER("95 % from", format="percent"),
-    "ci_high": _NUMBER("95 % to", format="percent"),
-    "n_eval": _NUMBER("test texts", format="localized"),
-    "retained": _NUMBER("of teacher's accuracy", format="percent"),
-    "retained_low": _NUMBER("95 % from", format="percent"),
-    "retained_high": _NUMBER("95 % to", format="percent"),
-    "agreement": _NUMBER("says the same", format="percent"),
-    "kl_to_teacher": _NUMBER("KL to teacher (nats)", format="%.3g"),
-    "labels": _NUMBER("labels seen", format="localized"),
-    "train_texts": _NUMBER("texts seen", format="localized"),
-    "epochs": _NUMBER("passes", format="%d"),
-    "train_s": _NUMBER("training (s)", format="%.3g"),
-    "seed": _NUMBER("seed", format="%d"),
-    "source": "source",
-}
-GAINS: Columns = {
-    "label": st.column_config.TextColumn("student", pinned=True),
-    "gain": _NUMBER("taught against labels alone", format="percent"),
-    "gain_low": _NUMBER("95 % from", format="percent"),
-    "gain_high": _NUMBER("95 % to", format="percent"),
-    "seeds": _NUMBER("seeds", format="%d"),
-    "source": "source",
-}
+COLUMNS = columns.of(
+    ("label", "student"),
+    ("arm_title", "way_to_learn"),
+    "params",
+    "latency_ms_p50",
+    "latency_ms_p95",
+    ("speedup", "over_teacher"),
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "n_eval",
+    "retained",
+    "retained_low",
+    "retained_high",
+    "agreement",
+    "kl_to_teacher",
+    "labels",
+    "train_texts",
+    "epochs",
+    "train_s",
+    "seed",
+    "source",
+)
+GAINS = columns.of(("label", "student"), "gain", "gain_low", "gain_high", "seeds", "source")
 
 
 _rows = once.per_result(tables_students.rows_frame)

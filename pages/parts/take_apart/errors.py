@@ -9,19 +9,19 @@ from distill_core.figures import errors
 from distill_core.runs.run import Run
 from distill_core.tables import errors as tables_errors
 from distill_core.tables import training as tables_training
-from pages.parts.shared import once, page
-from pages.parts.shared.page import Columns
+from pages.parts.shared import columns, once, page
 
 _TITLES = {"new": "New", "inherited": "Inherited", "repaired": "Repaired"}
-_NUMBER = st.column_config.NumberColumn
-COLUMNS: Columns = {
-    "text": st.column_config.TextColumn("text", width=260),
-    "label": "label",
-    "student_says": "student says",
-    "student_share": _NUMBER("how sure", format="percent"),
-    "teacher_says": "teacher says",
-    "teacher_share": _NUMBER("how sure", format="percent"),
-}
+COLUMNS = columns.of(
+    "text",
+    ("label", "true_label"),
+    "student_says",
+    "student_share",
+    "teacher_says",
+    "teacher_share",
+    pinned=0,
+    widths={"text": 260},
+)
 
 
 _keys = once.per_result(tables_errors.student_keys)

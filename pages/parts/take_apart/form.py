@@ -14,11 +14,12 @@ from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import experiment_plan
 from distill_core.tables.ablation import Question
-from distill_core.tables.training import TERM_TITLES
+from distill_core.terms import BY_KEY, TERMS
 from pages.parts.distill import form as distill_form
-from pages.parts.distill.form import Request
-from pages.parts.shared import training_form
+from pages.parts.distill.form import Request, count
+from pages.parts.shared import training_form, widget
 from pages.parts.shared.page import plain, problem
+from pages.parts.shared.widget import Known
 from pages.parts.take_apart import runs
 
 NAMES: dict[Question, str] = {
@@ -34,12 +35,14 @@ QUESTIONS: dict[Question, str] = {
 BUTTONS = {"ingredients": "Leave out one at a time", "weights": "Try all settings", "layers": "Try all depths"}
 START = "init"  # the ingredient that is no loss: the student begins with the teacher's layers
 INGREDIENTS = {
-    **{name: title for name, title in TERM_TITLES.items() if name != "loss"},
+    **{term.key: term.title for term in TERMS},
     START: "Teacher's layers",
 }
-WEIGHTS = {"soft": 0.5, "hard": 0.5, "cosine": 1.0, "hidden": 1.0, "attention": 1.0, "relations": 1.0}
-TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
-SOFT = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
+WEIGHTS = {term.key: term.proposed for term in TERMS}
+WEIGHT_RANGE: Known = {"least": 0.05, "most": 100.0, "step": 0.25}  # an ingredient that is chosen has a weight
+TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
+SOFT = (0.25, 0.5, 0.75, 1.0)
+SEEDS = 3  # an ablation tells small differences apart; a sweep has many students already
 TEXTS = 2000  # enough to see differences, few enough for a lesson
 
 
@@ -71,24 +74,21 @@ def show(asked: Question) -> Request:
     }
     values |= varied[asked]()
     if asked != "layers":
-        values["student_layers"] = st.slider(
-            "Layers of the student",
-            1,
-            most,
-            max(1, most // 2),
-            key="ta_layers",
-            bind="query-params",
-            help=f"The teacher has {most}. {training_form.field(DistillSpec, 'student_layers')}",
-        )
-    repeats = ("ta", 3) if asked == "ingredients" else ("ta_sweep", 1)  # a sweep has many students already
-    values["seeds"] = training_form.seeds(repeats[0], DistillSpec, repeats[1])
+        values["student_layers"] = distill_form.layers(most, "ta_layers")
+    values["seeds"] = _seeds(asked)
     place = st.container()
     with st.expander("Texts and training", icon=":material/menu_book:"):
         values |= _training(values["dataset"])
     with st.expander("Advanced", icon=":material/tune:"):
-        values |= training_form.advanced("ta", DistillSpec, with_seeds=False)
+        values |= training_form.optimizer("ta", DistillSpec)
     with place:
         return _checked(values)
+
+
+def _seeds(asked: Question) -> int:
+    if asked == "ingredients":
+        return int(widget.slider(DistillSpec, "seeds", "ta_seeds", start=SEEDS))
+    return int(widget.slider(DistillSpec, "seeds", "ta_sweep_seeds"))
 
 
 def _checked(values: dict[str, Any]) -> Request:
@@ -125,7 +125,7 @@ def _ingredients() -> dict[str, Any]:
         "Ingredients of the full recipe",
         list(INGREDIENTS),
         selection_mode="multi",
-        default=["soft", "hard", "cosine", START],
+        default=[*(term.key for term in TERMS if not term.is_live), START],
         format_func=INGREDIENTS.__getitem__,
         key="ta_ingredients",
         bind="query-params",
@@ -136,92 +136,38 @@ def _ingredients() -> dict[str, Any]:
     with st.grid(2, min_column_width=90, gap="small") as grid:
         for name in (name for name in chosen if name != START):
             with grid.cell():
-                values[name] = st.number_input(
-                    INGREDIENTS[name],
-                    0.05,
-                    100.0,
-                    WEIGHTS[name],
-                    0.25,
-                    format="%g",
-                    key=f"ta_{name}",
-                    bind="query-params",
-                    help=training_form.field(DistillSpec, name),
-                )
+                shown: Known = {**WEIGHT_RANGE, "label": INGREDIENTS[name], "start": WEIGHTS[name]}
+                values[name] = widget.number(DistillSpec, name, f"ta_{name}", **shown)
     return {
         **values,
         "ablation": True,
-        "temperature": _temperature(),
+        "temperature": widget.slider(DistillSpec, "temperature", "ta_tau"),
         "init": "teacher-layers" if START in chosen else "random",
     }
 
 
-def _temperature() -> float:
-    return st.slider(
-        "Temperature τ",
-        0.5,
-        10.0,
-        2.0,
-        0.5,
-        key="ta_tau",
-        bind="query-params",
-        help=training_form.field(DistillSpec, "temperature"),
-    )
-
-
 def _grid() -> dict[str, Any]:
-    temperatures = st.pills(
-        "Temperatures τ",
-        TEMPERATURES,
-        selection_mode="multi",
-        default=[1.0, 2.0, 4.0, 8.0],
-        key="ta_taus",
-        bind="query-params",
-        format_func=lambda value: f"{value:g}",
-        wrap=True,
-        help=training_form.field(DistillSpec, "sweep_temperatures"),
-    )
-    soft = st.pills(
-        "Weights of soft targets",
-        SOFT,
-        selection_mode="multi",
-        default=[0.25, 0.5, 0.75, 1.0],
-        key="ta_softs",
-        bind="query-params",
-        format_func=lambda value: f"{value:g}",
-        wrap=True,
-        help=training_form.field(DistillSpec, "sweep_soft"),
-    )
+    temperatures = widget.several(DistillSpec, "sweep_temperatures", "ta_taus", start=TEMPERATURES)
+    soft = widget.several(DistillSpec, "sweep_soft", "ta_softs", start=SOFT)
     return {"sweep_temperatures": sorted(temperatures), "sweep_soft": sorted(soft)}
 
 
 def _depths(most: int) -> dict[str, Any]:
-    offered = list(range(1, most + 1))
-    layers = st.pills(
-        "Layers of the students",
-        offered,
-        selection_mode="multi",
-        default=list(experiment_plan.depths(most)),
-        key="ta_depths",
-        bind="query-params",
-        wrap=True,
+    layers = widget.several(
+        DistillSpec,
+        "sweep_layers",
+        "ta_depths",
+        choices=range(1, most + 1),
+        start=experiment_plan.depths(most),
         help=f"The teacher has {most} layers.",
     )
-    soft = st.slider(
-        "Weight of soft targets",
-        0.0,
-        1.0,
-        0.5,
-        0.05,
-        key="ta_depth_soft",
-        bind="query-params",
-        help="The labels get the rest.",
-    )
+    soft = training_form.weight(DistillSpec, BY_KEY["soft"], "ta_depth_soft", help="The labels get the rest.")
     return {
         "sweep_layers": sorted(layers),
         "sweep_soft": [],
         "soft": soft,
         "hard": 1 - soft,
-        "temperature": _temperature(),
+        "temperature": widget.slider(DistillSpec, "temperature", "ta_tau"),
     }
 
 
@@ -231,28 +177,8 @@ def _depths(most: int) -> dict[str, Any]:
 def _training(dataset: str) -> dict[str, Any]:
     sizes = training_cost.offered_sizes(dataset)
     start = TEXTS if TEXTS in sizes else 0
-    n = st.select_slider(
-        "Texts to learn from",
-        (*sizes, 0),
-        start,
-        format_func=count,
-        key="ta_texts",
-        bind="query-params",
-        help=training_form.field(DistillSpec, "train_examples"),
-    )
+    n = widget.stops(DistillSpec, "train_examples", "ta_texts", count, choices=(*sizes, 0), start=start)
     fewer = [size for size in sizes if not n or size < n]
-    labeled = st.select_slider(
-        "Texts that keep their label",
-        (*fewer, 0),
-        0,
-        format_func=count,
-        key="ta_labeled",
-        bind="query-params",
-        help=training_form.field(DistillSpec, "labeled_examples"),
-    )
-    return {"train_examples": n, "labeled_examples": labeled, "epochs": training_form.epochs("ta", DistillSpec, 2)}
-
-
-def count(n: int) -> str:
-    """`2,000`; 0 means all."""
-    return f"{n:,}" if n else "all"
+    labeled = widget.stops(DistillSpec, "labeled_examples", "ta_labeled", count, choices=(*fewer, 0))
+    epochs = widget.slider(DistillSpec, "epochs", "ta_epochs")
+    return {"train_examples": n, "labeled_examples": labeled, "epochs": epochs}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pages.parts.shared import page, training_form
+from pages.parts.distill.form import count
+from pages.parts.shared import links, training_form
 from pages.parts.take_apart import form
 
 LABEL = "Sweep or take apart"
@@ -12,26 +13,26 @@ LABEL = "Sweep or take apart"
 
 def link(values: dict[str, Any]) -> None:
     """A link with what the form of Distill says now (`distill_form.Request.values`)."""
-    page.next_step("pages/take_apart.py", LABEL, query(values))
+    links.to(links.TAKE_APART, LABEL, **state(values))
 
 
-def query(values: dict[str, Any]) -> dict[str, Any]:
-    """Control of Take apart → its text in an address. A weight that its control cannot show is left out."""
+def state(values: dict[str, Any]) -> dict[str, Any]:
+    """Setting → the text of its control on Take apart. A weight of 0 is left out: its control cannot show it."""
     terms = [name for name in form.WEIGHTS if values.get(name)]
     start = [form.START] if values["init"] == "teacher-layers" else []
     found: dict[str, Any] = {
         "teacher": values["teacher"],
-        "ta_dataset": training_form.dataset_label(values["dataset"]),
-        "ta_layers": values["student_layers"],
-        "ta_tau": values["temperature"],
-        "ta_ingredients": [form.INGREDIENTS[name] for name in (*terms, *start)],
-        "ta_depth_soft": values["soft"],
-        "ta_texts": form.count(values["train_examples"]),
-        "ta_labeled": form.count(values["labeled_examples"]),
-        "ta_epochs": values["epochs"],
-        "ta_lr": f"{values['learning_rate']:g}",
-        "ta_batch": values["batch_size"],
-        "ta_length": values["max_length"],
-        "ta_seed": values["seed"],
+        "dataset": training_form.dataset_label(values["dataset"]),
+        "student_layers": values["student_layers"],
+        "temperature": values["temperature"],
+        "ingredients": [form.INGREDIENTS[name] for name in (*terms, *start)],
+        "depth_soft": values["soft"],
+        "train_examples": count(values["train_examples"]),
+        "labeled_examples": count(values["labeled_examples"]),
+        "epochs": values["epochs"],
+        "learning_rate": f"{values['learning_rate']:g}",
+        "batch_size": values["batch_size"],
+        "max_length": values["max_length"],
+        "seed": values["seed"],
     }
-    return found | {f"ta_{name}": values[name] for name in terms}
+    return found | {name: values[name] for name in terms}

@@ -5,14 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from distill_core.errors import RunError
-from distill_core.runs import run_list
 from distill_core.runs.run import Run
-from distill_core.specs import DistillSpec
+from distill_core.specs import DistillSpec, dataset_name
 from distill_core.tables import ablation as tables_ablation
 from distill_core.tables.ablation import Question
-from pages.parts.shared import run_panel, stored_runs
+from pages.parts.shared import links, run_panel, stored_runs
 
-PARAMETER = "ta_run"
 _PICKER = "ta_result"
 
 
@@ -26,7 +24,7 @@ def question_of(run: Run) -> Question | None:
 
 def named() -> Run | None:
     """The run that the page's address names, if it takes something apart."""
-    return run_panel.chosen(PARAMETER, lambda run: question_of(run) is not None)
+    return run_panel.chosen(links.TAKE_APART.run, lambda run: question_of(run) is not None)
 
 
 def recorded_distillation() -> Run | None:
@@ -63,15 +61,15 @@ def pick(question: Question, named: Run | None) -> Run | None:
 
 
 def _picked() -> None:
-    run_panel.choose(PARAMETER, st.session_state[_PICKER])
+    run_panel.choose(links.TAKE_APART.run, st.session_state[_PICKER])
 
 
 def _label(run: Run) -> str:
     """`000012, running: 3 layers on movies, 3 seeds`."""
-    spec, state = run.spec(), run.state().state
-    if not isinstance(spec, DistillSpec):
+    spec, state = run.spec_as(DistillSpec), run.state().state
+    if spec is None:
         return run.id
-    dataset = run_list.dataset_name(spec.dataset)
+    dataset = dataset_name(spec.dataset)
     seeds = f", {spec.seeds} seeds" if spec.seeds > 1 else ""
     depth = "all depths" if spec.sweep_layers else f"{spec.student_layers} layers"
     what = spec.title or f"{depth} on {dataset}{seeds}"

@@ -13,15 +13,16 @@ from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError
 from distill_core.plans import transfer_plan
 from distill_core.specs import FinetuneSpec
-from pages.parts.shared import own_file, page
+from pages.parts.shared import columns, own_file, page
 from pages.parts.shared.own_file import OwnFile
 from pages.parts.transfer.words import go_to
 
 _CHOSEN = "tl_own"
 _COLUMNS = ("text_column", "label_column")
 _MAX_LENGTH = FinetuneSpec.model_fields["max_length"].default
-_SHARE = st.column_config.ProgressColumn("share", format="percent", min_value=0, max_value=1)
-_TABLE = {"label": st.column_config.TextColumn("class", pinned=True), "share": _SHARE}
+_TABLE = columns.of(
+    ("label", "class"), ("train", "train_split"), ("validation", "validation_split"), ("test", "test_split"), "share"
+)
 
 
 def show() -> None:

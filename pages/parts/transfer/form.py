@@ -7,27 +7,26 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import families
+from distill_core import arms, families
+from distill_core.arms import SAVED
 from distill_core.datasets import catalogue
-from distill_core.launch.base import AnySpec
 from distill_core.plans import transfer_plan
-from distill_core.runs import run_list
-from distill_core.specs import FinetuneSpec
-from distill_core.tables.training import arm_sentence, arm_title
+from distill_core.specs import FinetuneSpec, Spec, dataset_name
+from distill_core.tables.training import arm_title
 from distill_core.tables.transfer import depth_title
-from pages.parts.shared import model_picker, stored_runs, training_form
+from pages.parts.shared import model_picker, stored_runs, training_form, widget
 from pages.parts.transfer import data as own_data
 from pages.parts.transfer.words import OWN, OWN_TITLE, TABS
 
 DEPTHS = "How much learns"
-_EPOCHS = 3
+_EPOCHS, _SEEDS = 3, 2  # few texts are read more often, and chance shows between two draws
 _MODEL_HELP = (
     "MiniLM is a real pre-trained model that needs no Hub. `bert@hub` and the others are the official checkpoints. "
     "Type `hub:org/name` for any other checkpoint of the ten families."
 )
 
 
-def show(experiment: str) -> AnySpec | None:
+def show(experiment: str) -> Spec | None:
     """The form of one experiment. Returns what it asks for, or None with the reason on the page."""
     model = st.selectbox(
         "Model",
@@ -41,13 +40,13 @@ def show(experiment: str) -> AnySpec | None:
     asked = _domains() if experiment == "domains" else _one_dataset(experiment, model or "")
     if asked is None:
         return None
-    epochs = training_form.epochs("tl", FinetuneSpec, _EPOCHS)
-    seeds = training_form.seeds("tl", FinetuneSpec, 2)
+    epochs = widget.slider(FinetuneSpec, "epochs", "tl_epochs", start=_EPOCHS)
+    seeds = widget.slider(FinetuneSpec, "seeds", "tl_seeds", start=_SEEDS)
     with st.expander("Advanced", icon=":material/tune:"):
-        more = training_form.advanced("tl", FinetuneSpec, with_seeds=False)
+        more = training_form.optimizer("tl", FinetuneSpec)
         if experiment == "unfreeze":
-            asked["layer_lr_decay"] = _decay()
-    where = "all domains" if experiment == "domains" else run_list.dataset_name(asked["dataset"])
+            asked["layer_lr_decay"] = widget.stops(FinetuneSpec, "layer_lr_decay", "tl_decay")
+    where = "all domains" if experiment == "domains" else dataset_name(asked["dataset"])
     title = f"{TABS[experiment]}: {model_picker.label(model or '')} on {where}"[:120]
     return training_form.parsed(
         {"kind": "finetune", "title": title, "model": model or "", "epochs": epochs, "seeds": seeds, **asked, **more}
@@ -78,8 +77,8 @@ def _one_dataset(experiment: str, model: str) -> dict[str, Any] | None:
     if experiment == "unfreeze":
         depths = transfer_plan.depth_arms(model, stored_runs.own())
         return {**data, "train_examples": _size(offered), "arms": _arms(DEPTHS, depths, "tl_depths")}
-    arms = [arm for arm in transfer_plan.CURVE_ARMS if arm != "zero-shot" or model == "minilm"]
-    return {**data, "train_examples": sorted(_sizes(offered)), "arms": _arms("Ways to learn", tuple(arms), "tl_arms")}
+    chosen = _arms("Ways to learn", arms.offered("curves", model), "tl_arms")
+    return {**data, "train_examples": sorted(_sizes(offered)), "arms": chosen}
 
 
 def _sizes(offered: tuple[int, ...]) -> list[int]:
@@ -119,18 +118,6 @@ def _count(size: int, offered: tuple[int, ...]) -> str:
     return f"{size:,} (all)" if size == offered[-1] and size not in transfer_plan.SIZES else f"{size:,}"
 
 
-def _decay() -> float:
-    return st.select_slider(
-        "Layer-wise learning-rate decay",
-        transfer_plan.DECAYS,
-        1.0,
-        format_func=lambda value: f"{value:g}",
-        key="tl_decay",
-        bind="query-params",
-        help=training_form.field(FinetuneSpec, "layer_lr_decay"),
-    )
-
-
 # ── domains ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -153,15 +140,14 @@ def _domains() -> dict[str, Any] | None:
         st.caption("Choose at least two domains.")
         return None
     size = _size((200, 500, 1000, 2000))
-    arms = _arms("Ways to learn", transfer_plan.DOMAIN_ARMS, "tl_domain_arms", ("pretrained", "bow"))
+    learning = _arms("Ways to learn", arms.offered("domains"), "tl_domain_arms", (SAVED, "bow"))
     columns = {"text_column": own.text_column, "label_column": own.label_column} if own and OWN in chosen else {}
     names = [own.dataset if own and name == OWN else name for name in chosen]
-    return {"domains": names, "dataset": names[0], "train_examples": size, "arms": arms, **columns}
+    return {"domains": names, "dataset": names[0], "train_examples": size, "arms": learning, **columns}
 
 
 def _arms(label: str, offered: tuple[str, ...], key: str, default: tuple[str, ...] | None = None) -> list[str]:
     name = depth_title if label == DEPTHS else arm_title
-    sentences = [f"**{name(arm)}**: {arm_sentence(arm)}" for arm in offered]
     return st.pills(
         label,
         offered,
@@ -170,6 +156,6 @@ def _arms(label: str, offered: tuple[str, ...], key: str, default: tuple[str, ..
         format_func=name,
         key=key,
         bind="query-params",
-        help="\n\n".join(sentences),
+        help=training_form.arm_help(offered, name),
         wrap=True,
     )

@@ -10,21 +10,12 @@ from distill_core.runs.run import Run
 from distill_core.tables import mismatch as tables_mismatch
 from distill_core.tables import transfer as tables_transfer
 from distill_core.tables.mismatch import Counts, Pair
-from pages.parts.shared import page
-from pages.parts.shared.page import Columns
+from pages.parts.shared import columns, page
 
-_NUMBER, _TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
-COLUMNS: Columns = {
-    "text": _TEXT("text", width=250),
-    "label": "right label",
-    "home_share": _NUMBER("from home", format="percent"),
-    "foreign_share": _NUMBER("foreign", format="percent"),
-    "foreign_says": "foreign says",
-}
-_SLICES = {
-    "texts": _NUMBER("texts", format="localized"),
-    "lost_points": _NUMBER("lost (points)", format="%.0f"),
-}
+COLUMNS = columns.of(
+    "text", ("label", "true_label"), "home_share", "foreign_share", "foreign_says", pinned=0, widths={"text": 250}
+)
+_SLICES = {name: columns.of(("slice", name), "texts", "lost_points") for name in ("length", "word")}
 
 
 def show(run: Run, frame: pd.DataFrame, arm: str) -> None:
@@ -97,14 +88,14 @@ def headline(counts: Counts, foreign: str, home: str) -> str:
 def _slices(run: Run, arm: str, pair: Pair) -> None:
     lengths, words = (make(run, arm, pair) for make in (tables_mismatch.lengths_frame, tables_mismatch.words_frame))
     left, right = st.columns(2, gap="large")
-    for place, name, title, frame in ((left, "length", "Length", lengths), (right, "word", "Word in the text", words)):
+    for place, name, frame in ((left, "length", lengths), (right, "word", words)):
         with place:
             st.dataframe(
                 frame,
                 hide_index=True,
-                column_order=["slice", *_SLICES],
+                column_order=list(_SLICES[name]),
                 key=f"tl_mismatch_{name}",
-                column_config={"slice": _TEXT(title, pinned=True), **_SLICES},
+                column_config=_SLICES[name],
                 alt=f"Accuracy of both models by {name}",
             )
     st.caption(

@@ -7,13 +7,14 @@ from pathlib import Path
 import streamlit as st
 
 from distill_core.figures import moved_cka, moved_plane, theme
-from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.tables import moved as tables_moved
-from pages.parts.shared import downloads, once, page, provenance, stored_runs
+from pages.parts.shared import columns, downloads, links, once, page, provenance, stored_runs
 from pages.parts.transfer import guess as guesses
 from pages.parts.transfer.guess import Guess
 from pages.parts.transfer.words import WORDS, go_to
+
+_COLUMNS = columns.of("layer", "cka", "source", pinned=0)
 
 
 def show() -> None:
@@ -33,7 +34,7 @@ def show() -> None:
         _figures(run)
     page.explanation(words.seen, words.formula, words.code)
     if run.model_dir.is_dir() and not stored_runs.is_recorded(run):
-        page.next_step("pages/distill.py", "Distill this model into a smaller one", {"teacher": f"run:{run.id}"})
+        links.to(links.DISTILL, "Distill this model into a smaller one", teacher=f"run:{run.id}")
     else:
         go_to(*words.following)
 
@@ -52,7 +53,7 @@ def _has_moved(path: str) -> bool:
 
 def _label(run: Run) -> str:
     """Its name in the list and in the page's address."""
-    return f"{run_list.title(run.spec())} · {run.id}"
+    return f"{run.spec().heading} · {run.id}"
 
 
 _layers = once.per_result(tables_moved.cka_frame)
@@ -100,5 +101,10 @@ def _planes(run: Run, dark: bool) -> None:
 
 @once.per_result
 def _numbers(run: Run) -> None:
-    alt = "Similarity of each layer before and after"
-    st.dataframe(_layers(run), hide_index=True, key="tl_table_moved", alt=alt)
+    st.dataframe(
+        _layers(run),
+        hide_index=True,
+        column_config=_COLUMNS,
+        key="tl_table_moved",
+        alt="Similarity of each layer before and after",
+    )

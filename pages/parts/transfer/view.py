@@ -17,7 +17,7 @@ from distill_core.specs import FinetuneSpec
 from distill_core.tables import training as tables_training
 from distill_core.tables import transfer as tables_transfer
 from pages.parts.finetune.view import warn_of_failures
-from pages.parts.shared import downloads, once, page, provenance, stored_runs
+from pages.parts.shared import columns, downloads, once, page, provenance, stored_runs
 from pages.parts.transfer import mismatch
 from pages.parts.transfer.guess import Guess, again
 from pages.parts.transfer.words import TABS
@@ -25,39 +25,22 @@ from pages.parts.transfer.words import TABS
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_NUMBER = st.column_config.NumberColumn
-_MEASURED: page.Columns = {
-    "accuracy": _NUMBER("accuracy", format="percent"),
-    "ci_low": _NUMBER("95 % from", format="percent"),
-    "ci_high": _NUMBER("95 % to", format="percent"),
-    "seeds": _NUMBER("seeds", format="%d"),
-    "seed_low": _NUMBER("lowest seed", format="percent"),
-    "seed_high": _NUMBER("highest seed", format="percent"),
-    "train_s": _NUMBER("training (s)", format="%.3g"),
-    "train_tflop": _NUMBER("compute (TFLOP)", format="%.3g"),
-    "n_eval": _NUMBER("test texts", format="localized"),
-    "source": "source",
-}
-_TEXTS = {"train_examples": _NUMBER("labeled texts", format="localized")}
-COLUMNS: dict[str, page.Columns] = {
-    "curves": {"title": st.column_config.TextColumn("way to learn", pinned=True), **_TEXTS, **_MEASURED},
-    "unfreeze": {
-        "label": st.column_config.TextColumn("what learns", pinned=True),
-        "params_trained": _NUMBER("trained parameters", format="localized"),
-        "share_trained": _NUMBER("of all", format="percent"),
-        **_TEXTS,
-        **_MEASURED,
-    },
-    "domains": {
-        "title": st.column_config.TextColumn("way to learn", pinned=True),
-        "train": "trained on",
-        "test": "tested on",
-        "accuracy": _MEASURED["accuracy"],
-        "against_home_points": _NUMBER("against a model from home (points)", format="%+.1f"),
-        "majority": _NUMBER("most frequent class", format="percent"),
-        **_TEXTS,
-        **_MEASURED,
-    },
+_MEASURED = (
+    *("train_examples", "accuracy", "ci_low", "ci_high", "seeds", "seed_low", "seed_high"),
+    *("train_s", "train_tflop", "n_eval", "source"),
+)
+COLUMNS = {
+    "curves": columns.of(("title", "way_to_learn"), *_MEASURED),
+    "unfreeze": columns.of(("label", "what_learns"), "params_trained", "share_trained", *_MEASURED),
+    "domains": columns.of(
+        ("title", "way_to_learn"),
+        ("train", "trained_on"),
+        ("test", "tested_on"),
+        "accuracy",
+        "against_home_points",
+        "majority",
+        *(name for name in _MEASURED if name != "accuracy"),
+    ),
 }
 
 
@@ -80,8 +63,8 @@ def curves(run: Run, guess: Guess) -> None:
 
 
 def _draw_curves(run: Run, guess: Guess, x: learning_curve.XAxis, *, dark: bool = False) -> Figure:
-    frame, spec = _uncovered(_curve_frame(run), guess), run.spec()
-    majority = known_splits.majority_share(spec.dataset) if isinstance(spec, FinetuneSpec) else None
+    frame, spec = _uncovered(_curve_frame(run), guess), run.spec_as(FinetuneSpec)
+    majority = known_splits.majority_share(str(spec.dataset)) if spec is not None else None
     return learning_curve.draw(frame, guess.graded(frame), View(x, majority, dark))
 
 
@@ -214,12 +197,12 @@ def _failures(run: Run) -> None:
 
 
 def _numbers(run: Run, experiment: str, frame: pd.DataFrame) -> None:
-    columns = COLUMNS[experiment]
+    shown = COLUMNS[experiment]
     st.dataframe(
         frame,
         hide_index=True,
-        column_order=list(columns),
-        column_config=columns,
+        column_order=list(shown),
+        column_config=shown,
         placeholder="n/a",
         key="tl_table",
         alt=f"{TABS[experiment]}: accuracy with its intervals, seeds and cost",
