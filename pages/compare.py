@@ -4,9 +4,9 @@ import streamlit as st
 
 from distill_core.errors import DistillError
 from distill_core.figures import theme
-from distill_core.specs import StudentsSpec
+from distill_core.specs import CompareSpec, StudentsSpec
 from pages.parts.compare import form, results
-from pages.parts.shared import links, page, stored_runs
+from pages.parts.shared import links, page, run_panel, stored_runs
 from pages.parts.students import view as students_view
 
 NEWEST = "newest"
@@ -50,6 +50,11 @@ if isinstance(asked, StudentsSpec):
     with main:
         students_view.picture(run, key="cmp_ten")
         links.to(links.STUDENTS, "How did they learn? All numbers", run=run.id)
+    st.stop()
+
+if not isinstance(asked, CompareSpec):
+    with main:
+        run_panel.say_of_another_kind(run)
     st.stop()
 
 with main:

@@ -6,7 +6,7 @@ from distill_core import families
 from distill_core.figures import timeline, treemap
 from distill_core.tables import families as tables_families
 from pages.parts.model_zoo import family_card
-from pages.parts.shared import columns, links, page, provenance
+from pages.parts.shared import columns, links, once, page, provenance
 
 PUBLISHED = columns.of("variant", "metric", "split", "value", "unit", "source", "note", "confidence", pinned=0)
 CHOSEN = links.MODEL_ZOO.takes["family"]
@@ -29,13 +29,33 @@ title = st.pills(
 family = next((row for row in families.FAMILIES if row.title == title), None)
 
 
+def dated(chosen: str | None = None) -> None:
+    """The ten families in time; a chosen one stands out."""
+    dark = page.is_dark()
+
+    def draw() -> None:
+        page.chart(timeline.draw(sizes, chosen=chosen, dark=dark), "zoo_timeline")
+
+    once.same(draw, "zoo.timeline", chosen, dark)
+
+
 def all_ten() -> None:
     """Ten cards and their place in time."""
     with st.grid(5, min_column_width=150, gap="small"):
         for row, params in zip(families.FAMILIES, sizes["params"], strict=True):
             family_card.card(row, int(params), CHOSEN)
-    page.chart(timeline.draw(sizes, dark=page.is_dark()), "zoo_timeline")
+    dated()
     provenance.caption(provenance.EXACT, "months from the papers' arXiv numbers")
+
+
+def inside(row: families.Family, parts: dict[str, int]) -> None:
+    """Where the parameters of a family sit."""
+    dark = page.is_dark()
+
+    def draw() -> None:
+        page.chart(treemap.draw(row.title, parts, dark=dark), "zoo_treemap")
+
+    once.same(draw, "zoo.parts", row.key, dark)
 
 
 def in_depth(row: families.Family) -> None:
@@ -45,9 +65,9 @@ def in_depth(row: families.Family) -> None:
     st.markdown(page.plain(row.facts["one_line_key_idea"]))
     left, right = st.columns(2, gap="large")
     with left:
-        page.chart(treemap.draw(row.title, parts, dark=page.is_dark()), "zoo_treemap")
+        inside(row, parts)
     with right:
-        page.chart(timeline.draw(sizes, chosen=row.key, dark=page.is_dark()), "zoo_timeline")
+        dated(row.key)
     provenance.caption(provenance.EXACT, "months from the papers' arXiv numbers")
     st.warning(page.plain(row.facts["known_trap"]), title="Traps", icon=":material/warning:")
     st.markdown("##### Facts")

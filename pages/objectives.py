@@ -6,7 +6,7 @@ from distill_core.errors import DistillError
 from distill_core.figures import signals
 from distill_core.tables import objectives as tables_objectives
 from pages.parts.objectives import cards, detail, form
-from pages.parts.shared import page, provenance
+from pages.parts.shared import once, page, provenance
 
 page.header("Objectives", "What does each family hide from its network, and what must the network say?")
 left, right = st.columns([1, 1.3], gap="large")
@@ -23,7 +23,12 @@ with left:
     cards.legend()
     page.explanation(cards.SEEN)
 with right:
-    page.chart(signals.draw(tables_objectives.signals(scenes), dark=page.is_dark()), "obj_fig_signals")
+    dark = page.is_dark()
+
+    def counted() -> None:
+        page.chart(signals.draw(tables_objectives.signals(scenes), dark=dark), "obj_fig_signals")
+
+    once.same(counted, "objectives.signals", text, draw, dark)
     provenance.caption(cards.COUNTED)
 cards.show(scenes)
 detail.show()

@@ -3,11 +3,9 @@
 import streamlit as st
 
 from distill_core import specs
-from distill_core.figures import overview
-from distill_core.tables import compare as tables_compare
-from distill_core.tables import families as tables_families
 from pages.parts.compare import form as compare_form
-from pages.parts.shared import device_badge, links, model_picker, page, provenance, stored_runs
+from pages.parts.shared import device_badge, links, model_picker, page, stored_runs
+from pages.parts.start import view
 from pages.parts.students import view as students_view
 
 SEEN = (
@@ -44,17 +42,7 @@ ten = stored_runs.ten_students()
 if ten is not None:
     students_view.picture(ten, key="start")
     links.to(links.STUDENTS, "How do ten small families learn from one teacher?")
-run = stored_runs.first_comparison()
-speeds = tables_compare.compare_frame(run) if run else None
-if speeds is not None and not speeds.empty:
-    speeds = tables_compare.at_cell(speeds, tables_compare.cells(speeds)[0])
-page.chart(overview.draw(tables_families.families_frame(), speeds, dark=page.is_dark()), "start_overview")
-lines = [f"sizes {provenance.EXACT}"]
-if run:
-    lines.append(f"times {provenance.measured(run, stored_runs.is_recorded(run))}, p50 with a whisker to p95")
-else:
-    lines.append("no times measured yet")
-provenance.caption(*lines)
+view.show(stored_runs.first_comparison())
 
 with st.grid(3, min_column_width=150, gap="small") as grid:
     for room, name, sentence in ROOMS:

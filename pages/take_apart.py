@@ -5,11 +5,11 @@ from functools import partial
 import streamlit as st
 
 from pages.parts.distill import form as distill_form
-from pages.parts.shared import lab, links, page, run_panel, stored_runs
+from pages.parts.shared import lab, links, page, stored_runs
 from pages.parts.take_apart import form, next, runs, view
 
 head = st.container()
-named = run_panel.chosen(links.TAKE_APART.run)
+named = runs.named()
 top = st.container(horizontal=True, vertical_alignment="bottom")
 with top:
     asked = form.question(named)
@@ -34,6 +34,6 @@ with main, page.problems_shown():
     if not stored_runs.own_of("finetune"):
         distill_form.no_teacher()
     with top:
-        run = runs.pick(asked, LAB.named())
+        run = runs.pick(asked, runs.named())
     explain = partial(page.explanation, view.SEEN[asked], view.FORMULA[asked], view.CODE[asked])
     LAB.show(run, request.spec, explain, lambda ended: next.link(ended, asked))

@@ -26,7 +26,7 @@ def experiment(name: str) -> None:
             if started:
                 run_panel.choose(parameter, started)
     with main:
-        own = run_panel.chosen(parameter)
+        own = run_panel.chosen(parameter, partial(tables_transfer.can_show, experiment=name))
         run = own or default(name)
         if run is None:
             hint = f"Press {words.button}: points appear as they are measured."
@@ -38,7 +38,7 @@ def experiment(name: str) -> None:
                 elif own is not None:
                     training_form.stale(spec, run)
                 guess = guesses.gate(run, name)
-                run_panel.live(run.id, partial(view.VIEWS[name], guess=guess))
+                run_panel.live(run.id, partial(view.show, guess=guess))
         page.explanation(words.seen, words.formula, words.code)
         go_to(*words.following)
 

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import distillation, record, summary
+from app import PAGES
+from benchmarks import distillation, pages, record, summary
 from distill_core.results import Metric
+from distill_core.runs.store import RunStore
+from distill_core.settings import DATA
 
 PROJECT = Path(__file__).resolve().parent.parent
 OWN = ("trainer", "ours-first", "ours-second", "ours-whole", "ours-uncached", "no-teacher")
@@ -130,3 +133,21 @@ def test_a_recorded_curve_keeps_its_shape_its_end_and_few_points():
         assert steps == [1, 11, 21, 31, 41, 51, 61, 71, 81, 91, 100]
     assert found[-1] == lonely
     assert record.thinned([]) == []
+
+
+def test_a_page_is_measured_in_a_process_of_its_own():
+    command = [sys.executable, "-m", "benchmarks.pages", "--only", "Runs,Fine", "--repeats", "1", "--json"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = {row["page"]: row for row in json.loads(done.stdout)}
+    assert set(rows) == {"empty page", "Runs", "Fine-tune"}
+    assert all(row[name] > 0 for row in rows.values() for name in ("first", "visitor", "rerun"))
+    assert rows["Fine-tune"]["live"] > 0
+    assert rows["Runs"]["live"] is None
+
+
+def test_every_page_has_a_row():
+    measured = {case.address for case in pages.cases()}
+    assert measured == {"" if entry[0] == "start" else entry[3] for entries in PAGES.values() for entry in entries}
+    recorded = {run.id for run in RunStore(DATA / "recorded").list()}
+    assert {case.run for case in pages.cases() if case.run} <= recorded

@@ -26,6 +26,7 @@ from distill_core.runs.store import RunStore
 from distill_core.settings import DATA, PROJECT, settings
 from distill_core.specs import Spec, TrainSpec
 from distill_core.specs.base import field
+from pages.parts.shared import links
 
 RECORDED = RunStore(DATA / "recorded").list()
 PAGE = """
@@ -153,9 +154,12 @@ def test_the_runs_page_opens_it_and_leads_to_its_page(store: RunStore, tmp_path:
     assert [element.value for element in app.text] == ["ah ah"]
 
 
-def test_without_its_row_its_runs_are_listed_as_damaged(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = InlineLauncher(store).submit(EchoSpec())
+def test_without_its_row_its_runs_are_listed_as_damaged(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = InlineLauncher(store).submit(EchoSpec())
     monkeypatch.delitem(KINDS, "echo")
+    run = Run(shutil.copytree(known.path, tmp_path / known.id))  # this process has not read it yet
     assert list(run_list.runs_frame([run])["state"]) == ["damaged"]
     assert run.result() is None
 
@@ -165,6 +169,10 @@ def test_each_row_is_whole(kind: Kind) -> None:
     assert kind.spec.model_fields["kind"].default == kind.key
     assert kind.result.model_fields["kind"].default == kind.key
     assert kind.load_job().__module__ == f"distill_core.jobs.{kind.key}"
+    script = (PROJECT / "pages" / f"{kind.page}.py").read_text(encoding="utf-8")
+    pages = {name: page for name, page in vars(links).items() if isinstance(page, links.Page)}
+    (name,) = (name for name, page in pages.items() if (page.script, page.run) == (kind.page, kind.parameter))
+    assert f"links.{name}" in script  # by which it reads the parameter
     assert len({other.parameter for other in KINDS.values()}) == len(KINDS)
 
 

@@ -38,6 +38,7 @@ from distill_core.units import now
 S = TypeVar("S", bound=Spec)
 R = TypeVar("R", bound=Result)
 Command = Literal["pause", "resume", "step", "stop"]
+Version = tuple[int, int, int]
 RECORDED_FILES = (
     "spec.json",
     "env.json",
@@ -104,13 +105,8 @@ class Run:
 
     def spec(self) -> Spec:
         """What was asked. Raises RunError when spec.json is damaged."""
-        data = read_json(self.path / "spec.json")
-        if data is None:
-            raise RunError(f"The run {self.id} is damaged: spec.json cannot be read.", "Delete it and run again.")
-        try:
-            return kinds.parse_spec(data)
-        except DistillError as error:
-            raise RunError(f"The run {self.id} is damaged: {error.message}", "Delete it and run again.") from error
+        path = self.path / "spec.json"
+        return _cached_spec(path, _version(path))
 
     def spec_as(self, wanted: type[S]) -> S | None:
         """What was asked, of this type; None for a run of another kind. Raises RunError as `spec`."""
@@ -120,11 +116,17 @@ class Run:
     def state(self) -> State:
         """Where the run stands. The file is read again only when it has changed: lists of runs ask all the time."""
         path = self.path / "state.json"
-        try:
-            stat = path.stat()
-        except OSError:
-            return _DAMAGED
-        return _cached_state(path, (stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        return _cached_state(path, _version(path))
+
+    def version(self) -> tuple[object, ...]:
+        """Another value whenever what came out so far is another: the state's name, and time, size and place of each
+        file. Progress and the points of the curves do not count."""
+        files = (name for name in RECORDED_FILES if name not in ("state.json", "metrics.jsonl"))
+        return (self.state().state, *(_version(self.path / name) for name in files))
+
+    def curves_version(self) -> Version:
+        """Another value with every point of the curves."""
+        return _version(self.path / "metrics.jsonl")
 
     def fresh_state(self) -> State:
         """As `state`, always read from the file: for decisions that cannot be taken back."""
@@ -138,11 +140,8 @@ class Run:
         return state
 
     def environment(self) -> Environment | None:
-        data = read_json(self.path / "env.json")
-        try:
-            return Environment.model_validate(data) if data else None
-        except ValidationError:
-            return None
+        path = self.path / "env.json"
+        return _cached_environment(path, _version(path))
 
     def set_environment(self, environment: Environment) -> None:
         write_json(self.path / "env.json", environment.model_dump())
@@ -200,12 +199,9 @@ class Run:
         write_json(self.path / "result.json", result.model_dump())
 
     def result(self) -> Result | None:
-        """The result so far; None when there is none yet or it cannot be read."""
-        data = read_json(self.path / "result.json")
-        try:
-            return kinds.parse_result(data) if data else None
-        except ValidationError:
-            return None
+        """The result so far; None when there is none yet or it cannot be read. It is parsed once for each version."""
+        path = self.path / "result.json"
+        return _cached_result(path, _version(path))
 
     def result_as(self, wanted: type[R]) -> R | None:
         """The result so far, of this type; None where there is none, or for a run of another kind."""
@@ -233,6 +229,47 @@ def _read_state(path: Path) -> State:
         return _DAMAGED
 
 
+# ── read once for each version of a file: lists of runs and pages ask all the time, and the values are frozen ─────
+
+
+def _version(path: Path) -> Version:
+    """Time, size and place of a file; zeros where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
 @lru_cache(maxsize=4096)
-def _cached_state(path: Path, version: tuple[int, int, int]) -> State:
+def _cached_state(path: Path, version: Version) -> State:
     return _read_state(path)
+
+
+@lru_cache(maxsize=4096)
+def _cached_spec(path: Path, version: Version) -> Spec:
+    run_id, data = path.parent.name, read_json(path)
+    if data is None:
+        raise RunError(f"The run {run_id} is damaged: spec.json cannot be read.", "Delete it and run again.")
+    try:
+        return kinds.parse_spec(data)
+    except DistillError as error:
+        raise RunError(f"The run {run_id} is damaged: {error.message}", "Delete it and run again.") from error
+
+
+@lru_cache(maxsize=4096)
+def _cached_environment(path: Path, version: Version) -> Environment | None:
+    data = read_json(path)
+    try:
+        return Environment.model_validate(data) if data else None
+    except ValidationError:
+        return None
+
+
+@lru_cache(maxsize=128)
+def _cached_result(path: Path, version: Version) -> Result | None:
+    data = read_json(path)
+    try:
+        return kinds.parse_result(data) if data else None
+    except ValidationError:
+        return None

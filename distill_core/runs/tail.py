@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from distill_core.runs.run import Run
 
 MAX_POINTS = 200
 COLUMNS = ("arm", "split", "name", "step", "epoch", "examples", "elapsed_s", "value")
+_FIELDS = attrgetter(*COLUMNS)
 
 
 @dataclass
@@ -70,5 +72,5 @@ class Tail:
 
 
 def _frame(lines: dict[tuple[str, str, str], Line]) -> pd.DataFrame:
-    records = [[getattr(point, name) for name in COLUMNS] for line in lines.values() for point in line.thinned()]
+    records = [_FIELDS(point) for line in lines.values() for point in line.thinned()]
     return pd.DataFrame(records, columns=list(COLUMNS))

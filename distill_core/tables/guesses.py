@@ -17,7 +17,7 @@ from distill_core.runs.run import Run
 from distill_core.specs import FinetuneSpec
 from distill_core.tables import moved as tables_moved
 from distill_core.tables.training import arm_title
-from distill_core.tables.transfer import depth_title, domain_titles
+from distill_core.tables.transfer import depth_title, domain_titles, experiment_of
 
 COLUMNS = ("key", "label", "arm", "n", "train", "test", "layer", "guess", "measured", "off")
 _USUAL_ARMS = (SAVED, "bow", "scratch", "frozen", "adapted")  # the ones to guess first
@@ -49,7 +49,7 @@ def questions(run: Run, experiment: str) -> list[Question]:
     if spec is None:
         return []
     if experiment == "domains":
-        return _domains(spec, domain_titles(run))
+        return _domains(spec, domain_titles(run)) if experiment_of(run) == "domains" else []
     return _curves(spec) if experiment == "curves" else _unfreeze(spec)
 
 

@@ -60,6 +60,13 @@ def experiment_of(run: Run) -> Experiment | None:
     return "curves" if len(spec.train_examples) > 1 else None
 
 
+def can_show(run: Run, experiment: str) -> bool:
+    """Whether a run can be drawn as this experiment: it is this one, or a fine-tuning so small that it is none of the
+    three (one size, or one depth) and still a point of the first two."""
+    found = experiment_of(run)
+    return found == experiment or (found is None and experiment != "domains" and run.spec().kind == "finetune")
+
+
 def is_depth(arm: str) -> bool:
     """Whether an arm says how much of the network learns."""
     return depth_of(arm) is not None

@@ -12,7 +12,12 @@ import pytest
 from conftest import Server
 from playwright.sync_api import ConsoleMessage, Page, expect
 
+from app import PAGES
+
 pytestmark = pytest.mark.browser
+
+# the first page stands at the root
+PATHS = ["" if file == "start" else path for entries in PAGES.values() for file, _, _, path, _ in entries]
 
 SMALL = "cmp_models=distilbert@structure&cmp_models=albert@structure&cmp_len=32"
 
@@ -68,22 +73,7 @@ def test_a_new_draw_of_the_objectives_stands_in_the_address(page: Page, server: 
     expect(seen).to_have_text(second, use_inner_text=True)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "",
-        "model-zoo",
-        "objectives",
-        "compare",
-        "finetune",
-        "transfer",
-        "soft-labels",
-        "distill",
-        "students",
-        "take-apart",
-        "runs",
-    ],
-)
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_page_opens_without_an_error(page: Page, server: Server, path: str, width: int) -> None:
     problems: list[str] = []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import sample_runs
+import sample_training
 from streamlit.testing.v1 import AppTest
 
 from distill_core.errors import LaunchError
@@ -178,6 +179,16 @@ def test_a_damaged_run_is_a_message() -> None:
     app = compare(cmp_run=run.id)
     assert not app.exception
     assert "damaged" in str(app.error[0].proto)
+
+
+def test_a_run_of_another_kind_is_said_with_the_way_to_its_page(alone: RunStore) -> None:
+    """A recorded one too: its id can be typed into the address."""
+    run = sample_training.finetune_run(alone)
+    app = compare(cmp_run=run.id)
+    assert not app.exception
+    assert "is of another kind (Fine-tune)" in app.info[0].value
+    assert any(link.proto.query_string == f"ft_run={run.id}" for link in app.get("page_link"))
+    assert app.button(key="cmp_measure")
 
 
 def test_a_full_queue_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,6 +154,19 @@ def test_a_file_that_is_no_csv_says_why() -> None:
     assert "This is an Excel workbook or a zip archive" in texts(app)
 
 
+@pytest.mark.parametrize(
+    ("page", "parameter"),
+    [("distill", "d_run"), ("students", "ts_run"), ("pretrain", "pt_run"), ("take_apart", "ta_run")],
+)
+def test_a_page_of_another_kind_says_so_and_leads_here(page: str, parameter: str) -> None:
+    run = sample.finetune_run(own())
+    app = open_page(f"pages/{page}.py", **{parameter: run.id})
+    assert not app.exception
+    assert "is of another kind (Fine-tune): it is not drawn here." in texts(app)
+    assert any(link.proto.query_string == f"ft_run={run.id}" for link in app.get("page_link"))
+    assert parameter not in app.query_params
+
+
 @pytest.mark.parametrize("run_id", ["999999-abcdef", "../../etc", "<script>"])
 def test_an_unknown_run_is_said_and_the_page_lives(run_id: str) -> None:
     app = open_page(PAGE, ft_run=run_id)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+import sample_pretrain
+import sample_runs
+import sample_students
 import sample_training as sample
 from training_pages import inline, open_page, own, recorded, texts
 
+from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 
 __all__ = ["inline", "recorded"]
@@ -80,3 +86,26 @@ def test_a_failed_run_shows_its_log() -> None:
     assert not app.exception
     assert "The loss is no longer a number at step 61. Lower the learning rate." in texts(app)
     assert any("Traceback: <b>boom</b>" in code.value for code in app.code)
+
+
+@pytest.mark.parametrize(
+    ("make", "results"),
+    [
+        (lambda store: sample_runs.compare_run(store), "10 results so far."),
+        (lambda store: sample.finetune_run(store, arms=("pretrained", "bow")), "2 results so far."),
+        (lambda store: sample.distill_run(store, f"run:{sample.finetune_run(store).id}"), "1 result so far."),
+        (lambda store: sample_students.students_run(store), " results so far."),
+        (lambda store: sample_pretrain.pretrain_run(store), "1 result so far."),
+    ],
+    ids=["compare", "finetune", "distill", "students", "pretrain"],
+)
+def test_a_run_of_every_kind_shows_its_result_and_the_way_to_its_page(
+    make: Callable[[RunStore], Run], results: str
+) -> None:
+    run = make(own())
+    app = open_page(PAGE, r_run=run.id)
+    app.session_state["r_tabs"] = "Result"
+    app.run()
+    assert not app.exception
+    assert results in texts(app)
+    assert any(link.proto.query_string.endswith(f"_run={run.id}") for link in app.get("page_link"))

@@ -278,6 +278,24 @@ def test_an_unknown_run_and_a_request_that_cannot_run_leave_the_page_alive() -> 
     assert "Choose at least two domains." in texts(app)
 
 
+def test_a_run_of_another_experiment_is_said_with_the_way_to_its_page() -> None:
+    run = sample.curves_run(own())
+    app = open_tab("domains", tl_domains_run=run.id)
+    assert not app.exception
+    assert "is of another kind (Fine-tune): it is not drawn here." in texts(app)
+    assert any(link.proto.query_string == f"ft_run={run.id}" for link in app.get("page_link"))
+    assert "No domain is tested yet" in texts(app)
+
+
+def test_a_curve_of_one_size_is_shown_on_its_tab() -> None:
+    """The form can ask for one: it is a point of a curve."""
+    run = sample.curves_run(own(), sizes=(100,))
+    app = open_tab("curves", tl_curves_run=run.id)
+    assert not app.exception
+    assert "of another kind" not in texts(app)
+    assert app.button(key=f"tl_skip_curves_{run.id}")
+
+
 def test_a_damaged_result_is_no_traceback() -> None:
     run = sample.curves_run(own())
     (run.path / "result.json").write_text('{"kind": "finetune", "arms": [{"arm": 3}]}')

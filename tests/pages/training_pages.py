@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sample_training as sample
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from distill_core import kinds
@@ -54,6 +55,14 @@ def failing_job(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
     """A fine-tuning that fails."""
     context.log("something in the log")
     raise RunError("The loss is no longer a number at step 3.", "Lower the learning rate.")
+
+
+@pytest.fixture(scope="module")
+def nothing_left_behind() -> Iterator[None]:
+    """What the pages keep for all visitors ends with the module: the next one may have other assets at hand."""
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
 
 
 @pytest.fixture

@@ -32,6 +32,23 @@ def point(step):
     return Metric(step=step, epoch=0, split="train", name="loss", value=1 / step)
 
 
+def test_a_file_is_parsed_once_for_each_version(run):
+    run.set_result(CompareResult(dataset="none", baseline="bert@structure"))
+    first, version = run.result(), run.version()
+    assert run.result() is first
+    assert run.spec() is run.spec()
+    run.set_state(progress=0.5)
+    assert run.version() == version
+    run.set_result(CompareResult(dataset="none", baseline="distilbert@structure"))
+    assert run.result().baseline == "distilbert@structure"
+    assert run.version() != version
+    version = run.version()
+    run.set_state(state="done")
+    assert run.version() != version
+    (run.path / "result.json").unlink()
+    assert run.result() is None
+
+
 def test_a_new_run_holds_what_was_asked(run):
     assert run.spec() == SPEC
     assert run.state().state == "queued"

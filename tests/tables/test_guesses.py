@@ -46,6 +46,10 @@ def test_questions_are_there_before_the_result(store: RunStore) -> None:
     assert guesses.questions(store.create(CompareSpec(models="minilm")), "curves") == []
 
 
+def test_a_run_without_domains_asks_for_none(store: RunStore) -> None:
+    assert guesses.questions(sample.curves_run(store), "domains") == []
+
+
 def test_grades_and_the_verdict(store: RunStore) -> None:
     run = sample.unfreeze_run(store)
     asked = guesses.questions(run, "unfreeze")

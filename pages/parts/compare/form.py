@@ -57,16 +57,15 @@ def cost(spec: CompareSpec) -> str:
 def measure_button(spec: CompareSpec | None, label: str, key: str, *, main: bool = True) -> str | None:
     """The expensive button, with its cost. Returns the id of the run that it has started."""
     text = f"{label} · {cost(spec)}" if spec else label
-    if st.button(
+    pressed = st.button(
         text,
         type="primary" if main else "secondary",
         icon=":material/play_arrow:",
         key=key,
         disabled=spec is None,
         wrap=True,
-    ):
-        return run_panel.submit(spec)
-    return None
+    )
+    return run_panel.submit(spec) if pressed and spec is not None else None
 
 
 _NEXT = "cmp_next_run"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -14,7 +16,10 @@ from distill_core.results import CompareResult
 from distill_core.runs.run import Run
 from distill_core.tables import compare as tables_compare
 from pages.parts.compare import table
-from pages.parts.shared import downloads, page, provenance, run_panel, stored_runs
+from pages.parts.shared import downloads, once, page, provenance, run_panel, stored_runs
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 SEEN = (
     "Each mark is a model: left is faster, low is smaller. With a data set, high is more accurate and a larger mark "
@@ -38,11 +43,21 @@ class Places:
 
 @dataclass(frozen=True)
 class View:
-    """What the pickers say: the rows of one batch size and length with their relative columns, and how to show them."""
+    """What the pickers say: batch size and length, the reference of the baseline, and how to show the numbers."""
 
-    rows: pd.DataFrame
+    cell: tuple[int, int]
+    baseline: str
     relative: bool
     dark: bool
+
+
+_frame = once.per_result(tables_compare.compare_frame)
+
+
+@once.per_result
+def _rows(run: Run, view: View) -> pd.DataFrame:
+    """The rows of one batch size and length with their relative columns."""
+    return tables_compare.relative_to(tables_compare.at_cell(_frame(run), view.cell), view.baseline)
 
 
 def show(run: Run, places: Places) -> None:
@@ -51,7 +66,7 @@ def show(run: Run, places: Places) -> None:
 
 
 def _draw(run: Run, places: Places) -> None:
-    frame = tables_compare.compare_frame(run)
+    frame = _frame(run)
     if frame.empty:
         with places.main:
             page.chart(tradeoff.draw(frame), "cmp_tradeoff")
@@ -64,15 +79,17 @@ def _draw(run: Run, places: Places) -> None:
         _main_figure(run, view)
     with places.below:
         _failures(frame)
-        _bars(view)
-        table.show(tables_compare.relative_to(frame, _baseline_ref(frame)))
-        downloads.show(run, view.rows, _figures(view))
+        _bars(run, view)
+        _table(run, view.baseline)
+        downloads.show(run, _rows(run, view), _figures(run, view))
         page.explanation(SEEN, FORMULA, CODE)
 
 
+@once.per_result
 def _main_figure(run: Run, view: View) -> None:
-    page.chart(tradeoff.draw(view.rows, relative=view.relative, dark=view.dark), "cmp_tradeoff")
-    left_out = tradeoff.left_out(view.rows)
+    rows = _rows(run, view)
+    page.chart(tradeoff.draw(rows, relative=view.relative, dark=view.dark), "cmp_tradeoff")
+    left_out = tradeoff.left_out(rows)
     if left_out:
         st.caption(f"Without an accuracy, so not in this figure: {page.plain(', '.join(left_out))}.")
     provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), f"sizes {provenance.EXACT}")
@@ -90,8 +107,8 @@ def _pickers(run: Run, frame: pd.DataFrame) -> View:
         st.selectbox("Baseline", names, index=start, key="cmp_baseline", bind="query-params")
     cell = st.selectbox("Texts × tokens", list(cells), key="cmp_cell", bind="query-params")
     relative = st.toggle("Relative to baseline", key="cmp_relative", bind="query-params")
-    rows = tables_compare.at_cell(frame, cells.get(cell) or next(iter(cells.values())))
-    return View(tables_compare.relative_to(rows, _baseline_ref(frame)), relative, page.is_dark())
+    shown = cells.get(cell) or next(iter(cells.values()))
+    return View(shown, _baseline_ref(frame), relative, page.is_dark())
 
 
 def _baseline_ref(frame: pd.DataFrame) -> str:
@@ -105,15 +122,21 @@ def _failures(frame: pd.DataFrame) -> None:
         st.warning(f"{page.plain(message)} {page.plain(hint)}", title=f"{page.plain(name)} could not be measured")
 
 
-def _figures(view: View) -> list[Callable[[], object]]:
+def _figures(run: Run, view: View) -> list[Callable[[], Figure]]:
     drawn = (tradeoff.draw, parameters.draw, latency.draw, memory_use.draw, accuracy.draw)
-    return [lambda draw=draw: draw(view.rows, relative=view.relative) for draw in drawn]
+    return [partial(draw, _rows(run, view), relative=view.relative) for draw in drawn]
 
 
-def _bars(view: View) -> None:
+@once.per_result
+def _bars(run: Run, view: View) -> None:
     shown = [("cmp_size", parameters.draw), ("cmp_latency", latency.draw), ("cmp_memory", memory_use.draw)]
     shown.append(("cmp_accuracy", accuracy.draw))
     grid = st.grid(2, min_column_width=360, gap="medium")
     for key, draw in shown:
         with grid.cell():
-            page.chart(draw(view.rows, relative=view.relative, dark=view.dark), key)
+            page.chart(draw(_rows(run, view), relative=view.relative, dark=view.dark), key)
+
+
+@once.per_result
+def _table(run: Run, baseline: str) -> None:
+    table.show(tables_compare.relative_to(_frame(run), baseline))

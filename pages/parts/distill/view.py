@@ -11,13 +11,14 @@ import streamlit as st
 from distill_core import units
 from distill_core.datasets import catalogue, csv_files
 from distill_core.figures import claims, curves, errors, loss_terms, plane, samples, students
+from distill_core.figures.lines import XAxis
 from distill_core.results import LIVE, DistillResult
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import training as tables_training
 from distill_core.tables import unlabeled as tables_unlabeled
 from pages.parts.finetune.view import x_axis
-from pages.parts.shared import columns, links, page, provenance, run_panel, stored_runs
+from pages.parts.shared import columns, links, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
     "The bars are measured in this run; the hollow diamonds are the claims of DistilBERT's paper, for its own task and "
@@ -48,32 +49,50 @@ COLUMNS = columns.of(
     "train_s",
     "source",
 )
-QUANTITIES = {"accuracy": "Accuracy", "agreement": "Agreement with the teacher"}
+QUANTITIES: dict[curves.Quantity, str] = {"accuracy": "Accuracy", "agreement": "Agreement with the teacher"}
+
+
+_frame = once.per_result(tables_training.students_frame)
+
+
+@once.per_result
+def _students(run: Run) -> pd.DataFrame:
+    return tables_training.students(_frame(run))
 
 
 def show(run: Run) -> None:
     """All that is known of the run so far. Called again and again while it is live."""
-    frame = tables_training.students_frame(run)
     if run.state().state in LIVE:
-        _learning(run, frame)
-        if len(frame) > 1:
-            page.chart(students.draw(frame, dark=page.is_dark()), "d_fig_students")
-        if run.environment() is not None:
-            provenance.caption(provenance.measured(run))
+        _learning(run)
+        _so_far(run, page.is_dark())
         return
-    curve = _card(run, frame)
+    curve = _card(run)
     folded = st.expander("How it learned", icon=":material/show_chart:", key="d_learned", on_change="rerun")
     if folded.open:
         with folded:
-            _learning(run, frame, curve)
+            _learning(run, curve)
 
 
-def _learning(run: Run, frame: pd.DataFrame, curve: str = "") -> None:
+@once.per_result
+def _so_far(run: Run, dark: bool) -> None:
+    """The students that are tested while others learn."""
+    frame = _frame(run)
+    if len(frame) > 1:
+        page.chart(students.draw(frame, dark=dark), "d_fig_students")
+    if run.environment() is not None:
+        provenance.caption(provenance.measured(run))
+
+
+def _learning(run: Run, curve: str = "") -> None:
     """Curves with the teacher dashed; the terms of the loss and some texts as both see them, for one curve or the
     newest."""
-    points, dark = run_panel.curves(run), page.is_dark()
-    x, quantity = _pickers() if len(points) else ("examples", "accuracy")
-    teacher = tables_training.teacher_accuracy(frame)
+    asked: tuple[XAxis, curves.Quantity] = _pickers() if len(run_panel.curves(run)) else ("examples", "accuracy")
+    _curves(run, curve, *asked, page.is_dark())
+
+
+@once.per_point
+def _curves(run: Run, curve: str, x: XAxis, quantity: curves.Quantity, dark: bool) -> None:
+    points, teacher = run_panel.curves(run), tables_training.teacher_accuracy(_frame(run))
     page.chart(curves.draw(points, curves.View(quantity, x, teacher, dark)), "d_fig_curves")
     page.chart(plane.draw(points, dark=dark), "d_fig_plane")
     own = points[points["arm"] == curve] if curve else points
@@ -83,7 +102,7 @@ def _learning(run: Run, frame: pd.DataFrame, curve: str = "") -> None:
         page.chart(samples.draw(own, result, dark=dark), "d_fig_samples")
 
 
-def _pickers() -> tuple[str, str]:
+def _pickers() -> tuple[XAxis, curves.Quantity]:
     """What runs along the axis, and which curve is drawn."""
     with st.container(horizontal=True):
         x = x_axis("d_x")
@@ -92,7 +111,7 @@ def _pickers() -> tuple[str, str]:
             list(QUANTITIES),
             default="accuracy",
             required=True,
-            format_func=QUANTITIES.get,
+            format_func=QUANTITIES.__getitem__,
             key="d_curve",
             bind="query-params",
             label_visibility="collapsed",
@@ -107,17 +126,27 @@ def _weights(run: Run) -> Mapping[str, float]:
     return spec.weights.by_term
 
 
-def _card(run: Run, frame: pd.DataFrame) -> str:
+def _card(run: Run) -> str:
     """Size, speed and accuracy beside the published claims; agreement and errors; the numbers. Returns the curve of
     the student that was chosen."""
-    dark = page.is_dark()
-    found = tables_training.students(frame)
+    found = _students(run)
     chosen = _choose(list(found["label"]))
+    _figures(run, chosen, page.is_dark())
+    if found.empty:
+        return ""
+    _table(run)
+    return str(found.loc[found["label"] == chosen, "curve"].iloc[0])
+
+
+@once.per_result
+def _figures(run: Run, chosen: str, dark: bool) -> None:
+    """One student beside the claims; all of them, and their errors."""
+    frame, found = _frame(run), _students(run)
     arm = next(iter(found.loc[found["label"] == chosen, "arm"]), "distilled")
     page.chart(claims.draw(tables_training.claims_frame(frame, chosen), arm=arm, dark=dark), "d_fig_claims")
     provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), provenance.PUBLISHED + ": ◇")
     if found.empty:
-        return ""
+        return
     _metrics(found[found["label"] == chosen].iloc[0])
     grid = st.grid(2, min_column_width=340, gap="medium")
     for key, draw in (("d_fig_students", students.draw), ("d_fig_errors", errors.draw)):
@@ -126,8 +155,6 @@ def _card(run: Run, frame: pd.DataFrame) -> str:
     gain = tables_unlabeled.gain(run)
     if gain is not None:
         st.caption(gain.sentence)
-    _table(run, frame)
-    return str(found.loc[found["label"] == chosen, "curve"].iloc[0])
 
 
 def _choose(labels: list[str]) -> str:
@@ -165,25 +192,30 @@ def _metrics(student: pd.Series) -> None:
             st.metric(label, value, help=sentence, border=True)
 
 
-def _table(run: Run, frame: pd.DataFrame) -> None:
+def _table(run: Run) -> None:
+    _numbers(run)
+    st.download_button(
+        "CSV",
+        partial(csv_files.safe_csv, _frame(run)),
+        f"distill-{run.id}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="d_csv",
+    )
+
+
+@once.per_result
+def _numbers(run: Run) -> None:
     st.markdown("##### The numbers")
     st.dataframe(
-        frame,
+        _frame(run),
         hide_index=True,
         column_order=list(COLUMNS),
         column_config=COLUMNS,
         placeholder="n/a",
         key="d_table",
         alt="Size, speed, accuracy and agreement of the teacher and of each student",
-    )
-    st.download_button(
-        "CSV",
-        partial(csv_files.safe_csv, frame),
-        f"distill-{run.id}.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="d_csv",
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
 from distill_core.datasets import csv_files
 from distill_core.figures import arms, curves
-from distill_core.figures.lines import X_TITLES
+from distill_core.figures.lines import X_TITLES, XAxis
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
 from distill_core.tables import training as tables_training
-from pages.parts.shared import columns, page, provenance, run_panel, stored_runs
+from pages.parts.shared import columns, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
     "Each bar is one way to learn the task from the same labeled texts. The gap between fine-tuned and from scratch is "
@@ -34,72 +36,93 @@ COLUMNS = columns.of(
 )
 
 
+_frame = once.per_result(tables_training.finetune_frame)
+
+
 def show(run: Run) -> None:
     """All that is known of the run so far. Called again and again while it is live."""
     live = run.state().state in LIVE
-    frame = tables_training.finetune_frame(run)
     if live:
         _curves(run)
-    if not live or not frame.empty:
-        page.chart(arms.draw(frame, dark=page.is_dark()), "ft_fig_arms")
-    if run.environment() is not None:
-        provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
-    _failures(frame)
+    _arms(run, live, page.is_dark())
     if not live:
-        _table(run, frame)
+        _table(run)
         folded = st.expander("How it learned", icon=":material/show_chart:", key="ft_learned", on_change="rerun")
         if folded.open:
             with folded:
                 _curves(run)
 
 
+@once.per_result
+def _arms(run: Run, live: bool, dark: bool) -> None:
+    """The ways to learn side by side, where the numbers come from, and what went wrong."""
+    frame = _frame(run)
+    if not live or not frame.empty:
+        page.chart(arms.draw(frame, dark=dark), "ft_fig_arms")
+    if run.environment() is not None:
+        provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
+    warn_of_failures(frame)
+
+
 def _curves(run: Run) -> None:
+    x = x_axis("ft_x") if len(run_panel.curves(run)) else "examples"
+    _curve_figures(run, x, page.is_dark())
+
+
+@once.per_point
+def _curve_figures(run: Run, x: XAxis, dark: bool) -> None:
     points = run_panel.curves(run)
-    x = x_axis("ft_x") if len(points) else "examples"
-    dark = page.is_dark()
     page.chart(curves.draw(points, curves.View("accuracy", x, dark=dark)), "ft_fig_accuracy")
     page.chart(curves.draw(points, curves.View("loss", x, dark=dark)), "ft_fig_loss")
     st.caption("Frozen and bag of words are solved at once, so they have no curve.")
 
 
-def x_axis(key: str) -> str:
+def x_axis(key: str) -> XAxis:
     """Texts learned from, or seconds."""
     return st.segmented_control(
         "Along the axis",
         list(X_TITLES),
         default="examples",
         required=True,
-        format_func=X_TITLES.get,
+        format_func=X_TITLES.__getitem__,
         key=key,
         bind="query-params",
         label_visibility="collapsed",
     )
 
 
-def _failures(frame: pd.DataFrame) -> None:
-    for row in frame[frame["error"].notna()].itertuples():
-        st.warning(page.plain(f"{row.error} {row.error_hint or ''}"), title=f"{page.plain(row.title)} failed")
+def warn_of_failures(frame: pd.DataFrame) -> None:
+    """What went wrong in which arm, and what to do. `frame`: `tables.training.finetune_frame`."""
+    failed = frame.dropna(subset=["error"])
+    for title, error, hint in zip(failed["title"], failed["error"], failed["error_hint"], strict=True):
+        st.warning(page.plain(f"{error!s} {hint or ''}"), title=f"{page.plain(title)} failed")
 
 
-def _table(run: Run, frame: pd.DataFrame) -> None:
+def _table(run: Run) -> None:
+    frame = _frame(run)
     if frame.empty:
         return
+    _numbers(run)
+    st.download_button(
+        "CSV",
+        partial(csv_files.safe_csv, frame),
+        f"finetune-{run.id}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="ft_csv",
+    )
+
+
+@once.per_result
+def _numbers(run: Run) -> None:
     st.markdown("##### The numbers")
     st.dataframe(
-        frame,
+        _frame(run),
         hide_index=True,
         column_order=list(COLUMNS),
         column_config=COLUMNS,
         placeholder="n/a",
         key="ft_table",
         alt="Accuracy, trained parameters and seconds of each way to learn",
-    )
-    st.download_button(
-        "CSV",
-        csv_files.safe_csv(frame),
-        f"finetune-{run.id}.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="ft_csv",
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
@@ -12,7 +15,7 @@ from distill_core.results import LIVE, PretrainResult
 from distill_core.runs.run import Run
 from distill_core.tables import pretrain as tables_pretrain
 from pages.parts.pretrain import more
-from pages.parts.shared import columns, downloads, links, page, provenance, run_panel, stored_runs
+from pages.parts.shared import columns, downloads, links, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
     "The thick line is the loss on text that the network never reads, the thin one on what it reads. The dashed line "
@@ -67,18 +70,36 @@ RUNS = columns.of(
 
 def show(run: Run) -> None:
     """All that is known of the run so far. Called again and again while it is live."""
+    _loss(run, page.is_dark())
+    if run.result_as(PretrainResult) is None:
+        return
+    _words(run, run.state().state in LIVE)
+    if run.state().state not in LIVE:
+        _side_by_side(run)
+
+
+@once.per_point
+def _looks(run: Run) -> pd.DataFrame:
+    return tables_pretrain.looks_frame(run, run_panel.curves(run))
+
+
+@once.per_point
+def _loss(run: Run, dark: bool) -> None:
     known = run.result_as(PretrainResult)
-    points = run_panel.curves(run)
-    looks = tables_pretrain.looks_frame(run, points)
-    page.chart(pretrain_loss.draw(looks, points, known, dark=page.is_dark()), "pt_fig_loss")
-    if known is None:
+    page.chart(pretrain_loss.draw(_looks(run), run_panel.curves(run), known, dark=dark), "pt_fig_loss")
+
+
+@once.per_result
+def _words(run: Run, live: bool) -> None:
+    """Where the numbers come from, the gaps, and what the budget was worth."""
+    result = run.result_as(PretrainResult)
+    if result is None:
         return
     if run.environment() is not None:
         provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
-    _cloze(known)
-    if run.state().state not in LIVE:
-        st.caption(page.plain(_worth(known)))
-        _side_by_side(run)
+    _cloze(result)
+    if not live:
+        st.caption(page.plain(_worth(result)))
 
 
 def _cloze(result: PretrainResult) -> None:
@@ -120,18 +141,36 @@ def _worth(result: PretrainResult) -> str:
 def _side_by_side(run: Run) -> None:
     """Families with the same budget: what the signal of a token is worth."""
     runs = tables_pretrain.comparable(run, [*stored_runs.own_of("pretrain"), *stored_runs.recorded_of("pretrain")])
-    frame = tables_pretrain.runs_frame(runs)
+    versions = [(one.path, one.version(), one.curves_version()) for one in runs]
+    frame, curves = once.same(partial(_compared, runs), "pages.pretrain", versions)
     if frame.empty:
         return
-    curves = {
-        row.family: tables_pretrain.looks_frame(one, run_panel.curves(one))
-        for one, row in zip(runs, frame.itertuples(), strict=True)
-        if row.lesson == tables_pretrain.LESSON_TITLES["objective"]
-    }
-    if curves:
-        page.chart(signal_worth.draw(curves, dark=page.is_dark()), "pt_fig_signals")
-    st.caption(CANNOT_COMPARE)
+    once.same(partial(_signals, curves, page.is_dark()), "pages.pretrain.signals", versions, page.is_dark())
     more.show(run, runs, curves.keys())
+    once.same(partial(_numbers, frame), "pages.pretrain.numbers", versions)
+    downloads.show(run, frame, [partial(signal_worth.draw, curves)], name="pretrain", key="pt")
+
+
+def _compared(runs: list[Run]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """One row a run, and the looks of each family that learned by its objective."""
+    frame = tables_pretrain.runs_frame(runs)
+    if frame.empty:
+        return frame, {}
+    curves = {
+        str(family): _looks(one)
+        for one, family, lesson in zip(runs, frame["family"], frame["lesson"], strict=True)
+        if lesson == tables_pretrain.LESSON_TITLES["objective"]
+    }
+    return frame, curves
+
+
+def _signals(curves: dict[str, pd.DataFrame], dark: bool) -> None:
+    if curves:
+        page.chart(signal_worth.draw(curves, dark=dark), "pt_fig_signals")
+    st.caption(CANNOT_COMPARE)
+
+
+def _numbers(frame: pd.DataFrame) -> None:
     st.markdown("##### The numbers")
     st.dataframe(
         frame,
@@ -142,13 +181,13 @@ def _side_by_side(run: Run) -> None:
         key="pt_table",
         alt="Tokens, signals, linear probe and loss of each family with the same budget",
     )
-    downloads.show(run, frame, [lambda: signal_worth.draw(curves)], name="pretrain", key="pt")
 
 
 def explanation(family: str) -> None:
     """What you see, with the family's equation and code."""
     facts = objective_facts.BY_KEY[family]
-    page.explanation(f"{SEEN}\n\n{facts.family.title}: {facts.idea}", facts.equation, facts.source())
+    source = once.same(facts.source, "objective.source", family)
+    page.explanation(f"{SEEN}\n\n{facts.family.title}: {facts.idea}", facts.equation, source)
     links.to(links.OBJECTIVES, "See the ten objectives on your own sentence", family=facts.family.title)
 
 

@@ -60,8 +60,8 @@ def _title(run: Run) -> str:
 
 def _actions(run: Run) -> None:
     """Open on its page, export, delete."""
-    kind = stored_runs.kind(run)
     with st.container(horizontal=True, vertical_alignment="center"):
+        kind = stored_runs.kind(run)
         if kind:
             links.to(links.of_kind(kind), "Open on its page", run=run.id)
             st.download_button(

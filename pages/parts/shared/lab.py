@@ -44,8 +44,8 @@ class Lab:
             self._submit(label or self.button, spec, "start")
 
     def named(self) -> Run | None:
-        """The run that the page's address names."""
-        return run_panel.chosen(self.page.run)
+        """The run that the page's address names, if it is of a kind that this page draws."""
+        return run_panel.chosen(self.page.run, lambda run: links.of_kind(stored_runs.kind(run)) == self.page)
 
     def show(
         self, run: Run | None, spec: Spec | None, explain: Callable[[], None], go_on: Callable[[Run], None]

@@ -24,7 +24,7 @@ from distill_core.results import LIVE, State
 from distill_core.runs.run import Run
 from distill_core.runs.tail import Tail
 from distill_core.specs import Spec
-from pages.parts.shared import stored_runs
+from pages.parts.shared import links, stored_runs
 from pages.parts.shared.page import plain, problem, problems_shown
 
 REFRESH_S = 2.0  # thirty sessions at this pace leave the page server quick (click p95 0.3 s on two cores)
@@ -241,9 +241,9 @@ def forget(parameter: str) -> None:
     st.query_params.pop(parameter, None)
 
 
-def chosen(parameter: str) -> Run | None:
+def chosen(parameter: str, draws: Callable[[Run], bool] | None = None) -> Run | None:
     """The run that the page's address names, or that this session chose last; None, with the reason on the page, where
-    there is no such run."""
+    there is no such run, or where it is none of those that the page `draws`. A damaged one passes: its page says so."""
     run_id = st.query_params.get(parameter) or st.session_state.get(f"_{parameter}")
     if not run_id:
         return None
@@ -253,5 +253,16 @@ def chosen(parameter: str) -> Run | None:
         forget(parameter)
         problem(error)
         return None
+    if draws is not None and stored_runs.kind(run) and not draws(run):
+        forget(parameter)
+        say_of_another_kind(run)
+        return None
     choose(parameter, run_id)
     return run
+
+
+def say_of_another_kind(run: Run) -> None:
+    """One sentence on a page that was asked for a run which it cannot draw, and the way to the page that can."""
+    kind = stored_runs.kind(run)
+    st.info(f"The run {plain(run.id)} is of another kind ({kinds.KINDS[kind].title}): it is not drawn here.")
+    links.to(links.of_kind(kind), "Open it on its page", run=run.id)

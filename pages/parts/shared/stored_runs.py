@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import streamlit as st
-
 from distill_core.errors import RunError
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
@@ -38,14 +34,9 @@ def is_recorded(run: Run) -> bool:
 
 
 def kind(run: Run) -> str:
-    """What the run does; empty for a damaged one. A spec never changes, so it is read once."""
-    return _kind(str(run.path))
-
-
-@st.cache_data(max_entries=2000, show_spinner=False)
-def _kind(path: str) -> str:
+    """What the run does; empty for a damaged one."""
     try:
-        return Run(Path(path)).spec().kind
+        return run.spec().kind
     except RunError:
         return ""
 

@@ -148,12 +148,12 @@ def _example(source: Source, group: Group, row: DeltaGenerator) -> TaughtText | 
         st.caption("The teacher is right on every test text: there is nothing to show here.")
         return None
     place = rows[_number(len(rows), row) - 1]
-    text, label, here = frame.loc[place, [TEXT, LABEL, HERE]]
+    text, label, here = str(frame[TEXT].iloc[place]), int(frame[LABEL].iloc[place]), bool(frame[HERE].iloc[place])
     names = source.label_names
-    _quote(str(text), bool(here), names[int(label)])
+    _quote(text, here, names[label])
     origin = provenance.measured(source.run, stored_runs.is_recorded(source.run))
     logits = tables_predictions.logits(frame, str(source.arm))[place]
-    return TaughtText(names, int(label), logits, origin, source, str(text))
+    return TaughtText(names, label, logits, origin, source, text)
 
 
 def _number(count: int, row: DeltaGenerator) -> int:

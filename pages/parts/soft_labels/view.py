@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 
 import streamlit as st
@@ -14,7 +15,7 @@ from distill_core.specs import controls
 from distill_core.tables import soft_labels as tables_soft_labels
 from distill_core.tables.soft_label_sources import Source
 from distill_core.tables.soft_labels import Scene
-from pages.parts.shared import columns, links, page
+from pages.parts.shared import columns, links, once, page
 
 SEEN = (
     "The hard label knows one class. The teacher's smaller shares tell which classes are alike: a higher τ makes them "
@@ -35,20 +36,36 @@ CODE = (
 _MOST_TAU: Any = controls.TEMPERATURE.most  # where the slider of Distill ends
 
 
-def distributions(scene: Scene) -> None:
+def _once(draw: Callable[[Scene, bool], None]) -> Callable[[Scene], None]:
+    """A part of the page, drawn once for all visitors who see the same scene in the same theme."""
+
+    @wraps(draw)
+    def drawn(scene: Scene) -> None:
+        logits = scene.teacher.tolist(), scene.student.tolist()
+        numbers = scene.label, scene.temperature, scene.soft, scene.hard
+        dark = page.is_dark()
+        part = f"pages.soft_labels.{draw.__name__}"
+        once.same(partial(draw, scene, dark), part, scene.label_names, *logits, *numbers, dark)
+
+    return drawn
+
+
+@_once
+def distributions(scene: Scene, dark: bool) -> None:
     """The main figure."""
     frame = tables_soft_labels.distributions(scene)
-    page.chart(soft_labels.draw(frame, scene.temperature, dark=page.is_dark()), "sl_fig_labels")
+    page.chart(soft_labels.draw(frame, scene.temperature, dark=dark), "sl_fig_labels")
 
 
-def loss(scene: Scene) -> None:
+@_once
+def loss(scene: Scene, dark: bool) -> None:
     """The terms of the loss under their weights."""
-    page.chart(loss_weights.draw(tables_soft_labels.terms(scene), dark=page.is_dark()), "sl_fig_loss")
+    page.chart(loss_weights.draw(tables_soft_labels.terms(scene), dark=dark), "sl_fig_loss")
 
 
-def pulls(scene: Scene) -> None:
+@_once
+def pulls(scene: Scene, dark: bool) -> None:
     """What each term does to each logit, and what τ² is for."""
-    dark = page.is_dark()
     left, right = st.columns([1.5, 1], gap="large")
     with left:
         page.chart(logit_pulls.draw(tables_soft_labels.gradients(scene), dark=dark), "sl_fig_pulls")
@@ -59,26 +76,30 @@ def pulls(scene: Scene) -> None:
 
 def numbers(scene: Scene) -> None:
     """All numbers of the page, folded, to take away."""
-    frame = tables_soft_labels.numbers(scene)
     with st.expander("The numbers", icon=":material/table:"):
-        st.caption(soft_labels.entropy_sentence(tables_soft_labels.distributions(scene), scene.temperature))
-        st.dataframe(
-            frame,
-            hide_index=True,
-            key="sl_table",
-            placeholder="n/a",
-            column_config=_columns(scene),
-            alt="Shares, logits and gradients of each class",
-        )
+        _table(scene)
         st.download_button(
             "CSV",
-            partial(csv_files.safe_csv, frame),
+            lambda: csv_files.safe_csv(tables_soft_labels.numbers(scene)),
             "soft-labels.csv",
             "text/csv",
             icon=":material/download:",
             on_click="ignore",
             key="sl_csv",
         )
+
+
+@_once
+def _table(scene: Scene, _: bool) -> None:
+    st.caption(soft_labels.entropy_sentence(tables_soft_labels.distributions(scene), scene.temperature))
+    st.dataframe(
+        tables_soft_labels.numbers(scene),
+        hide_index=True,
+        key="sl_table",
+        placeholder="n/a",
+        column_config=_columns(scene),
+        alt="Shares, logits and gradients of each class",
+    )
 
 
 def _columns(scene: Scene) -> dict[str, ColumnConfig]:

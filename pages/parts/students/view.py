@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -12,7 +14,7 @@ from distill_core.runs.run import Run
 from distill_core.tables import students as tables_students
 from distill_core.tables.students import Claim
 from distill_core.tables.training import arm_title
-from pages.parts.shared import columns, downloads, page, provenance, run_panel, stored_runs
+from pages.parts.shared import columns, downloads, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
     "Each mark is a small network of one family: left is faster, high is more accurate, a larger mark has more "
@@ -49,25 +51,35 @@ COLUMNS = columns.of(
 GAINS = columns.of(("label", "student"), "gain", "gain_low", "gain_high", "seeds", "source")
 
 
+_rows = once.per_result(tables_students.rows_frame)
+_claim = once.per_result(tables_students.claim)
+_teacher = once.per_result(tables_students.teacher_of)
+_gains = once.per_result(tables_students.gains_frame)
+
+
+@once.per_result
+def _means(run: Run) -> pd.DataFrame:
+    return tables_students.means_frame(_rows(run))
+
+
 def show(run: Run) -> None:
     """All that is known of the run so far. Called again and again while it is live."""
-    frame = tables_students.rows_frame(run)
-    means, claim = tables_students.means_frame(frame), tables_students.claim(run)
-    if means.empty and run.state().state in LIVE:
-        _waiting(run, frame)
+    if _means(run).empty and run.state().state in LIVE:
+        _waiting(run, page.is_dark())
         return
-    picture(run, means)
-    _gaps(run, means, claim)
-    _failures(frame)
-    _table(run, frame, means, claim)
+    picture(run)
+    _gaps(run, page.is_dark())
+    _table(run)
 
 
-def picture(run: Run, means: pd.DataFrame | None = None, key: str = "ts") -> None:
+def picture(run: Run, key: str = "ts") -> None:
     """Ten families side by side in one arm, with the switch of arms and where the numbers come from."""
-    means = tables_students.means_frame(tables_students.rows_frame(run)) if means is None else means
-    arm = _arm(means, key)
-    figure = ten_students.draw(means, tables_students.teacher_of(run), arm, dark=page.is_dark())
-    page.chart(figure, f"{key}_fig_picture")
+    _picture(run, _arm(_means(run), key), key, page.is_dark())
+
+
+@once.per_result
+def _picture(run: Run, arm: str, key: str, dark: bool) -> None:
+    page.chart(ten_students.draw(_means(run), _teacher(run), arm, dark=dark), f"{key}_fig_picture")
     if run.environment() is not None:
         provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), "sizes :gray-badge[exact]")
 
@@ -91,20 +103,23 @@ def _arm(means: pd.DataFrame, key: str) -> str:
     )
 
 
-def _waiting(run: Run, frame: pd.DataFrame) -> None:
+@once.per_point
+def _waiting(run: Run, dark: bool) -> None:
     """No student is tested yet: the teacher's curve, and who is already measured."""
-    points = run_panel.curves(run)
-    page.chart(curves.draw(points, curves.View("accuracy", dark=page.is_dark())), "ts_fig_teacher")
+    page.chart(curves.draw(run_panel.curves(run), curves.View("accuracy", dark=dark)), "ts_fig_teacher")
     st.caption("First the teacher learns and reads all texts once. Then a mark appears with every student.")
-    timed = frame.dropna(subset=["latency_ms_p50"]).drop_duplicates("student")
+    timed = _rows(run).dropna(subset=["latency_ms_p50"]).drop_duplicates("student")
     if len(timed):
-        times = [f"{row.label} {units.milliseconds(row.latency_ms_p50)}" for row in timed.itertuples()]
+        pairs = zip(timed["label"], timed["latency_ms_p50"].astype(float), strict=True)
+        times = [f"{label} {units.milliseconds(value)}" for label, value in pairs]
         st.caption(page.plain(f"Measured already: {', '.join(times)}."))
 
 
-def _gaps(run: Run, means: pd.DataFrame, claim: Claim | None) -> None:
-    teacher = tables_students.teacher_of(run)
-    page.chart(student_gaps.draw(means, teacher, claim, dark=page.is_dark()), "ts_fig_gaps")
+@once.per_result
+def _gaps(run: Run, dark: bool) -> None:
+    """What the teacher adds, family by family and as a mean; and who could not learn."""
+    means, teacher, claim = _means(run), _teacher(run), _claim(run)
+    page.chart(student_gaps.draw(means, teacher, claim, dark=dark), "ts_fig_gaps")
     if claim is not None:
         st.caption(page.plain(claim_sentence(claim)))
     if teacher is not None and teacher.labels is not None and len(means):
@@ -114,6 +129,8 @@ def _gaps(run: Run, means: pd.DataFrame, claim: Claim | None) -> None:
                 f"The teacher itself has seen {teacher.labels:,} labels, its students alone {students_saw:,}: "
                 "a part of the gain is in these labels."
             )
+    for name, message, hint in tables_students.failures(_rows(run)):
+        st.warning(f"{page.plain(message)} {page.plain(hint)}", title=f"{page.plain(name)} could not learn")
 
 
 def claim_sentence(claim: Claim) -> str:
@@ -126,18 +143,28 @@ def claim_sentence(claim: Claim) -> str:
     return mean if claim.interval is None else f"{mean} For {claim.sure} of them the gain's own interval lies above 0."
 
 
-def _failures(frame: pd.DataFrame) -> None:
-    for name, message, hint in tables_students.failures(frame):
-        st.warning(f"{page.plain(message)} {page.plain(hint)}", title=f"{page.plain(name)} could not learn")
+@once.per_result
+def _tested(run: Run) -> pd.DataFrame:
+    return _rows(run).dropna(subset=["accuracy"])
 
 
-def _table(run: Run, frame: pd.DataFrame, means: pd.DataFrame, claim: Claim | None) -> None:
-    rows = frame.dropna(subset=["accuracy"])
-    if rows.empty:
+def _table(run: Run) -> None:
+    if _tested(run).empty:
         return
+    _numbers(run)
+    means, teacher, claim = _means(run), _teacher(run), _claim(run)
+    figures = [partial(ten_students.draw, means, teacher, arm) for arm in tables_students.arms(means)]
+    last = partial(student_gaps.draw, means, teacher, claim)
+    downloads.show(run, _tested(run), [*figures, last], name="students", key="ts")
+    if claim is not None:
+        _added(run)
+
+
+@once.per_result
+def _numbers(run: Run) -> None:
     st.markdown("##### The numbers")
     st.dataframe(
-        rows,
+        _tested(run),
         hide_index=True,
         column_order=list(COLUMNS),
         column_config=COLUMNS,
@@ -145,17 +172,17 @@ def _table(run: Run, frame: pd.DataFrame, means: pd.DataFrame, claim: Claim | No
         key="ts_table",
         alt="Size, speed and accuracy of every student in every arm",
     )
-    teacher, shown = tables_students.teacher_of(run), tables_students.arms(means)
-    figures = [lambda arm=arm: ten_students.draw(means, teacher, arm) for arm in shown]
-    downloads.show(run, rows, [*figures, lambda: student_gaps.draw(means, teacher, claim)], name="students", key="ts")
-    if claim is not None:
-        with st.expander("What the teacher adds, student by student", icon=":material/table:"):
-            st.dataframe(
-                tables_students.gains_frame(run),
-                hide_index=True,
-                column_order=list(GAINS),
-                column_config=GAINS,
-                placeholder=units.MISSING,
-                key="ts_gains",
-                alt="What the teacher adds to the accuracy of each student",
-            )
+
+
+@once.per_result
+def _added(run: Run) -> None:
+    with st.expander("What the teacher adds, student by student", icon=":material/table:"):
+        st.dataframe(
+            _gains(run),
+            hide_index=True,
+            column_order=list(GAINS),
+            column_config=GAINS,
+            placeholder=units.MISSING,
+            key="ts_gains",
+            alt="What the teacher adds to the accuracy of each student",
+        )

@@ -9,7 +9,7 @@ from distill_core.figures import errors
 from distill_core.runs.run import Run
 from distill_core.tables import errors as tables_errors
 from distill_core.tables import training as tables_training
-from pages.parts.shared import columns, page
+from pages.parts.shared import columns, once, page
 
 _TITLES = {"new": "New", "inherited": "Inherited", "repaired": "Repaired"}
 COLUMNS = columns.of(
@@ -24,24 +24,33 @@ COLUMNS = columns.of(
 )
 
 
+_keys = once.per_result(tables_errors.student_keys)
+_slices = once.per_result(tables_errors.error_slices)
+
+
+@once.per_result
+def _counts(run: Run, key: str) -> dict[str, int]:
+    return tables_errors.counts(_slices(run, key))
+
+
 def show(run: Run) -> None:
     """The student is chosen here; without predictions the reason stands in its place."""
     st.markdown("##### Where does a student err, and is it the teacher's fault?")
     try:
-        students = tables_errors.student_keys(run)
+        students = _keys(run)
         if not students:
             st.caption("No student is tested yet.")
             return
         if st.session_state.get("ta_arm") not in students:
             st.session_state.pop("ta_arm", None)  # chosen for another run, whose students have other names
-        key = st.selectbox("Student", list(students), format_func=students.get, key="ta_arm", bind="query-params")
-        slices = tables_errors.error_slices(run, key)
+        key = st.selectbox(
+            "Student", list(students), format_func=students.__getitem__, key="ta_arm", bind="query-params"
+        )
+        counts = _counts(run, key)
     except DistillError as error:
         st.caption(f"{page.plain(error.message)} {page.plain(error.hint)}")
         return
-    own = tables_errors.row_of(tables_training.students_frame(run), run, key)
-    page.chart(errors.draw(own, dark=page.is_dark()), "ta_fig_errors")
-    counts = tables_errors.counts(slices)
+    _figure(run, key, page.is_dark())
     group = st.segmented_control(
         "Errors",
         list(_TITLES),
@@ -53,6 +62,20 @@ def show(run: Run) -> None:
         format_func=lambda name: f"{_TITLES[name]} · {counts[name]:,}",
         label_visibility="collapsed",
     )
+    _texts(run, key, group)
+    if not tables_errors.texts_are_here(run):
+        st.caption("The texts may not be passed on. Fetch them with `python -m distill_core assets`.")
+
+
+@once.per_result
+def _figure(run: Run, key: str, dark: bool) -> None:
+    own = tables_errors.row_of(tables_training.students_frame(run), run, key)
+    page.chart(errors.draw(own, dark=dark), "ta_fig_errors")
+
+
+@once.per_result
+def _texts(run: Run, key: str, group: str) -> None:
+    slices = _slices(run, key)
     st.caption(f"{_TITLES[group]}: {tables_errors.GROUPS[group]}. The student's surest answers stand first.")
     st.dataframe(  # rows of more than 64 px wrap their text
         slices[slices["group"] == group],
@@ -65,5 +88,3 @@ def show(run: Run) -> None:
         key="ta_texts_table",
         alt="Test texts with their label and both answers",
     )
-    if not tables_errors.texts_are_here(run):
-        st.caption("The texts may not be passed on. Fetch them with `python -m distill_core assets`.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -53,7 +54,7 @@ def question(named: Run | None) -> Question:
         list(NAMES),
         default=start or "ingredients",
         required=True,
-        format_func=NAMES.get,
+        format_func=NAMES.__getitem__,
         key="ta_question",
         bind="query-params",
         label_visibility="collapsed",
@@ -66,7 +67,12 @@ def show(asked: Question) -> Request:
     teacher = distill_form.pick_teacher("ta_teacher")
     values: dict[str, Any] = {"kind": "distill", "teacher": teacher.ref, **_data(teacher)}
     most = teacher.layers or 12
-    values |= {"ingredients": _ingredients, "weights": _grid, "layers": lambda: _depths(most)}[asked]()
+    varied: dict[Question, Callable[[], dict[str, Any]]] = {
+        "ingredients": _ingredients,
+        "weights": _grid,
+        "layers": lambda: _depths(most),
+    }
+    values |= varied[asked]()
     if asked != "layers":
         values["student_layers"] = distill_form.layers(most, "ta_layers")
     values["seeds"] = _seeds(asked)
@@ -120,7 +126,7 @@ def _ingredients() -> dict[str, Any]:
         list(INGREDIENTS),
         selection_mode="multi",
         default=[*(term.key for term in TERMS if not term.is_live), START],
-        format_func=INGREDIENTS.get,
+        format_func=INGREDIENTS.__getitem__,
         key="ta_ingredients",
         bind="query-params",
         wrap=True,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from distill_core.errors import RunError
 from distill_core.runs.run import Run
-from distill_core.specs import dataset_name
+from distill_core.specs import DistillSpec, dataset_name
 from distill_core.tables import ablation as tables_ablation
 from distill_core.tables.ablation import Question
 from pages.parts.shared import links, run_panel, stored_runs
@@ -18,16 +16,15 @@ _PICKER = "ta_result"
 
 def question_of(run: Run) -> Question | None:
     """What a run takes apart; None for others and for damaged ones."""
-    return _question(str(run.path))
-
-
-@st.cache_data(max_entries=2000, show_spinner=False)
-def _question(path: str) -> Question | None:
-    """A spec never changes, so it is read once."""
     try:
-        return tables_ablation.question(Run(Path(path)).spec())
+        return tables_ablation.question(run.spec())
     except RunError:
         return None
+
+
+def named() -> Run | None:
+    """The run that the page's address names, if it takes something apart."""
+    return run_panel.chosen(links.TAKE_APART.run, lambda run: question_of(run) is not None)
 
 
 def recorded_distillation() -> Run | None:
@@ -69,7 +66,9 @@ def _picked() -> None:
 
 def _label(run: Run) -> str:
     """`000012, running: 3 layers on movies, 3 seeds`."""
-    spec, state = run.spec(), run.state().state
+    spec, state = run.spec_as(DistillSpec), run.state().state
+    if spec is None:
+        return run.id
     dataset = dataset_name(spec.dataset)
     seeds = f", {spec.seeds} seeds" if spec.seeds > 1 else ""
     depth = "all depths" if spec.sweep_layers else f"{spec.student_layers} layers"

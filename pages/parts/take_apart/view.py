@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -15,7 +16,7 @@ from distill_core.results import LIVE
 from distill_core.runs.run import Run
 from distill_core.tables import ablation as tables_ablation
 from distill_core.tables import sweep as tables_sweep
-from pages.parts.shared import downloads, page, provenance, run_panel, stored_runs
+from pages.parts.shared import downloads, once, page, provenance, run_panel, stored_runs
 from pages.parts.take_apart import errors, tables
 
 if TYPE_CHECKING:
@@ -52,21 +53,51 @@ CODE = {
 }
 
 
+@dataclass(frozen=True)
+class MapChoice:
+    """The quantity of the map, and the depth of its students where there are several."""
+
+    quantity: sweep_map.Quantity
+    layers: int | None = None
+
+
+Choice = MapChoice | depth_curve.Share | None  # what the page's pickers say, by the question of the run
+_ablation = once.per_result(tables_ablation.ablation_frame)
+_sweep = once.per_result(tables_sweep.sweep_frame)
+_depth = once.per_result(tables_sweep.depth_frame)
+
+
 def show(run: Run) -> None:
     """All that is known of the run so far. Called again and again while it is live."""
-    is_live = run.state().state in LIVE
-    frame, draw = {"ingredients": _ingredients, "weights": _weights, "layers": _depths}[_question(run)](run)
-    page.chart(draw(page.is_dark()), "ta_fig")
-    _captions(run, frame)
+    is_live, choice = run.state().state in LIVE, _choice(run)
+    _answer(run, choice, page.is_dark())
     if is_live:
-        page.chart(curves.draw(run_panel.curves(run), curves.View(dark=page.is_dark())), "ta_fig_curves")
-    tables.show(_question(run), frame)
+        _curves(run, page.is_dark())
+    _numbers(run, choice)
     if is_live:
         return
     errors.show(run)
     st.markdown("##### Take it away")
+    frame, draw = _drawn(run, choice)
     downloads.show(run, frame, [lambda: draw(False)], name="take-apart", key="ta")
     _command(run)
+
+
+@once.per_result
+def _answer(run: Run, choice: Choice, dark: bool) -> None:
+    frame, draw = _drawn(run, choice)
+    page.chart(draw(dark), "ta_fig")
+    _captions(run, frame)
+
+
+@once.per_point
+def _curves(run: Run, dark: bool) -> None:
+    page.chart(curves.draw(run_panel.curves(run), curves.View(dark=dark)), "ta_fig_curves")
+
+
+@once.per_result
+def _numbers(run: Run, choice: Choice) -> None:
+    tables.show(_question(run), _drawn(run, choice)[0])
 
 
 def _question(run: Run) -> tables_ablation.Question:
@@ -76,52 +107,63 @@ def _question(run: Run) -> tables_ablation.Question:
 Drawn = tuple[pd.DataFrame, Callable[[bool], "Figure"]]
 
 
-def _ingredients(run: Run) -> Drawn:
-    frame = tables_ablation.ablation_frame(run)
-    return frame, lambda dark: ablation.draw(frame, dark=dark)
+def _drawn(run: Run, choice: Choice) -> Drawn:
+    """The table that answers, and its figure in light or dark."""
+    if isinstance(choice, MapChoice):
+        frame = _sweep(run)
+        if choice.layers is not None:
+            part: pd.DataFrame = frame[frame["layers"] == choice.layers]
+            frame = part.reset_index(drop=True)
+        return frame, lambda dark: sweep_map.draw(frame, choice.quantity, dark=dark)
+    if choice is not None:
+        depths, reference = _depth(run), tables_sweep.distilbert()
+        return depths, lambda dark: depth_curve.draw(depths, reference, choice, dark=dark)
+    left_out = _ablation(run)
+    return left_out, lambda dark: ablation.draw(left_out, dark=dark)
 
 
-def _weights(run: Run) -> Drawn:
-    """The map; at one depth, where several were swept."""
-    frame = tables_sweep.sweep_frame(run)
+def _choice(run: Run) -> Choice:
+    """The pickers of the run's question."""
+    asked = _question(run)
+    if asked == "weights":
+        return _map_choice(run)
+    return _axis() if asked == "layers" else None
+
+
+def _map_choice(run: Run) -> MapChoice:
+    """What the map shows; at which depth, where several were swept."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
             "Quantity",
             list(sweep_map.TITLES),
             default="accuracy",
             required=True,
-            format_func=sweep_map.TITLES.get,
+            format_func=sweep_map.TITLES.__getitem__,
             key="ta_quantity",
             bind="query-params",
             label_visibility="collapsed",
             wrap=True,
         )
-        frame = _part(frame, "layers", "Layers of the student")
-    return frame, lambda dark: sweep_map.draw(frame, quantity, dark=dark)
+        layers = sorted(int(value) for value in _sweep(run)["layers"].unique())
+        if len(layers) < 2:
+            return MapChoice(quantity)
+        chosen = st.selectbox("Layers of the student", layers, key="ta_part_layers", bind="query-params")
+    return MapChoice(quantity, chosen)
 
 
-def _depths(run: Run) -> Drawn:
-    frame = tables_sweep.depth_frame(run)
-    x = st.segmented_control(
+def _axis() -> depth_curve.Share:
+    """Against what a depth is drawn."""
+    titles: dict[depth_curve.Share, str] = {"params_share": "Size", "time_share": "Time a text"}
+    return st.segmented_control(
         "Against",
-        ["params_share", "time_share"],
+        list(titles),
         default="params_share",
         required=True,
         key="ta_x",
-        format_func={"params_share": "Size", "time_share": "Time a text"}.get,
+        format_func=titles.__getitem__,
         bind="query-params",
         label_visibility="collapsed",
     )
-    return frame, lambda dark: depth_curve.draw(frame, tables_sweep.distilbert(), x, dark=dark)
-
-
-def _part(frame: pd.DataFrame, column: str, label: str) -> pd.DataFrame:
-    """The rows with one value of a column; a question only where there are several."""
-    values = sorted(frame[column].unique())
-    if len(values) < 2:
-        return frame
-    chosen = st.selectbox(label, values, key=f"ta_part_{column}", bind="query-params")
-    return frame[frame[column] == chosen].reset_index(drop=True)
 
 
 def _captions(run: Run, frame: pd.DataFrame) -> None:

@@ -39,10 +39,9 @@ def show(run: Run, frame: pd.DataFrame, arm: str) -> None:
 
 def _pair(run: Run, frame: pd.DataFrame, arm: str) -> Pair | None:
     """The cell to look into, the one that loses most first."""
-    lost = {
-        (row.train, row.test): float(row.against_home_points)
-        for row in frame[frame["arm"] == arm].dropna(subset=["against_home_points"]).itertuples()
-    }
+    known_cells = frame[frame["arm"] == arm].dropna(subset=["against_home_points"])
+    places = zip(known_cells["train"], known_cells["test"], strict=True)
+    lost = dict(zip(places, known_cells["against_home_points"].astype(float), strict=True))
     names = tables_transfer.domain_titles(run)
     found = {(names[pair.train], names[pair.test]): pair for pair in tables_mismatch.pairs(run, arm)}
     known = {f"{train} → {test}": (train, test) for train, test in found if (train, test) in lost}

@@ -9,8 +9,9 @@ import streamlit as st
 from distill_core.figures import moved_cka, moved_plane, theme
 from distill_core.runs.run import Run
 from distill_core.tables import moved as tables_moved
-from pages.parts.shared import columns, downloads, links, page, provenance, stored_runs
+from pages.parts.shared import columns, downloads, links, once, page, provenance, stored_runs
 from pages.parts.transfer import guess as guesses
+from pages.parts.transfer.guess import Guess
 from pages.parts.transfer.words import WORDS, go_to
 
 _COLUMNS = columns.of("layer", "cka", "source", pinned=0)
@@ -55,38 +56,55 @@ def _label(run: Run) -> str:
     return f"{run.spec().heading} · {run.id}"
 
 
+_layers = once.per_result(tables_moved.cka_frame)
+_texts = once.per_result(tables_moved.plane_frame)
+
+
 def _figures(run: Run) -> None:
     guess = guesses.gate(run, "moved")
-    layers, dark = tables_moved.cka_frame(run), page.is_dark()
-    shown = layers if guess.is_open else layers.head(0)
-    marks = guess.graded(shown)
     below = st.container()
     if not guess.is_open:
         with below:
-            page.chart(moved_cka.draw(shown, marks, dark=dark), "tl_fig_cka")
+            _similarity(run, guess, page.is_dark())
         return
-    texts = tables_moved.plane_frame(run)
     with below:
         left, right = st.columns([1, 1.5], gap="large")
     with left:
-        page.chart(moved_cka.draw(shown, marks, dark=dark), "tl_fig_cka")
+        _similarity(run, guess, page.is_dark())
     with right:
-        page.chart(moved_plane.draw(texts, dark=dark), "tl_fig_plane")
+        _planes(run, page.is_dark())
     provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
-    guess.verdict(shown)
+    guess.verdict(_layers(run))
     with st.expander("The numbers", icon=":material/table:"):
-        st.dataframe(
-            layers,
-            hide_index=True,
-            column_config=_COLUMNS,
-            key="tl_table_moved",
-            alt="Similarity of each layer before and after",
-        )
+        _numbers(run)
         downloads.show(
             run,
-            layers,
-            [lambda: moved_cka.draw(layers), lambda: moved_plane.draw(texts)],
+            _layers(run),
+            [lambda: moved_cka.draw(_layers(run)), lambda: moved_plane.draw(_texts(run))],
             name="what-moved",
             key="tl_m",
         )
     guesses.again(run, guess)
+
+
+@once.per_result
+def _similarity(run: Run, guess: Guess, dark: bool) -> None:
+    """Layer by layer; while the student still guesses, the guess alone."""
+    shown = _layers(run) if guess.is_open else _layers(run).head(0)
+    page.chart(moved_cka.draw(shown, guess.graded(shown), dark=dark), "tl_fig_cka")
+
+
+@once.per_result
+def _planes(run: Run, dark: bool) -> None:
+    page.chart(moved_plane.draw(_texts(run), dark=dark), "tl_fig_plane")
+
+
+@once.per_result
+def _numbers(run: Run) -> None:
+    st.dataframe(
+        _layers(run),
+        hide_index=True,
+        column_config=_COLUMNS,
+        key="tl_table_moved",
+        alt="Similarity of each layer before and after",
+    )

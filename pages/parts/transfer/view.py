@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,9 +13,11 @@ from distill_core.datasets import known_splits
 from distill_core.figures import domain_gain, domain_matrix, learning_curve, unfreeze
 from distill_core.figures.learning_curve import X_TITLES, View
 from distill_core.runs.run import Run
+from distill_core.specs import FinetuneSpec
 from distill_core.tables import training as tables_training
 from distill_core.tables import transfer as tables_transfer
-from pages.parts.shared import columns, downloads, page, provenance, stored_runs
+from pages.parts.finetune.view import warn_of_failures
+from pages.parts.shared import columns, downloads, once, page, provenance, stored_runs
 from pages.parts.transfer import mismatch
 from pages.parts.transfer.guess import Guess, again
 from pages.parts.transfer.words import TABS
@@ -41,64 +44,96 @@ COLUMNS = {
 }
 
 
+_curve_frame = once.per_result(tables_transfer.curve_frame)
+_domain_frame = once.per_result(tables_transfer.domain_frame)
+
+
+@once.per_result
+def _gain_frame(run: Run) -> pd.DataFrame:
+    return tables_transfer.gain_frame(_domain_frame(run))
+
+
 def curves(run: Run, guess: Guess) -> None:
     """Accuracy over labeled texts, seconds or computation."""
-    frame = _uncovered(tables_transfer.curve_frame(run), guess)
+    frame = _uncovered(_curve_frame(run), guess)
     x = _axis() if len(frame) else "train_examples"
-    marks, majority = guess.graded(frame), known_splits.majority_share(str(run.spec().dataset))
+    draw = partial(_draw_curves, run, guess, x)
+    _shown_curves(run, guess, x, page.is_dark())
+    _behind(run, frame, guess, [draw])
 
-    def draw(*, dark: bool = False) -> Figure:
-        return learning_curve.draw(frame, marks, View(x, majority, dark))
 
-    page.chart(draw(dark=page.is_dark()), "tl_fig_curves")
-    lead = tables_transfer.lead(frame)
+def _draw_curves(run: Run, guess: Guess, x: learning_curve.XAxis, *, dark: bool = False) -> Figure:
+    frame, spec = _uncovered(_curve_frame(run), guess), run.spec_as(FinetuneSpec)
+    majority = known_splits.majority_share(str(spec.dataset)) if spec is not None else None
+    return learning_curve.draw(frame, guess.graded(frame), View(x, majority, dark))
+
+
+@once.per_result
+def _shown_curves(run: Run, guess: Guess, x: learning_curve.XAxis, dark: bool) -> None:
+    page.chart(_draw_curves(run, guess, x, dark=dark), "tl_fig_curves")
+    lead = tables_transfer.lead(_uncovered(_curve_frame(run), guess))
     if lead is not None:
         st.caption(learning_curve.interval_sentence(lead))
-    _behind(run, frame, guess, [draw])
 
 
 def unfreezing(run: Run, guess: Guess) -> None:
     """Accuracy over trained parameters, with other decays of the same run where there are some."""
     others = [*stored_runs.recorded_of("finetune"), *stored_runs.own_of("finetune")]
-    frame = _uncovered(tables_transfer.with_other_decays(run, others), guess)
-    marks = guess.graded(frame[frame["decay"] == frame["decay"].max()])
+    versions = [(one.path, one.version()) for one in (run, *others)]
+    found = once.same(partial(tables_transfer.with_other_decays, run, others), "pages.unfreezing", versions)
+    frame = _uncovered(found, guess)
+
+    dark = page.is_dark()
 
     def draw(*, dark: bool = False) -> Figure:
+        marks = guess.graded(frame[frame["decay"] == frame["decay"].max()])
         return unfreeze.draw(frame, marks, dark=dark)
 
-    page.chart(draw(dark=page.is_dark()), "tl_fig_unfreeze")
+    once.same(lambda: page.chart(draw(dark=dark), "tl_fig_unfreeze"), "pages.unfreezing.figure", versions, guess, dark)
     _behind(run, frame, guess, [draw])
 
 
 def domains(run: Run, guess: Guess) -> None:
     """The matrix of one arm, and what reading the target's texts first changes."""
-    frame = _uncovered(tables_transfer.domain_frame(run), guess)
-    marks, gain = guess.graded(frame), tables_transfer.gain_frame(frame)
+    frame = _uncovered(_domain_frame(run), guess)
     arm = _arm(frame, guess)
-
-    def draw(*, dark: bool = False) -> Figure:
-        return domain_matrix.draw(frame, arm, marks, dark=dark)
-
-    def draw_gain(*, dark: bool = False) -> Figure:
-        return domain_gain.draw(gain, dark=dark)
-
-    page.chart(draw(dark=page.is_dark()), "tl_fig_domains")
+    _shown_domains(run, guess, arm, page.is_dark())
     if len(frame):
+        mismatch.show(run, frame, arm)
+    draw = partial(_draw_domains, run, guess, arm)
+    gain = _uncovered(_gain_frame(run), guess)
+    _behind(run, frame, guess, [draw, partial(domain_gain.draw, gain)] if len(gain) else [draw])
+
+
+def _draw_domains(run: Run, guess: Guess, arm: str, *, dark: bool = False) -> Figure:
+    frame = _uncovered(_domain_frame(run), guess)
+    return domain_matrix.draw(frame, arm, guess.graded(frame), dark=dark)
+
+
+@once.per_result
+def _shown_domains(run: Run, guess: Guess, arm: str, dark: bool) -> None:
+    page.chart(_draw_domains(run, guess, arm, dark=dark), "tl_fig_domains")
+    if not guess.is_open:
+        return
+    if len(_domain_frame(run)):
         st.caption(
             "Accuracy in percent. **Bold**: at home. ▼ and a frame: below the most frequent class. ○ your guess."
         )
+    gain = _gain_frame(run)
     if len(gain):
-        page.chart(draw_gain(dark=page.is_dark()), "tl_fig_gain")
+        page.chart(domain_gain.draw(gain, dark=dark), "tl_fig_gain")
         st.caption(
             "Percentage points; **bold** where the 95 % interval does not reach 0. The adapted model has read "
             "unlabeled training texts of all other domains."
         )
-    if len(frame):
-        mismatch.show(run, frame, arm)
-    _behind(run, frame, guess, [draw, draw_gain] if len(gain) else [draw])
 
 
 VIEWS: dict[str, Callable[[Run, Guess], None]] = {"curves": curves, "unfreeze": unfreezing, "domains": domains}
+
+
+def show(run: Run, guess: Guess) -> None:
+    """The experiment that the guess is about."""
+    VIEWS[guess.experiment](run, guess)
 
 
 def _uncovered(frame: pd.DataFrame, guess: Guess) -> pd.DataFrame:
@@ -113,7 +148,7 @@ def _axis() -> learning_curve.XAxis:
         list(X_TITLES),
         default="train_examples",
         required=True,
-        format_func=short.get,
+        format_func=short.__getitem__,
         key="tl_x",
         bind="query-params",
         label_visibility="collapsed",
@@ -122,7 +157,7 @@ def _axis() -> learning_curve.XAxis:
 
 def _arm(frame: pd.DataFrame, guess: Guess) -> str:
     """Whose matrix is shown: a question only where there are several."""
-    arms = list(dict.fromkeys(frame["arm"])) or [one.arm for one in guess.asked[:1]]
+    arms = [str(arm) for arm in dict.fromkeys(frame["arm"])] or [one.arm for one in guess.asked[:1]]
     if len(arms) < 2:
         return arms[0] if arms else ""
     first = next((one.arm for one in guess.asked if one.arm in arms), arms[0])
@@ -146,22 +181,29 @@ def _behind(run: Run, frame: pd.DataFrame, guess: Guess, figures: Sequence[Calla
     if not guess.is_open:
         return
     guess.verdict(frame)
-    failed = tables_training.finetune_frame(run).dropna(subset=["error"])
-    for row in failed.itertuples():
-        st.warning(page.plain(f"{row.error} {row.error_hint or ''}"), title=f"{page.plain(row.title)} failed")
+    _failures(run)
     if frame.empty:
         return
-    shown = COLUMNS[guess.experiment]
     with st.expander("The numbers", icon=":material/table:"):
-        st.dataframe(
-            frame,
-            hide_index=True,
-            column_order=list(shown),
-            column_config=shown,
-            placeholder="n/a",
-            key="tl_table",
-            alt=f"{TABS[guess.experiment]}: accuracy with its intervals, seeds and cost",
-        )
+        _numbers(run, guess.experiment, frame)
         name = TABS[guess.experiment].lower().replace(" ", "-")
         downloads.show(run, frame, figures, name=name, key="tl")
     again(run, guess)
+
+
+@once.per_result
+def _failures(run: Run) -> None:
+    warn_of_failures(tables_training.finetune_frame(run))
+
+
+def _numbers(run: Run, experiment: str, frame: pd.DataFrame) -> None:
+    shown = COLUMNS[experiment]
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_order=list(shown),
+        column_config=shown,
+        placeholder="n/a",
+        key="tl_table",
+        alt=f"{TABS[experiment]}: accuracy with its intervals, seeds and cost",
+    )
