@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from training_pages import open_page, recorded, texts
 
@@ -21,6 +22,7 @@ PAGE = "pages/objectives.py"
 def without_minis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No tokenizer of a mini, so that every family reads whole words, whatever ships with the product."""
     monkeypatch.setattr(shown_tokens, "DATA", tmp_path)
+    st.cache_data.clear()  # other modules draw this page with the minis
 
 
 def shown(app: AppTest) -> str:
