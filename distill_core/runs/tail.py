@@ -57,6 +57,7 @@ class Tail:
         self._lock = threading.Lock()
         self._offset = 0
         self._lines: dict[tuple[str, str, str], Line] = {}
+        self._tests = 0
         self._frame = pd.DataFrame(columns=list(COLUMNS))
 
     def frame(self) -> pd.DataFrame:
@@ -66,9 +67,14 @@ class Tail:
             for metric in new:
                 key = (metric.arm, metric.split, metric.name)
                 self._lines.setdefault(key, Line()).add(metric)
+                self._tests += metric.split != "train"
             if new:
                 self._frame = _frame(self._lines)
             return self._frame
+
+    def tests(self) -> int:
+        """How many points so far tell of texts that are not learned from, in `frame` as it was read last."""
+        return self._tests
 
 
 def _frame(lines: dict[tuple[str, str, str], Line]) -> pd.DataFrame:

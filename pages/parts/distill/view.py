@@ -86,20 +86,40 @@ def _so_far(run: Run, dark: bool) -> None:
 def _learning(run: Run, curve: str = "") -> None:
     """Curves with the teacher dashed; the terms of the loss and some texts as both see them, for one curve or the
     newest."""
-    asked: tuple[XAxis, curves.Quantity] = _pickers() if len(run_panel.curves(run)) else ("examples", "accuracy")
-    _curves(run, curve, *asked, page.is_dark())
+    points = run_panel.curves(run)
+    x, quantity = _pickers() if len(points) else ("examples", "accuracy")
+    view = curves.View(quantity, x, tables_training.teacher_accuracy(_frame(run)), page.is_dark())
+    shown, tests = curve or loss_terms.current_arm(points), run_panel.tests(run)
+    _curves(run, view, tests)
+    _terms(run, shown, x, view.dark)
+    _samples(run, shown, tests, view.dark)
+
+
+@once.per_result
+def _curves(run: Run, view: curves.View, tests: int) -> None:
+    """Drawn again with every test: `tests` counts them."""
+    points = run_panel.curves(run)
+    page.chart(curves.draw(points, view), "d_fig_curves")
+    page.chart(plane.draw(points, dark=view.dark), "d_fig_plane")
 
 
 @once.per_point
-def _curves(run: Run, curve: str, x: XAxis, quantity: curves.Quantity, dark: bool) -> None:
-    points, teacher = run_panel.curves(run), tables_training.teacher_accuracy(_frame(run))
-    page.chart(curves.draw(points, curves.View(quantity, x, teacher, dark)), "d_fig_curves")
-    page.chart(plane.draw(points, dark=dark), "d_fig_plane")
-    own = points[points["arm"] == curve] if curve else points
-    page.chart(loss_terms.draw(own, _weights(run), x=x, dark=dark), "d_fig_terms")
+def _terms(run: Run, curve: str, x: XAxis, dark: bool) -> None:
+    page.chart(loss_terms.draw(_of_curve(run, curve), _weights(run), x=x, dark=dark), "d_fig_terms")
+
+
+@once.per_result
+def _samples(run: Run, curve: str, tests: int, dark: bool) -> None:
+    """As `_curves`."""
     result = run.result_as(DistillResult)
     if result is not None and result.sample_texts:
-        page.chart(samples.draw(own, result, dark=dark), "d_fig_samples")
+        page.chart(samples.draw(_of_curve(run, curve), result, dark=dark), "d_fig_samples")
+
+
+def _of_curve(run: Run, curve: str) -> pd.DataFrame:
+    points = run_panel.curves(run)
+    own: pd.DataFrame = points[points["arm"] == curve]
+    return own
 
 
 def _pickers() -> tuple[XAxis, curves.Quantity]:

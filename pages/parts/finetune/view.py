@@ -66,14 +66,19 @@ def _arms(run: Run, live: bool, dark: bool) -> None:
 
 def _curves(run: Run) -> None:
     x = x_axis("ft_x") if len(run_panel.curves(run)) else "examples"
-    _curve_figures(run, x, page.is_dark())
+    _accuracy(run, curves.View("accuracy", x, dark=page.is_dark()), run_panel.tests(run))
+    _loss(run, curves.View("loss", x, dark=page.is_dark()))
+
+
+@once.per_result
+def _accuracy(run: Run, view: curves.View, tests: int) -> None:
+    """Drawn again with every test: `tests` counts them."""
+    page.chart(curves.draw(run_panel.curves(run), view), "ft_fig_accuracy")
 
 
 @once.per_point
-def _curve_figures(run: Run, x: XAxis, dark: bool) -> None:
-    points = run_panel.curves(run)
-    page.chart(curves.draw(points, curves.View("accuracy", x, dark=dark)), "ft_fig_accuracy")
-    page.chart(curves.draw(points, curves.View("loss", x, dark=dark)), "ft_fig_loss")
+def _loss(run: Run, view: curves.View) -> None:
+    page.chart(curves.draw(run_panel.curves(run), view), "ft_fig_loss")
     st.caption("Frozen and bag of words are solved at once, so they have no curve.")
 
 

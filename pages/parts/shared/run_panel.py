@@ -125,6 +125,13 @@ def curves(run: Run) -> pd.DataFrame:
     return _tail(str(run.path)).frame()
 
 
+def tests(run: Run) -> int:
+    """How many points of the curves tell of texts that are not learned from: they come seldom beside those of the
+    training itself, so what is made of them alone is drawn again only where this number has changed."""
+    curves(run)
+    return _tail(str(run.path)).tests()
+
+
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _tail(path: str) -> Tail:
     return Tail(Run(Path(path)))
