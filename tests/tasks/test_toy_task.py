@@ -11,7 +11,7 @@ import torch
 import toy_tags
 from transformers import AutoModelForTokenClassification
 
-from distill_core import families, kinds, results
+from distill_core import families, kinds
 from distill_core.datasets import catalogue
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import SpecError
@@ -136,7 +136,7 @@ def test_every_row_of_the_table_has_its_code():
 def test_results_keep_scores_and_older_ones_are_still_read(do, teacher):
     result = do(teacher=teacher, epochs=1).result()
     data = result.model_dump(mode="json")
-    assert results.parse_result(data) == result
+    assert kinds.parse_result(data) == result
     for report in (data["teacher"], *data["students"]):
         (score,) = report.pop("scores")
         assert score == {
@@ -146,6 +146,6 @@ def test_results_keep_scores_and_older_ones_are_still_read(do, teacher):
             "high": report["ci_high"],
             "n": report["n_eval"],
         }
-    older = results.parse_result(data)
+    older = kinds.parse_result(data)
     assert older.teacher.accuracy == result.teacher.accuracy
     assert older.students[0].scores == ()
