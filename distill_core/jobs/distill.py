@@ -12,19 +12,23 @@ task's (`tasks/`): the classes of a data set, or in general distillation the mas
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
+
 from distill_core.datasets import catalogue
-from distill_core.errors import SpecError
+from distill_core.errors import DistillError, SpecError
+from distill_core.jobs import cells
 from distill_core.jobs import teacher as own_teacher
 from distill_core.jobs.device import prepared_device
 from distill_core.jobs.distill_lesson import Classroom, Job, Tested
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import Predictions, drop_checkpoints
+from distill_core.jobs.supervised import Predictions
 from distill_core.models import students
 from distill_core.models.loading import LoadedModel
 from distill_core.models.text_classifier import TextClassifier
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
-from distill_core.results import DistillResult
+from distill_core.results import DistillResult, ErrorInfo, FailedArm, StudentReport
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
 from distill_core.tasks import facts, table
@@ -33,32 +37,65 @@ from distill_core.training import teacher_cache
 
 
 def run(spec: DistillSpec, context: JobContext) -> DistillResult:
-    """Train and evaluate every arm beside the teacher; arms that an interrupted try has finished are kept."""
+    """Train and evaluate every arm beside the teacher; arms that an interrupted try has finished are kept.
+
+    Raises DistillError where no arm at all could be taught.
+    """
     device = prepared_device(spec, context)
     dataset = catalogue.load(spec.dataset)
     task = table.code_of(facts.of(spec.mode, dataset.task))
-    planned = arms.plan(spec)
-    reporter = Reporter(context, len(planned) + 1)
+    planned, earlier = arms.plan(spec), context.run.result_as(DistillResult)
+    done = list(earlier.students) if earlier is not None else []
+    reporter = Reporter(context, len(planned) + 1, len(done))
     reporter.say("Loading the teacher")
     job = Job(spec, context, device, dataset, task, reporter)
     classroom = _prepare(job, _load_teacher(job, planned))
-    earlier = context.run.result()
-    done = list(earlier.students) if isinstance(earlier, DistillResult) else []
-    if isinstance(earlier, DistillResult) and earlier.teacher is not None:
-        times = {name: getattr(earlier.teacher, name) for name in ("latency_ms_p50", "latency_ms_p95")}
+    if earlier is not None and earlier.teacher is not None:
+        times = earlier.teacher.model_dump(include={"latency_ms_p50", "latency_ms_p95"})
         classroom.teacher_report = classroom.teacher_report.model_copy(update=times)
-    result = classroom.result(done)
-    context.set_result(result)
+    taught = _Students(classroom, context, reporter, done)
+    context.set_result(taught.result())
     reporter.arm_done()
     finished = {(student.arm, student.seed) for student in done}
-    for arm in planned:
-        if (arm.name, arm.seed) not in finished:
-            done.append(classroom.teach(arm))
-            result = classroom.result(done)
-            context.set_result(result)
-            drop_checkpoints(context)
-        reporter.arm_done()
-    return result
+    left = [arm for arm in planned if (arm.name, arm.seed) not in finished]
+    cells.finish(taught, cells.in_turn(classroom.teach, left))
+    taught.check_some_learned()
+    return taught.result()
+
+
+@dataclass
+class _Students:
+    """The students so far, and the arms that came to nothing."""
+
+    classroom: Classroom
+    context: JobContext
+    reporter: Reporter
+    done: list[StudentReport]
+    failures: list[FailedArm] = field(default_factory=list)
+    errors: list[DistillError] = field(default_factory=list)
+
+    def keep(self, arm: Arm, report: StudentReport) -> None:
+        self.done.append(report)
+
+    def failed(self, arm: Arm, error: DistillError) -> None:
+        self.context.log(f"{arm.key}: {error}")
+        self.errors.append(error)
+        self.failures.append(FailedArm(arm=arm.name, seed=arm.seed, error=ErrorInfo(**error.as_json())))
+
+    def cost(self, arm: Arm) -> float:
+        """All arms move the bar alike."""
+        return 1.0
+
+    def checkpoint_dir(self, arm: Arm) -> Path:
+        return self.classroom.checkpoint_dir(arm)
+
+    def result(self) -> DistillResult:
+        return self.classroom.result(self.done, self.failures)
+
+    def check_some_learned(self) -> None:
+        """Raises the first error where no student came of the run."""
+        if self.errors and not self.done:
+            raise self.errors[0]
 
 
 def _load_teacher(job: Job, planned: list[Arm]) -> LoadedModel:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from distill_core.errors import SpecError
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import LiveAccuracy, Predictions, save_model, train_settings
 from distill_core.jobs.teacher import accuracy_fields, size_of
+from distill_core.jobs.trained import Trained, learned_weights, taken_up
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
@@ -26,13 +28,13 @@ from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
-from distill_core.results import DistillResult, Metric, ModelReport, StudentReport
+from distill_core.results import DistillResult, FailedArm, Metric, ModelReport, StudentReport
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
 from distill_core.tasks.base import Task, texts_of
 from distill_core.terms import TOKEN_TERMS
 from distill_core.training.distillation import DistillStep, Lesson
-from distill_core.training.loop import Hooks, fit
+from distill_core.training.loop import FitReport, Hooks, fit
 from distill_core.training.teacher_cache import TeacherOutputs
 
 SAMPLE_TEXTS = 4  # test texts whose probabilities are followed while the student learns
@@ -81,7 +83,7 @@ class Classroom:
     tested: Tested
     teacher_report: ModelReport
 
-    def result(self, done: list[StudentReport]) -> DistillResult:
+    def result(self, done: Sequence[StudentReport], failed: Sequence[FailedArm]) -> DistillResult:
         """The result so far."""
         samples = self.tested.samples()
         texts = texts_of(self.tested.rows)
@@ -92,6 +94,7 @@ class Classroom:
             teacher=self.teacher_report,
             teacher_pass_s=self.taught.seconds if self.taught is not None else None,
             students=tuple(done),
+            failed=tuple(failed),
             sample_texts=tuple(texts[index] for index in samples),
             teacher_probabilities=tuple(map(tuple, self.tested.teacher_logits[samples].softmax(-1).tolist())),
         )
@@ -104,19 +107,33 @@ class Classroom:
         layers = () if arm.spec.student else students.choose_layers(self.teacher.model.config, arm.spec)
         lesson = Lesson(encoded, self.taught, self.job.task)
         step = DistillStep(arm.spec.weights, lesson, student, self.teacher, layers, self.job.device)
-        hooks = Hooks(
-            on_event=partial(self.job.reporter.on_training, arm.key, arm.key),
-            evaluate=self._follower(student),
-            check=self.job.context.check,
-            checkpoint_dir=self.job.context.run.checkpoint_dir / arm.key.replace(" ", "-").replace(",", ""),
-        )
-        settings = replace(train_settings(self.job.spec, arm.seed), token_ids=encoded.token_ids)
-        report = fit(student.model, encoded.lengths, step, settings, self.job.device, hooks)
-        step.close()
+        try:
+            report = self._train(arm, student, encoded, step)
+        finally:
+            step.close()
         self.job.reporter.say(f"{arm.key}: testing", 0.97)
-        if arm.key == arms.kept(arms.plan(self.job.spec)).key:
-            save_model(student, self.job.context)
-        return self._report(arm, student, student_time, report.train_s)
+        with Trained(learned_weights(student.model), report).kept_when_stopped(self.checkpoint_dir(arm)):
+            if arm.key == arms.kept(arms.plan(self.job.spec)).key:
+                save_model(student, self.job.context)
+            return self._report(arm, student, student_time, report.train_s)
+
+    def checkpoint_dir(self, arm: Arm) -> Path:
+        """Where the training of this arm is gone on from."""
+        return self.job.context.run.checkpoint_dir / arm.key.replace(" ", "-").replace(",", "")
+
+    def _train(self, arm: Arm, student: LoadedModel, encoded: Encoded, step: DistillStep) -> FitReport:
+        """Train, or take up what a try has left that was stopped after its training."""
+        job, folder = self.job, self.checkpoint_dir(arm)
+        hooks = Hooks(
+            on_event=partial(job.reporter.on_training, arm.key, arm.key),
+            evaluate=self._follower(student),
+            check=job.context.check,
+            checkpoint_dir=folder,
+        )
+        settings = replace(train_settings(job.spec, arm.seed), token_ids=encoded.token_ids)
+        return taken_up(folder, student.model, job.device) or fit(
+            student.model, encoded.lengths, step, settings, job.device, hooks
+        )
 
     def _student(self, arm: Arm) -> LoadedModel:
         devices.seed_everything(arm.seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distill_core.results.compare import BenchmarkRow, CompareResult
-from distill_core.results.distill import DistillResult, ModelReport, StudentReport
+from distill_core.results.distill import DistillResult, FailedArm, ModelReport, StudentReport
 from distill_core.results.finetune import FinetuneArmResult, FinetuneResult, Movement
 from distill_core.results.pretrain import ClozeLook, Guess, PretrainResult
 from distill_core.results.records import (
@@ -32,6 +32,7 @@ __all__ = [
     "DistillResult",
     "Environment",
     "ErrorInfo",
+    "FailedArm",
     "FinetuneArmResult",
     "FinetuneResult",
     "Guess",

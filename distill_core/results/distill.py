@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from distill_core.results.records import Record, Result, Score
+from distill_core.results.records import ErrorInfo, Record, Result, Score
 
 
 class ModelReport(Record):
@@ -49,6 +49,14 @@ class StudentReport(ModelReport):
     ingredients: dict[str, str | float | int | None] = Field(default_factory=dict)
 
 
+class FailedArm(Record):
+    """An arm that came to nothing, and why: the others go on."""
+
+    arm: str
+    seed: int = 0
+    error: ErrorInfo
+
+
 class DistillResult(Result):
     kind: Literal["distill"] = "distill"
     dataset: str
@@ -59,6 +67,7 @@ class DistillResult(Result):
     sample_texts: tuple[str, ...] = ()
     teacher_probabilities: tuple[tuple[float, ...], ...] = ()
     students: tuple[StudentReport, ...] = ()
+    failed: tuple[FailedArm, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -15,10 +15,13 @@ from torch import nn
 from distill_core import families
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError, SpecError
+from distill_core.jobs import distill_lesson
+from distill_core.jobs.distill_lesson import Classroom
 from distill_core.machine import devices
 from distill_core.measure import evaluate
 from distill_core.model_ref import Ref, parse
 from distill_core.models import loading, parameters, students
+from distill_core.runs.control import Stopped
 from distill_core.specs import DistillSpec
 from distill_core.training import distillation, inner_states
 from distill_core.training.teacher_cache import TeacherOutputs
@@ -278,6 +281,61 @@ def test_a_stopped_distillation_ends_as_an_undisturbed_one(do, launcher, teacher
     for mine, theirs in zip(run.result().students, whole.result().students, strict=True):
         assert mine.accuracy == theirs.accuracy
         assert mine.kl_to_teacher == theirs.kl_to_teacher
+
+
+def test_one_arms_error_is_its_own_and_is_tried_again(do, launcher, teacher, dataset, monkeypatch):
+    whole = do(**FAST, teacher=teacher, dataset=dataset, arms="scratch,distilled")
+    teach = Classroom.teach
+    with monkeypatch.context() as patch:
+
+        def broken(self, arm):
+            if arm.name == "scratch":
+                raise RuntimeError("no luck")
+            return teach(self, arm)
+
+        patch.setattr(Classroom, "teach", broken)
+        run = do(**FAST, teacher=teacher, dataset=dataset, arms="scratch,distilled")
+    assert run.state().state == "done", run.state()
+    assert [student.arm for student in run.result().students] == ["distilled"]
+    (failed,) = run.result().failed
+    assert (failed.arm, failed.seed) == ("scratch", 0)
+    assert "no luck" in failed.error.message
+    run.set_state(state="lost")
+    again = launcher.resume(run.id).result()
+    assert not again.failed
+    assert {student.arm for student in again.students} == {"scratch", "distilled"}
+    assert {s.arm: s.kl_to_teacher for s in again.students} == {s.arm: s.kl_to_teacher for s in whole.result().students}
+
+
+def test_a_run_without_any_student_has_failed(do, teacher, dataset, monkeypatch):
+    def broken(self, arm):
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr(Classroom, "teach", broken)
+    run = do(**FAST, teacher=teacher, dataset=dataset)
+    assert run.state().state == "failed"
+    assert "no luck" in run.state().message
+
+
+def test_what_was_trained_is_not_trained_again_when_the_test_is_stopped(do, launcher, teacher, dataset, monkeypatch):
+    whole = do(**FAST, teacher=teacher, dataset=dataset)
+    with monkeypatch.context() as patch:
+
+        def stopped(*_, **__):
+            raise Stopped
+
+        patch.setattr(Classroom, "_report", stopped)
+        run = do(**FAST, teacher=teacher, dataset=dataset)
+    assert run.state().state == "stopped"
+
+    def forbidden(*_):
+        raise AssertionError("trained anew")
+
+    monkeypatch.setattr(distill_lesson, "fit", forbidden)
+    launcher.resume(run.id)
+    assert run.state().state == "done", run.state()
+    assert torch.equal(logits_of(run, "distilled"), logits_of(whole, "distilled"))
+    assert run.result().students[0].train_s > 0
 
 
 def test_finished_arms_are_kept_and_the_teachers_time_with_them(do, launcher, teacher, dataset):

@@ -81,6 +81,15 @@ def _so_far(run: Run, dark: bool) -> None:
         page.chart(students.draw(frame, dark=dark), "d_fig_students")
     if run.environment() is not None:
         provenance.caption(provenance.measured(run))
+    _failures(run)
+
+
+def _failures(run: Run) -> None:
+    """What went wrong in which arm, and what to do."""
+    result = run.result_as(DistillResult)
+    for one in result.failed if result is not None else ():
+        title = page.plain(tables_training.arm_title(one.arm))
+        st.warning(page.plain(f"{one.error.message} {one.error.hint}"), title=f"{title}, seed {one.seed}, failed")
 
 
 def _learning(run: Run, curve: str = "") -> None:
@@ -165,6 +174,7 @@ def _figures(run: Run, chosen: str, dark: bool) -> None:
     arm = next(iter(found.loc[found["label"] == chosen, "arm"]), "distilled")
     page.chart(claims.draw(tables_training.claims_frame(frame, chosen), arm=arm, dark=dark), "d_fig_claims")
     provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), provenance.PUBLISHED + ": ◇")
+    _failures(run)
     if found.empty:
         return
     _metrics(found[found["label"] == chosen].iloc[0])
