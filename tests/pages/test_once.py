@@ -142,6 +142,38 @@ def test_a_page_draws_no_figure_twice(file: str, monkeypatch: pytest.MonkeyPatch
     assert built == []
 
 
+@pytest.mark.parametrize(("kind", "all_curves"), [("finetune", 2), ("distill", 4)])
+def test_a_point_of_the_training_draws_its_loss_alone_again(
+    kind: str, all_curves: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = sample.finetune_run(own())
+    run = sample.distill_run(own(), f"run:{teacher.id}", state="running")
+    if kind == "finetune":
+        run = sample.finetune_run(own(), state="running", arms=("pretrained",))
+    app = AppTest.from_file(APP, default_timeout=60).run()
+    app.query_params[{"finetune": "ft_run", "distill": "d_run"}[kind]] = run.id
+    app.switch_page(f"pages/{kind}.py").run()
+    built: list[str] = []
+    original = theme.figure
+
+    def figure(data: list[dict[str, object]], title: str, **more: object) -> object:
+        built.append(title)
+        return original(data, title, **more)
+
+    monkeypatch.setattr(theme, "figure", figure)
+    last = [point for point in run.read_metrics()[0] if point.name == "loss"][-1]
+    run.add_metrics([last.model_copy(update={"step": last.step + 1, "value": 0.123})])
+    assert not app.run().exception
+    assert len(built) == 1
+    assert built[0].endswith("to 0.12")
+    built.clear()
+    tested = {"step": last.step + 1, "split": "validation", "name": "accuracy", "value": 0.876}
+    run.add_metrics([last.model_copy(update=tested)])
+    assert not app.run().exception
+    assert len(built) == all_curves
+    assert any("right on 88 %" in title for title in built), built
+
+
 def _page(file: str) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=60).run()
     return app.switch_page(f"pages/{file}.py").run()

@@ -48,6 +48,17 @@ def test_new_points_are_added_and_old_ones_not_read_again(run: Run, monkeypatch:
     assert offsets[0] > 0
 
 
+def test_points_of_tests_are_counted_apart(run: Run) -> None:
+    tail = Tail(run)
+    assert tail.tests() == 0
+    run.add_metrics([point(1), point(1).model_copy(update={"split": "validation"}), point(2)])
+    tail.frame()
+    assert tail.tests() == 1
+    run.add_metrics([point(3), point(3).model_copy(update={"split": "test"})])
+    tail.frame()
+    assert tail.tests() == 2
+
+
 def test_the_same_frame_while_nothing_is_new(run: Run) -> None:
     tail = Tail(run)
     run.add_metrics([point(1)])

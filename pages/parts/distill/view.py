@@ -60,6 +60,11 @@ def _students(run: Run) -> pd.DataFrame:
     return tables_training.students(_frame(run))
 
 
+@once.per_result
+def _teacher(run: Run) -> float | None:
+    return tables_training.teacher_accuracy(_frame(run))
+
+
 def show(run: Run) -> None:
     """All that is known of the run so far. Called again and again while it is live."""
     if run.state().state in LIVE:
@@ -97,7 +102,7 @@ def _learning(run: Run, curve: str = "") -> None:
     newest."""
     points = run_panel.curves(run)
     x, quantity = _pickers() if len(points) else ("examples", "accuracy")
-    view = curves.View(quantity, x, tables_training.teacher_accuracy(_frame(run)), page.is_dark())
+    view = curves.View(quantity, x, _teacher(run), page.is_dark())
     shown, tests = curve or loss_terms.current_arm(points), run_panel.tests(run)
     _curves(run, view, tests)
     _terms(run, shown, x, view.dark)
