@@ -8,39 +8,13 @@ What was dropped, and why, stands in `Dataset.notes` and belongs on the page.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from distill_core import data_ref
 from distill_core.assets.archives import Progress
 from distill_core.data_ref import Ref
-from distill_core.datasets.dataset import Dataset
+from distill_core.datasets.dataset import Dataset, DatasetInfo
 from distill_core.errors import DataError
-
-
-@dataclass(frozen=True)
-class DatasetInfo:
-    """What is known without loading. `asset` names a row of data/assets.toml, `hub` a data set on the Hub."""
-
-    name: str
-    title: str
-    domain: str
-    label_names: tuple[str, ...]
-    license: str
-    source: str
-    rows: int
-    asset: str = ""
-    file: str = ""
-    by_parent: bool = False
-    hub: str = ""
-    hub_files: Mapping[str, str] = field(default_factory=dict)
-    text_field: str = "text"
-    caution: str = ""
-
-    @property
-    def needs_hub(self) -> bool:
-        return bool(self.hub)
-
 
 _POLARITY = ("negative", "positive")
 _VADER = "Hutto and Gilbert, ICWSM 2014; package vaderSentiment 3.3.2"

@@ -1,14 +1,39 @@
-"""Labeled texts with their splits: a sample that is stratified, and what a page tells about them."""
+"""A data set: what is known of it without loading, and its labeled texts with their splits and stratified samples."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from distill_core.datasets import splits
 from distill_core.errors import DataError
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What is known without loading. `asset` names a row of data/assets.toml, `hub` a data set on the Hub."""
+
+    name: str
+    title: str
+    domain: str
+    label_names: tuple[str, ...]
+    license: str
+    source: str
+    rows: int
+    asset: str = ""
+    file: str = ""
+    by_parent: bool = False
+    hub: str = ""
+    hub_files: Mapping[str, str] = field(default_factory=dict)
+    text_field: str = "text"
+    caution: str = ""
+
+    @property
+    def needs_hub(self) -> bool:
+        return bool(self.hub)
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ import pyarrow.parquet as pq
 from distill_core.assets import shelf
 from distill_core.assets.archives import Progress
 from distill_core.datasets import splits
-from distill_core.datasets.catalogue import DatasetInfo
-from distill_core.datasets.dataset import Dataset
+from distill_core.datasets.dataset import Dataset, DatasetInfo
 from distill_core.errors import DataError
 from distill_core.files.whole import whole_file
 from distill_core.settings import settings
