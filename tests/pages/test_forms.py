@@ -229,3 +229,12 @@ def direct_calls(source: str) -> list[ast.Call]:
 
 def test_the_source_check_would_notice():
     assert len(direct_calls("st.slider('Epochs', 1, 10)\nrow.number_input('Seed', 0)\nwidget.slider(S, 'a', 'b')")) == 2
+
+
+@pytest.mark.parametrize(
+    ("page", "keys"),
+    [("finetune", ("ft_texts", "ft_arms", "ft_epochs")), ("transfer", ("tl_texts", "tl_arms", "tl_epochs"))],
+)
+def test_a_form_asks_from_what_then_how_then_how_long(page: str, keys: tuple[str, ...]) -> None:
+    asked = [element.key for element in open_page(f"pages/{page}.py").main if getattr(element, "key", None)]
+    assert [key for key in asked if key in keys] == list(keys)

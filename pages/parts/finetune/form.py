@@ -37,6 +37,7 @@ def show() -> Spec | None:
         return None
     train_examples = _sizes(training_cost.offered_sizes(data["dataset"], data.pop("train_size", None)))
     offered = arms.offered("fine-tune")
+    chosen = training_form.arms("ft", offered, offered)
     epochs = widget.slider(FinetuneSpec, "epochs", "ft_epochs")
     with st.expander("Advanced", icon=":material/tune:"):
         more = training_form.optimizer("ft", FinetuneSpec)
@@ -47,7 +48,7 @@ def show() -> Spec | None:
             "model": model or "",
             **data,
             "train_examples": sorted(train_examples),
-            "arms": training_form.arms("ft", offered, offered),
+            "arms": chosen,
             "epochs": epochs,
             "seeds": seeds,
             **more,

@@ -76,8 +76,8 @@ def _one_dataset(experiment: str, model: str) -> dict[str, Any] | None:
     if experiment == "unfreeze":
         depths = transfer_plan.depth_arms(model, stored_runs.own())
         return {**data, "train_examples": _size(offered), "arms": _arms(DEPTHS, depths, "tl_depths")}
-    chosen = _arms("Ways to learn", arms.offered("curves", model), "tl_arms")
-    return {**data, "train_examples": sorted(_sizes(offered)), "arms": chosen}
+    sizes = sorted(_sizes(offered))
+    return {**data, "train_examples": sizes, "arms": _arms("Ways to learn", arms.offered("curves", model), "tl_arms")}
 
 
 def _sizes(offered: tuple[int, ...]) -> list[int]:
