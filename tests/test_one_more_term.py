@@ -85,13 +85,13 @@ print(json.dumps({
 """
 
 
-def lesson_of(encoded: Any, taught: Any) -> Any:
+def lesson_of(encoded: Any, teacher_outputs: Any) -> Any:
     """Eight texts with their labels."""
     import torch
 
     from distill_core.training.distillation import Lesson
 
-    return Lesson(encoded.answered(torch.arange(8) % 2), taught)
+    return Lesson(encoded.answered(torch.arange(8) % 2), teacher_outputs)
 
 
 @pytest.fixture(scope="module")

@@ -62,8 +62,8 @@ def _narrow(folder: Path) -> tuple[LoadedModel, Encoded, Step]:
     model = students.shallow_student(teacher.model, (0, 2), copy_weights=False, student_width=8)
     student = replace(teacher, model=model)
     encoded = teacher.encode(TEXTS, 4)  # of one length: a mean over tokens is not the mean of two processes' means
-    taught = teacher_cache.outputs(teacher.model, encoded, CPU, keep_hidden=False)
-    lesson = Lesson(encoded.answered(LABELS), taught)
+    teacher_outputs = teacher_cache.outputs(teacher.model, encoded, CPU, keep_hidden=False)
+    lesson = Lesson(encoded.answered(LABELS), teacher_outputs)
     weights = LossWeights({"soft": 0.5, "hard": 0.5, "hidden": 1.0})
     return student, encoded, DistillStep(weights, lesson, student, teacher, (0, 2), CPU)
 

@@ -53,14 +53,14 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     if earlier is not None and earlier.teacher is not None:
         times = earlier.teacher.model_dump(include={"latency_ms_p50", "latency_ms_p95"})
         classroom.teacher_report = classroom.teacher_report.model_copy(update=times)
-    taught = _Students(classroom, context, reporter, done)
-    context.set_result(taught.result())
+    learned = _Students(classroom, context, reporter, done)
+    context.set_result(learned.result())
     reporter.arm_done()
     finished = {(student.arm, student.seed) for student in done}
     left = [arm for arm in planned if (arm.name, arm.seed) not in finished]
-    cells.finish(taught, cells.in_turn(classroom.teach, left))
-    taught.check_some_learned()
-    return taught.result()
+    cells.finish(learned, cells.in_turn(classroom.teach, left))
+    learned.check_some_learned()
+    return learned.result()
 
 
 @dataclass
@@ -125,11 +125,11 @@ def _prepare(job: Job, teacher: LoadedModel) -> Classroom:
     train = job.dataset.sample_train(spec.train_examples, spec.seed, clamp=True)
     teacher.model.to(device.torch_device).eval()
     encoded = task.encode(teacher, train, spec.max_length)
-    taught = None
+    teacher_outputs = None
     if not task.facts.drawn_anew:
         job.reporter.say("The teacher reads all texts once")
         keep_hidden = spec.weights.needs("last_hidden")
-        taught = teacher_cache.outputs(
+        teacher_outputs = teacher_cache.outputs(
             teacher.model, encoded, device, asking=task, keep_hidden=keep_hidden, check=check
         )
     test = task.test_rows(job.dataset, spec.eval_examples)
@@ -138,4 +138,4 @@ def _prepare(job: Job, teacher: LoadedModel) -> Classroom:
     if task.facts.positions == "text":  # one row of logits a text
         predictions = Predictions(job.context, list(texts_of(test)), labels_of(test))
         predictions.add("teacher", logits)
-    return Classroom(job, teacher, train, encoded, taught, Tested(test, logits, predictions), report)
+    return Classroom(job, teacher, train, encoded, teacher_outputs, Tested(test, logits, predictions), report)

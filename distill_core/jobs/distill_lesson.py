@@ -79,7 +79,7 @@ class Classroom:
     teacher: LoadedModel
     train: pd.DataFrame
     encoded: Encoded
-    taught: TeacherOutputs | None
+    teacher_outputs: TeacherOutputs | None
     tested: Tested
     teacher_report: ModelReport
 
@@ -92,7 +92,7 @@ class Classroom:
             teacher_ref=str(self.job.spec.teacher),
             label_names=self.job.dataset.label_names if self.job.task.facts.choices == "classes" else (),
             teacher=self.teacher_report,
-            teacher_pass_s=self.taught.seconds if self.taught is not None else None,
+            teacher_pass_s=self.teacher_outputs.seconds if self.teacher_outputs is not None else None,
             students=tuple(done),
             failed=tuple(failed),
             sample_texts=tuple(texts[index] for index in samples),
@@ -105,7 +105,7 @@ class Classroom:
         encoded = self._texts_for(arm, student)
         student_time = self._time(arm, student)
         layers = () if arm.spec.student else students.choose_layers(self.teacher.model.config, arm.spec)
-        lesson = Lesson(encoded, self.taught, self.job.task)
+        lesson = Lesson(encoded, self.teacher_outputs, self.job.task)
         step = DistillStep(arm.spec.weights, lesson, student, self.teacher, layers, self.job.device)
         try:
             report = self._train(arm, student, encoded, step)

@@ -96,7 +96,7 @@ def side_by_side(
 
     Raises:
         Stopped: the run was stopped.
-        OSError: a task met one (a full disk is everybody's).
+        OSError: a task met one, for instance a full disk: the other tasks would meet it too.
     """
     if at_once == 0:
         for key, task in tasks:

@@ -21,7 +21,7 @@ from distill_core.jobs.lesson import Lesson, Material, mini_config, usual_dropou
 from distill_core.machine.devices import Device
 from distill_core.models import loading
 from distill_core.objectives import cloze, distilled, lexicon, table
-from distill_core.objectives.batch import Corrupted, Document, Objective, Taught
+from distill_core.objectives.batch import Corrupted, Document, Objective, TeacherStates
 from distill_core.objectives.vocabulary import Vocabulary
 from distill_core.results import ClozeLook
 from distill_core.training.losses import Loss
@@ -44,11 +44,11 @@ class Learner(nn.Module):
         self.objective, self.network = objective, network
         self.register_buffer("counts", torch.zeros(2, dtype=torch.int64))
 
-    def forward(self, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
+    def forward(self, corrupted: Corrupted, teacher_states: TeacherStates | None = None) -> Loss:
         """The loss of a batch. Only a network in training mode counts it."""
         if self.training:
             self.counts += torch.tensor([corrupted.n_tokens, corrupted.n_signal], device=self.counts.device)
-        return self.objective.loss(self.network, corrupted, taught)
+        return self.objective.loss(self.network, corrupted, teacher_states)
 
 
 def prepare(material: Material) -> Lesson:

@@ -32,15 +32,15 @@ from distill_core.training.teacher_cache import TeacherOutputs
 
 @dataclass(frozen=True)
 class Classroom:
-    """What all students of a run share. The labeled texts come first; `taught` are the teacher's logits on all texts,
-    shape (texts, classes), or (0, classes) where no arm is taught."""
+    """What all students of a run share. The labeled texts come first; `teacher_logits` are on all texts, shape
+    (texts, classes), or (0, classes) where no arm is taught."""
 
     spec: StudentsSpec
     label_names: tuple[str, ...]
     texts: list[str]
     labels: np.ndarray
     test_texts: list[str]
-    taught: np.ndarray
+    teacher_logits: np.ndarray
     runs_dir: Path
     threads: int
 
@@ -116,7 +116,7 @@ def _lesson(room: Classroom, cell: Cell, student: LoadedModel) -> Lesson:
     encoded = student.encode(texts, room.spec.max_length).answered(torch.from_numpy(room.labels[: len(texts)]))
     if not cell.row.has_all_labels:
         encoded = encoded.answered_first(room.spec.labels)
-    return Lesson(encoded, TeacherOutputs(torch.from_numpy(room.taught), None, (), 0.0))
+    return Lesson(encoded, TeacherOutputs(torch.from_numpy(room.teacher_logits), None, (), 0.0))
 
 
 def _weights(spec: StudentsSpec, cell: Cell) -> LossWeights:

@@ -129,11 +129,11 @@ class _Job:
         self.reporter.starts(self.teacher_cost if self.report is None else 0.0)
         self.teacher, train_s = self._teacher()
         self.reporter.say("The teacher reads all texts once", 0.8)
-        self.says, judged = teacher.judge(
+        self.teacher_logits, judged = teacher.judge(
             self.teacher, self.texts, self.labels, self.spec.max_length, self.device, self.context.check
         )
-        self.predictions.add("teacher", self.says)
-        self.taught = self._read_all()
+        self.predictions.add("teacher", self.teacher_logits)
+        self.teacher_outputs = self._read_all()
         ref, labels = teachers.origin(self._teacher_ref, self.context.store)
         times = self.report.model_dump(include={"latency_ms_p50", "latency_ms_p95"}) if self.report else {}
         self.report = TeacherOfTen(
@@ -166,11 +166,11 @@ class _Job:
         if not any(cell.row.is_taught for cell in self.open_cells()):
             return TeacherOutputs(torch.empty(0, len(self.dataset.label_names)), None, (), 0.0)
         encoded = self.teacher.encode(self.train["text"].tolist(), self.spec.max_length)
-        taught = teacher_cache.outputs(
+        teacher_outputs = teacher_cache.outputs(
             self.teacher.model, encoded, self.device, keep_hidden=False, check=self.context.check
         )
-        self.pass_s = taught.seconds if self.pass_s is None else self.pass_s
-        return taught
+        self.pass_s = teacher_outputs.seconds if self.pass_s is None else self.pass_s
+        return teacher_outputs
 
     # ── size and time ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -250,7 +250,7 @@ class _Job:
             self.train["text"].tolist(),
             self.train["label"].to_numpy(copy=True),
             self.texts,
-            self.taught.logits.numpy(),
+            self.teacher_outputs.logits.numpy(),
             self.context.store.root,
             threads,
         )
@@ -305,7 +305,7 @@ class _Job:
 
     def _grade(self, logits: Tensor) -> dict[str, Any]:
         found = evaluate.accuracy(logits, self.labels)
-        agreed = evaluate.compare_with_teacher(logits, self.says, self.labels)
+        agreed = evaluate.compare_with_teacher(logits, self.teacher_logits, self.labels)
         best = self.report.accuracy if self.report else 0.0  # never 0: `teacher.judge` refuses such a teacher
         return {**found.model_dump(), "retained": found.accuracy / best if best else None, **vars(agreed)}
 

@@ -62,7 +62,7 @@ class Corrupted:
         return replace(self, inputs=moved[0], targets=moved[1], noise=self.noise.to(device))
 
 
-class Taught(NamedTuple):
+class TeacherStates(NamedTuple):
     """What a teacher of the same vocabulary says about a corrupted batch. Shapes: (batch, seq, vocab),
     (batch, seq, width)."""
 
@@ -90,8 +90,8 @@ class Objective(ABC):
         """
 
     @abstractmethod
-    def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
-        """The loss of a batch and its parts. Only DistilBERT has a use for `taught`."""
+    def loss(self, module: nn.Module, corrupted: Corrupted, teacher_states: TeacherStates | None = None) -> Loss:
+        """The loss of a batch and its parts. Only DistilBERT has a use for `teacher_states`."""
 
     @abstractmethod
     def restore(self, corrupted: Corrupted, vocabulary: Vocabulary) -> list[list[int]]:

@@ -14,7 +14,7 @@ from distill_core.objectives.batch import (
     Corrupted,
     Document,
     Objective,
-    Taught,
+    TeacherStates,
     gap_loss,
     pad,
     room,
@@ -42,7 +42,7 @@ class CausalModeling(Objective):
         inputs = {"input_ids": pad(lines, vocabulary.pad), "attention_mask": mask}
         return Corrupted(inputs, {"labels": pad(lines, IGNORED)}, rows, n_signal=sum(len(line) - 1 for line in lines))
 
-    def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
+    def loss(self, module: nn.Module, corrupted: Corrupted, teacher_states: TeacherStates | None = None) -> Loss:
         """Mean cross-entropy of all tokens but the first of each row. Nats."""
         logits = module(**corrupted.inputs).logits
         total = gap_loss(logits[:, :-1], corrupted.targets["labels"][:, 1:])

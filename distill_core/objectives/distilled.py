@@ -9,7 +9,7 @@ import torch
 from torch import Generator, nn
 
 from distill_core.errors import ModelError
-from distill_core.objectives.batch import Corrupted, Document, Taught, gap_loss
+from distill_core.objectives.batch import Corrupted, Document, TeacherStates, gap_loss
 from distill_core.objectives.masking import MaskedModeling
 from distill_core.objectives.vocabulary import Vocabulary
 from distill_core.training import losses
@@ -34,24 +34,24 @@ class TripleLoss(MaskedModeling):
         corrupted = super().corrupt(documents, vocabulary, max_length, generator)
         return replace(corrupted, n_signal=corrupted.n_tokens)
 
-    def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
+    def loss(self, module: nn.Module, corrupted: Corrupted, teacher_states: TeacherStates | None = None) -> Loss:
         """The three terms, unweighted in the parts. Raises ModelError without a teacher."""
-        if taught is None:
+        if teacher_states is None:
             raise ModelError("DistilBERT learns from a teacher, and none was given.", "Pass what `teach` returns.")
         out = module(**corrupted.inputs, output_hidden_states=True)
         real = corrupted.inputs["attention_mask"].bool()
         parts = {
-            "soft": losses.soft_target_loss(out.logits[real], taught.logits[real], TEMPERATURE),
+            "soft": losses.soft_target_loss(out.logits[real], teacher_states.logits[real], TEMPERATURE),
             "masked": gap_loss(out.logits, corrupted.targets["labels"]),
             "cosine": losses.cosine_hidden_loss(
-                out.hidden_states[-1], taught.hidden, corrupted.inputs["attention_mask"]
+                out.hidden_states[-1], teacher_states.hidden, corrupted.inputs["attention_mask"]
             ),
         }
         return Loss(torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum(), parts)
 
 
-def teach(teacher: nn.Module, corrupted: Corrupted) -> Taught:
+def teach(teacher: nn.Module, corrupted: Corrupted) -> TeacherStates:
     """What a masked language model of the same vocabulary and width says about the batch; no gradient."""
     with torch.no_grad():
         out = teacher(**corrupted.inputs, output_hidden_states=True)
-    return Taught(out.logits, out.hidden_states[-1])
+    return TeacherStates(out.logits, out.hidden_states[-1])

@@ -14,7 +14,7 @@ from distill_core.objectives.batch import (
     Corrupted,
     Document,
     Objective,
-    Taught,
+    TeacherStates,
     gap_loss,
     pad,
     room,
@@ -100,7 +100,7 @@ class Infilling(Objective):
         n_tokens = sum(len(row.ids) for row in rows)
         return Corrupted(inputs, {"labels": pad(wanted, IGNORED)}, rows, n_signal=n_tokens)
 
-    def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
+    def loss(self, module: nn.Module, corrupted: Corrupted, teacher_states: TeacherStates | None = None) -> Loss:
         """Mean cross-entropy of the whole document, its special tokens included. Nats."""
         total = gap_loss(module(**corrupted.inputs).logits, corrupted.targets["labels"])
         return Loss(total, {"denoising": total})

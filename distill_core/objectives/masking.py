@@ -18,7 +18,7 @@ from distill_core.objectives.batch import (
     Document,
     Objective,
     Row,
-    Taught,
+    TeacherStates,
     gap_loss,
     pad,
     room,
@@ -204,7 +204,7 @@ class MaskedModeling(Objective):
         swapped = self.pair == "order" and row.label == pairs.CHANGED
         return row._replace(segments=row.segments[::-1]) if swapped else row
 
-    def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
+    def loss(self, module: nn.Module, corrupted: Corrupted, teacher_states: TeacherStates | None = None) -> Loss:
         """Cross-entropy at the hidden tokens, plus that of the pairs. Nats."""
         labels = corrupted.targets["labels"]
         gaps = labels != IGNORED

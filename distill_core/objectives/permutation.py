@@ -14,7 +14,7 @@ from distill_core.objectives.batch import (
     Corrupted,
     Document,
     Objective,
-    Taught,
+    TeacherStates,
     gap_loss,
     pad,
     room,
@@ -75,7 +75,7 @@ class PermutationModeling(Objective):
         }
         return Corrupted(inputs, {"labels": labels}, rows, n_signal=sum(map(len, orders)))
 
-    def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
+    def loss(self, module: nn.Module, corrupted: Corrupted, teacher_states: TeacherStates | None = None) -> Loss:
         """Mean cross-entropy of the predicted tokens. Nats."""
         total = gap_loss(module(**corrupted.inputs).logits, corrupted.targets["labels"])
         return Loss(total, {"permutation": total})

@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 
 from distill_core.models.gaps import only_at
 from distill_core.objectives import packing
-from distill_core.objectives.batch import IGNORED, Corrupted, Document, Objective, Taught, gap_loss, room, some
+from distill_core.objectives.batch import IGNORED, Corrupted, Document, Objective, TeacherStates, gap_loss, room, some
 from distill_core.objectives.masking import chosen_tokens, lay_out, single_tokens, unmasked
 from distill_core.objectives.vocabulary import Vocabulary
 from distill_core.training.losses import Loss
@@ -130,7 +130,7 @@ class ReplacedTokens(Objective):
         discriminator: nn.Module = electra.discriminator
         return discriminator
 
-    def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
+    def loss(self, module: nn.Module, corrupted: Corrupted, teacher_states: TeacherStates | None = None) -> Loss:
         """The generator's cross-entropy and 50 times the discriminator's binary one. Nats.
 
         `base_rate` is no part of the sum: what `detection` would be for one who knows the share of replaced tokens

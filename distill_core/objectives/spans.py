@@ -17,7 +17,7 @@ from distill_core.objectives.batch import (
     Corrupted,
     Document,
     Objective,
-    Taught,
+    TeacherStates,
     gap_loss,
     pad,
     room,
@@ -85,7 +85,7 @@ class SpanCorruption(Objective):
         inputs = {"input_ids": pad(seen, vocabulary.pad), "attention_mask": mask, "decoder_input_ids": decoder}
         return Corrupted(inputs, {"labels": pad(wanted, IGNORED)}, rows, n_signal=dropped)
 
-    def loss(self, module: nn.Module, corrupted: Corrupted, taught: Taught | None = None) -> Loss:
+    def loss(self, module: nn.Module, corrupted: Corrupted, teacher_states: TeacherStates | None = None) -> Loss:
         """Mean cross-entropy of the target, its sentinels included. Nats."""
         total = gap_loss(module(**corrupted.inputs).logits, corrupted.targets["labels"])
         return Loss(total, {"spans": total})

@@ -10,32 +10,15 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from distill_core.errors import SpecError
-from distill_core.models.gaps import Masked, mask_tokens
-from distill_core.objectives.batch import IGNORED, Corrupted, Document, Objective, Row, Taught
+from distill_core.objectives.batch import Objective
 from distill_core.objectives.causal import CausalModeling
-from distill_core.objectives.distilled import TripleLoss, teach
+from distill_core.objectives.distilled import TripleLoss
 from distill_core.objectives.infilling import Infilling
 from distill_core.objectives.knowledge import whole_units
 from distill_core.objectives.masking import MaskedModeling, ngrams
 from distill_core.objectives.permutation import PermutationModeling
 from distill_core.objectives.replaced import ReplacedTokens
 from distill_core.objectives.spans import SpanCorruption
-from distill_core.objectives.vocabulary import Vocabulary
-
-__all__ = [
-    "IGNORED",
-    "OBJECTIVES",
-    "Corrupted",
-    "Document",
-    "Masked",
-    "Objective",
-    "Row",
-    "Taught",
-    "Vocabulary",
-    "get",
-    "mask_tokens",
-    "teach",
-]
 
 OBJECTIVES: MappingProxyType[str, Objective] = MappingProxyType(
     {

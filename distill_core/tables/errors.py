@@ -65,18 +65,18 @@ def error_slices(run: Run, arm: str) -> pd.DataFrame:
     """
     frame = tables_predictions.logits_of(run)
     student, teacher = (distributions.softmax(tables_predictions.logits(frame, name)) for name in (arm, "teacher"))
-    said, taught, label = student.argmax(-1), teacher.argmax(-1), frame[LABEL].to_numpy()
+    student_answers, teacher_answers, label = student.argmax(-1), teacher.argmax(-1), frame[LABEL].to_numpy()
     names = tables_predictions.class_names(run, student.shape[-1])
-    wrong, teacher_wrong = said != label, taught != label
+    wrong, teacher_wrong = student_answers != label, teacher_answers != label
     group = np.select([wrong & ~teacher_wrong, wrong & teacher_wrong, ~wrong & teacher_wrong], list(GROUPS), "")
     rows = pd.DataFrame(
         {
             "group": group,
             "text": frame[TEXT],
             "label": [names[code] for code in label],
-            "student_says": [names[code] for code in said],
+            "student_says": [names[code] for code in student_answers],
             "student_share": student.max(-1),
-            "teacher_says": [names[code] for code in taught],
+            "teacher_says": [names[code] for code in teacher_answers],
             "teacher_share": teacher.max(-1),
         }
     )

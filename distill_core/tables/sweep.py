@@ -107,8 +107,8 @@ def _sweep_row(arm: Arm, result: DistillResult | None) -> dict[str, Any]:
         name: mean([getattr(one, name) for one in found])
         for name in ("accuracy", "ci_low", "ci_high", "retained", "agreement", "kl_to_teacher", "train_s")
     }
-    mine = (row["accuracy"], row["ci_low"], row["ci_high"])
-    low, high = intervals.ratio_interval(mine, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
+    own = (row["accuracy"], row["ci_low"], row["ci_high"])
+    low, high = intervals.ratio_interval(own, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
     times = [(one.latency_ms_p50, one.speedup) for one in found]
     known = [(p50, speedup) for p50, speedup in times if p50 is not None and speedup]
     return row | {
@@ -151,8 +151,8 @@ def distilbert() -> Reference:
 def _paper_number(family: str, metric: str) -> float:
     row = families.get(family)
     frame = tables_families.published_frame(row)
-    mine = frame["source"].str.startswith("arXiv:1910.01108v4") & (frame["variant"] == f"{row.title}-base")
-    return float(frame.loc[mine & (frame["metric"] == metric), "value"].to_numpy(dtype=float)[0])
+    of_paper = frame["source"].str.startswith("arXiv:1910.01108v4") & (frame["variant"] == f"{row.title}-base")
+    return float(frame.loc[of_paper & (frame["metric"] == metric), "value"].to_numpy(dtype=float)[0])
 
 
 # ── what the shared teacher outputs save ─────────────────────────────────────────────────────────────────────────

@@ -33,7 +33,7 @@ class Lesson:
     outputs; None where the teacher runs beside it."""
 
     encoded: Encoded
-    taught: TeacherOutputs | None
+    teacher_outputs: TeacherOutputs | None
     asking: Asking = PLAINLY
 
 
@@ -58,7 +58,7 @@ class DistillStep:
         self.teacher: nn.Module | None = None
         self.inner: InnerStates | None = None
         self._undo = contextlib.ExitStack()  # until `close`
-        if weights.needs_live_teacher or (lesson.taught is None and weights.asks_the_teacher):
+        if weights.needs_live_teacher or (lesson.teacher_outputs is None and weights.asks_the_teacher):
             if teacher is None:
                 raise ValueError("these losses need the teacher itself, not its cached outputs alone")
             self.teacher = teacher.model.eval()
@@ -103,15 +103,19 @@ class DistillStep:
 
     def _teacher_logits(self, live: Any, batch: Batch, rows: list[int]) -> Tensor:
         """At the asked positions: from the cache, else from the teacher that has just read. (positions, choices)."""
-        taught = self.lesson.taught
-        return self.lesson.asking.asked(live, batch) if taught is None else taught.at(rows).to(self.device.torch_device)
+        teacher_outputs = self.lesson.teacher_outputs
+        return (
+            self.lesson.asking.asked(live, batch)
+            if teacher_outputs is None
+            else teacher_outputs.at(rows).to(self.device.torch_device)
+        )
 
     def _teacher_hidden(self, live: Any, batch: Batch, rows: list[int]) -> Tensor:
         """The last hidden states, from the cache or from the teacher that has just read. (batch, seq, width)."""
-        if self.lesson.taught is None:
+        if self.lesson.teacher_outputs is None:
             return last_hidden(live)
         length, side = batch.inputs["input_ids"].shape[1], self.lesson.encoded.padding_side
-        return self.lesson.taught.padded_hidden(rows, length, side).to(self.device.torch_device)
+        return self.lesson.teacher_outputs.padded_hidden(rows, length, side).to(self.device.torch_device)
 
     def close(self) -> None:
         """Take off what was added for training: student and teacher are timed and saved without it."""

@@ -170,5 +170,5 @@ def similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
     What is close for the teacher shall be close for the student; the widths may differ. Two (batch, width) → scalar.
     """
-    mine, theirs = F.normalize(student, dim=-1), F.normalize(teacher, dim=-1)
-    return F.mse_loss(mine @ mine.T, theirs @ theirs.T)
+    student_unit, teacher_unit = F.normalize(student, dim=-1), F.normalize(teacher, dim=-1)
+    return F.mse_loss(student_unit @ student_unit.T, teacher_unit @ teacher_unit.T)

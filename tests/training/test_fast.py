@@ -32,8 +32,8 @@ def distilled():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0  # the short layer draws other numbers
     encoded = teacher.encode(TEXTS, 24)
-    taught = teacher_cache.outputs(teacher.model, encoded, CPU, keep_hidden=False)
-    lesson = Lesson(encoded.answered(torch.arange(16) % 2).answered_first(12), taught)
+    teacher_outputs = teacher_cache.outputs(teacher.model, encoded, CPU, keep_hidden=False)
+    lesson = Lesson(encoded.answered(torch.arange(16) % 2).answered_first(12), teacher_outputs)
     step = DistillStep(LossWeights({"soft": 0.5, "hard": 0.5}), lesson, student, None, (), CPU)
     told: list[float] = []
 

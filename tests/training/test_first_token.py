@@ -93,8 +93,8 @@ def test_a_bare_model_keeps_all_its_states():
 
 def lesson_of(teacher):
     encoded = teacher.encode(tiny.SENTENCES, 32)
-    taught = teacher_cache.outputs(teacher.model, encoded, CPU, keep_hidden=True)
-    return Lesson(encoded.answered(LABELS), taught)
+    teacher_outputs = teacher_cache.outputs(teacher.model, encoded, CPU, keep_hidden=True)
+    return Lesson(encoded.answered(LABELS), teacher_outputs)
 
 
 def student_of(teacher):
@@ -121,7 +121,7 @@ def test_a_step_and_the_teachers_cache_say_what_the_full_models_say():
     student = student_of(teacher)
     lesson = lesson_of(teacher)
     short = teacher_cache.outputs(teacher.model, lesson.encoded, CPU, keep_hidden=False)
-    torch.testing.assert_close(short.logits, lesson.taught.logits, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(short.logits, lesson.teacher_outputs.logits, rtol=1e-5, atol=1e-6)
     step = DistillStep(LossWeights({"soft": 0.5, "hard": 0.5}), lesson, student, teacher, (), CPU)
     shortened = step(student.model, range(4)).total.item()
     step.close()

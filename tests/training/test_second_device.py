@@ -80,11 +80,11 @@ def test_a_distillation_step_with_each_loss(family, terms):
         pytest.skip("XLNet gives no queries, keys and values: the product refuses it")
     teacher, encoded = on_meta(family)
     offsets = (0, *torch.tensor(encoded.lengths).cumsum(0).tolist())
-    taught = TeacherOutputs(torch.randn(len(encoded), 2), torch.randn(offsets[-1], 16), offsets, 0.0)
+    teacher_outputs = TeacherOutputs(torch.randn(len(encoded), 2), torch.randn(offsets[-1], 16), offsets, 0.0)
     model = students.shallow_student(teacher.model, (0, 2), copy_weights=False).to("meta").train()
     weights = LossWeights(dict.fromkeys(terms, 0.5))
     seen = torch.where(LABELS == 1, LABELS, IGNORED)  # a part of the texts has a label
-    lesson = Lesson(encoded.answered(seen), taught)
+    lesson = Lesson(encoded.answered(seen), teacher_outputs)
     step = DistillStep(weights, lesson, replace(teacher, model=model), teacher, (0, 2), META)
     learns_on_meta(step(model, ROWS), model)
     step.close()

@@ -62,19 +62,19 @@ def test_the_cache_says_what_the_teacher_says_of_each_text(key, passes):
         live = model(**batch, output_hidden_states=True)
     states = live.decoder_hidden_states if key == "bart" else live.hidden_states
     mask = batch["attention_mask"].unsqueeze(-1)
-    for taught in (first, second):
-        torch.testing.assert_close(taught.logits[rows], live.logits, rtol=0, atol=1e-5)
-        hidden = taught.padded_hidden(rows, batch["input_ids"].shape[1], encoded.padding_side)
+    for teacher_outputs in (first, second):
+        torch.testing.assert_close(teacher_outputs.logits[rows], live.logits, rtol=0, atol=1e-5)
+        hidden = teacher_outputs.padded_hidden(rows, batch["input_ids"].shape[1], encoded.padding_side)
         torch.testing.assert_close(hidden, states[-1] * mask, rtol=0, atol=1e-5)
 
 
 def test_outputs_serve_as_targets_of_a_loss():
     model, encoded = make()
-    taught = ask(model, encoded, keep_hidden=True)
-    assert not taught.logits.is_inference()
-    assert not taught.hidden.is_inference()
-    assert not taught.logits.requires_grad
-    assert taught.logits.dtype == taught.hidden.dtype == torch.float32
+    teacher_outputs = ask(model, encoded, keep_hidden=True)
+    assert not teacher_outputs.logits.is_inference()
+    assert not teacher_outputs.hidden.is_inference()
+    assert not teacher_outputs.logits.requires_grad
+    assert teacher_outputs.logits.dtype == teacher_outputs.hidden.dtype == torch.float32
 
 
 def test_the_key_changes_with_the_weights_the_tokens_and_what_is_kept(passes):
@@ -87,9 +87,9 @@ def test_the_key_changes_with_the_weights_the_tokens_and_what_is_kept(passes):
     ask(model, encoded)
     assert len(passes) == 3
     reordered = type(encoded)(encoded.ids[::-1], encoded.pad_id, encoded.padding_side)
-    taught = ask(model, reordered)
+    teacher_outputs = ask(model, reordered)
     assert len(passes) == 4
-    torch.testing.assert_close(taught.logits, ask(model, encoded).logits.flip(0), rtol=0, atol=1e-5)
+    torch.testing.assert_close(teacher_outputs.logits, ask(model, encoded).logits.flip(0), rtol=0, atol=1e-5)
     fewer = type(encoded)(encoded.ids[:-1], encoded.pad_id, encoded.padding_side)
     ask(model, fewer)
     assert len(passes) == 5
