@@ -77,8 +77,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
     monkeypatch.setenv("DISTILL_MIN_FREE_DISK_MIB", "0")
     settings.cache_clear()
     yield RunStore(settings().runs_dir)
-    monkeypatch.undo()
-    os.environ.clear()
+    os.environ.clear()  # what a command has set in this process; monkeypatch takes back its own afterwards
     os.environ.update(before)
 
 
