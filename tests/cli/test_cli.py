@@ -41,8 +41,7 @@ def installation(monkeypatch):
         monkeypatch.setenv(name, value)
     settings.cache_clear()
     yield
-    monkeypatch.undo()
-    os.environ.clear()
+    os.environ.clear()  # what a command has set in this process; monkeypatch takes back its own afterwards
     os.environ.update(before)
     torch.set_num_threads(threads)
 
