@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from distill_core import families
-from distill_core.errors import SpecError
-from distill_core.settings import PROJECT
+from distill_core.files import source_code
 
 _ERNIE_1 = "ERNIE: Enhanced Representation through Knowledge Integration (1.0), arXiv:1904.09223"
 
@@ -48,12 +46,7 @@ class ObjectiveFacts:
 
     def source(self) -> str:
         """The code, read from the file."""
-        module, name = self.code
-        text = (PROJECT / "distill_core" / f"{module}.py").read_text(encoding="utf-8")
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
-                return ast.get_source_segment(text, node) or ""
-        raise SpecError(f"{module}.py has no {name!r}.", "Correct objective_facts.py.")
+        return source_code.definitions(":".join(self.code))
 
 
 _MASKED = r"\mathcal{L}_{\mathrm{MLM}} = -\frac{1}{|M|} \sum_{i \in M} \log p(x_i \mid \tilde{x})"
