@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from distill_core import objective_facts
 from distill_core.errors import SpecError
@@ -18,6 +19,7 @@ from distill_core.measure import bag_of_words, representation
 from distill_core.models import students as models_students
 from distill_core.settings import PROJECT
 from distill_core.tables import compare as tables_compare
+from distill_core.terms import BY_KEY
 from distill_core.training import losses, term_functions
 from pages.parts.compare import results
 from pages.parts.distill import view as distill_view
@@ -98,3 +100,25 @@ def test_the_interval_of_a_gain_has_both_limits_of_the_function() -> None:
     formula = WORDS["domains"].formula
     assert r"\Delta - \sqrt{(p_1 - l_1)^2 + (u_2 - p_2)^2}" in formula
     assert r"\Delta + \sqrt{(u_1 - p_1)^2 + (p_2 - l_2)^2}" in formula
+
+
+def test_the_formulas_of_hidden_states_and_attention_have_the_factor_of_the_mean() -> None:
+    """1 / d of a token's width, 1 / (a n²) of the a heads and n tokens of a text, as the losses divide."""
+    torch.manual_seed(0)
+    d, a, n = 6, 2, 3
+    mask = torch.ones(1, n)
+    student, teacher = torch.randn(1, n, d), torch.randn(1, n, d)
+    of_tokens = (student - teacher).norm(dim=-1) ** 2 / d
+    torch.testing.assert_close(losses.hidden_mse_loss(student, teacher, mask), of_tokens.mean())
+    assert r"\tfrac{1}{d}" in BY_KEY["hidden"].latex
+    seen, shown = torch.rand(1, a, n, n), torch.rand(1, a, n, n)
+    torch.testing.assert_close(losses.attention_mse_loss(seen, shown, mask), (seen - shown).norm() ** 2 / (a * n**2))
+    assert r"\tfrac{1}{a n^2}" in BY_KEY["attention"].latex
+
+
+def test_the_soft_loss_of_the_pages_is_a_mean_over_texts() -> None:
+    """The numpy twin is written text by text: the mean over texts, not over texts and classes, is what is trained."""
+    student, teacher = torch.randn(5, 2, dtype=torch.float64), torch.randn(5, 2, dtype=torch.float64)
+    each = distributions.soft_loss(student.numpy(), teacher.numpy(), 3.0)
+    assert float(SOFT(student, teacher, 3.0)) == pytest.approx(each.mean())
+    assert 'reduction="batchmean"' in students_view.CODE
