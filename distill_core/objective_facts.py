@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from distill_core import families
-from distill_core.errors import SpecError
-from distill_core.settings import PROJECT
+from distill_core.files import source_code
+
+_ERNIE_1 = "ERNIE: Enhanced Representation through Knowledge Integration (1.0), arXiv:1904.09223"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,20 +37,16 @@ class ObjectiveFacts:
 
     @property
     def paper(self) -> str:
-        """The paper with its section. The first GPT is not on arXiv; of ERNIE's two papers the first masks so."""
-        facts = self.family.facts
-        number = "1904.09223" if self.key == "ernie" else facts["arxiv_id"]
-        source = "OpenAI technical report" if number.startswith("none") else f"arXiv:{number}"
-        return f"{facts['paper_title']}, {source}, {self.section}"
+        """The paper with its section. The first GPT is not on arXiv; ERNIE's masking is in the paper on 1.0."""
+        if self.key == "ernie":
+            return f"{_ERNIE_1}, {self.section}; one of the seven tasks of ERNIE 2.0"
+        number, *_ = self.family.facts["arxiv_id"].split()
+        source = "OpenAI technical report" if number == "none" else f"arXiv:{number}"
+        return f"{self.family.facts['paper_title']}, {source}, {self.section}"
 
     def source(self) -> str:
         """The code, read from the file."""
-        module, name = self.code
-        text = (PROJECT / "distill_core" / f"{module}.py").read_text(encoding="utf-8")
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
-                return ast.get_source_segment(text, node) or ""
-        raise SpecError(f"{module}.py has no {name!r}.", "Correct objective_facts.py.")
+        return source_code.definitions(":".join(self.code))
 
 
 _MASKED = r"\mathcal{L}_{\mathrm{MLM}} = -\frac{1}{|M|} \sum_{i \in M} \log p(x_i \mid \tilde{x})"
@@ -133,7 +129,7 @@ OBJECTIVES: tuple[ObjectiveFacts, ...] = (
     ObjectiveFacts(
         key="ernie",
         title="Masked words, phrases and names",
-        idea="Hide a whole word, phrase or name, so that its own pieces cannot give it away.",
+        idea="Hide a whole word, phrase or name, so that its own pieces cannot give it away (ERNIE 1.0).",
         equation=_MASKED + r", \qquad M \text{ a union of whole units}",
         section="§3.2",
         scored="the tokens of the hidden units",

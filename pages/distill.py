@@ -28,7 +28,11 @@ with controls:
 
 formula = form.formula(request.values)
 with main:
-    st.latex(formula, help="The student's loss with the weights on the left: T is the teacher, S the student.")
+    st.latex(
+        formula,
+        help="The student's loss with the weights on the left: T is the teacher, S the student; "
+        "d the width, a the heads, n the tokens of a text. Terms are means over texts, tokens and layers.",
+    )
     st.caption(form.temperature_sentence(request.values))
     if not stored_runs.own_of("finetune"):
         form.no_teacher()

@@ -58,6 +58,16 @@ def test_the_facts_name_the_same_checkpoint_and_class(family):
     assert family.year in (2018, 2019, 2020)
 
 
+def test_the_facts_of_ernie_are_of_version_2():
+    """Its date orders the timeline and its corpus scales a budget: both, and the objective, are of one version."""
+    row = facts()["ERNIE"]
+    assert row["paper_title"].startswith("ERNIE 2.0: ")
+    assert row["arxiv_id"].startswith("1907.")
+    for name in ("pretraining_objective", "pretraining_corpus", "corpus_size", "tokenizer_kind", "vocab_size"):
+        assert "2.0" in row[name]
+        assert "1.0" not in row[name]
+
+
 @each_family
 def test_a_missing_fine_tuned_checkpoint_has_a_note(family):
     assert family.sst2_hub_id is not None or family.sst2_note

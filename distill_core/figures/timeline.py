@@ -63,7 +63,7 @@ def title(frame: pd.DataFrame, chosen: str | None) -> str:
         years = f"{frame['year'].min()}–{frame['year'].max()}"
         return f"{len(frame)} families, {years}: the largest has {units.times(ratio)} the parameters of the smallest"
     row = frame[frame["family"] == chosen].iloc[0]
-    earlier = int((frame["published"] < row["published"]).sum())
+    earlier = int(row["earlier"])
     larger = int((frame["params"] > row["params"]).sum())
     before = f"{earlier or 'none'} of the ten came before it"
     return f"{row['title']} ({row['year']}): {before}, {larger or 'none'} {'is' if larger < 2 else 'are'} larger"

@@ -15,8 +15,8 @@ from distill_core.specs import PretrainSpec
 USUAL_TOKENS_PER_S = 20_000.0  # two layers of width 128 on two cores of a server processor: 16,000 to 35,000
 START_S = 25.0  # imports, the corpus, the tokenizer, the linear probes
 BYTES_PER_TOKEN = 4.1  # the 41 MB of the twelve texts are about 10 million tokens of a vocabulary of 8,192
-_FACTORS = {"million": 1e6, "billion": 1e9, "B": 1e9, "trillion": 1e12}
-_COUNTED = re.compile(r"([\d.]+)\s*(million|billion|trillion|B)\s+(words|tokens|subword pieces)")
+_FACTORS = {"million": 1e6, "billion": 1e9, "B": 1e9}
+_COUNTED = re.compile(r"([\d.]+)\s*(million|billion|B)\s+(words|tokens|subword pieces)")
 _SUMMED = re.compile(r"in million tokens: (.+)")
 _GIGABYTES = re.compile(r"(\d+) GB")
 

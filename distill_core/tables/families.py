@@ -23,6 +23,7 @@ def _families_frame() -> pd.DataFrame:
             "year": row.year,
             "published": _paper_date(row)[0],
             "published_text": _paper_date(row)[1],
+            "earlier": sum(_came(other) < _came(row) for other in families.FAMILIES),
             "architecture": row.architecture,
             "distilled": row.distilled,
             "params": sum(sizes[row.key].values()),
@@ -37,7 +38,8 @@ def _families_frame() -> pd.DataFrame:
 def families_frame() -> pd.DataFrame:
     """The ten families: key, title, year, architecture, exact parameters by part, tokenizer, idea in one line.
 
-    `published` is the date of the paper in years (2018.79 is October 2018), `published_text` the same in words.
+    `published` is the date of the paper in years (2018.79 is October 2018), `published_text` the same in words, and
+    `earlier` counts the papers before it.
     """
     return _families_frame().copy()
 
@@ -49,6 +51,11 @@ def _paper_date(family: families.Family) -> tuple[float, str]:
         return family.year + 0.5, f"{family.year} (no arXiv number, so no month)"
     month = date(2000 + int(number[1]), int(number[2]), 1)
     return month.year + (month.month - 0.5) / 12, f"{month:%B %Y}"
+
+
+def _came(family: families.Family) -> tuple[float, str]:
+    """What orders papers: the month, and within it the arXiv number, which counts on as papers come in."""
+    return _paper_date(family)[0], family.facts["arxiv_id"]
 
 
 @lru_cache(maxsize=1)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 
 from distill_core import families
 from distill_core.figures import theme, timeline, treemap
 from distill_core.figures.labels import Box, Scale, name_points, place
+from distill_core.settings import DATA
 from distill_core.tables import families as tables_families
 
 
@@ -44,6 +47,19 @@ def test_timeline_with_a_chosen_family() -> None:
     opacity = dict(zip(tables_families.families_frame()["family"], figure.data[0].marker.opacity, strict=True))
     assert opacity["distilbert"] == 1
     assert opacity["bert"] < 1
+
+
+def test_timeline_counts_papers_of_the_same_month_in_their_order() -> None:
+    """Counted from the file by the first arXiv number of each paper; the first GPT has none and came before all."""
+    with (DATA / "families.csv").open(encoding="utf-8", newline="") as file:
+        numbers = {row["family"]: row["arxiv_id"].split()[0] for row in csv.DictReader(file)}
+    frame = tables_families.families_frame()
+    keys = {row.title: row.key for row in families.FAMILIES if row.title != "GPT"}
+    order = ["GPT", *sorted(keys, key=lambda title: float(numbers[title]))]
+    assert [order.index(title) for title in ("ERNIE", "T5", "BART")] == [4, 7, 8]
+    for earlier, title in enumerate(order):
+        shown = timeline.draw(frame, chosen=keys.get(title, "gpt")).layout.title.text
+        assert f": {earlier or 'none'} of the ten came before it" in shown
 
 
 def test_labels_keep_off_each_other() -> None:

@@ -174,7 +174,7 @@ def test_facts_are_those_of_the_ten() -> None:
     assert tuple(objective_facts.BY_KEY) == tuple(OBJECTIVES)
     assert "arXiv:1810.04805, §3.1" in objective_facts.BY_KEY["bert"].paper
     assert "OpenAI technical report, §3.1" in objective_facts.BY_KEY["gpt"].paper
-    assert "arXiv:1904.09223, §3.2" in objective_facts.BY_KEY["ernie"].paper
+    assert "Knowledge Integration (1.0), arXiv:1904.09223, §3.2" in objective_facts.BY_KEY["ernie"].paper
 
 
 @each

@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from distill_core.figures import accuracy, latency, memory_use, parameters, tradeoff
+from distill_core.files import source_code
 from distill_core.results import CompareResult
 from distill_core.runs.run import Run
 from distill_core.tables import compare as tables_compare
@@ -29,7 +30,7 @@ SEEN = (
 FORMULA = r"\text{speedup} = \frac{\text{p50 of the baseline}}{\text{p50 of the model}} \qquad" + (
     r"\text{retained} = \frac{\text{accuracy of the model}}{\text{accuracy of the baseline}}"
 )
-CODE = "frame = tables.relative_to(tables.compare_frame(run), baseline)\nfrontier = tables.pareto(frame, …)"
+CODE = source_code.definitions("tables/compare:relative_to", "tables/compare:pareto")
 
 
 @dataclass(frozen=True)

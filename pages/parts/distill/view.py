@@ -12,6 +12,7 @@ from distill_core import units
 from distill_core.datasets import catalogue, csv_files
 from distill_core.figures import claims, curves, errors, loss_terms, plane, samples, students
 from distill_core.figures.lines import XAxis
+from distill_core.files import source_code
 from distill_core.results import LIVE, DistillResult
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
@@ -25,10 +26,7 @@ SEEN = (
     "machine. Inherited errors are the teacher's own. A distilled student should beat one from scratch: that gap is "
     "what the teacher's soft targets were worth."
 )
-CODE = (
-    "p = log_softmax(teacher_logits / tau)\nq = log_softmax(student_logits / tau)\n"
-    "soft_loss = kl_div(q, p, log_target=True, reduction='batchmean') * tau**2"
-)
+CODE = source_code.definitions("training/losses:soft_target_loss")
 COLUMNS = columns.of(
     ("label", "model"),
     "params",

@@ -10,6 +10,7 @@ import streamlit as st
 from distill_core.datasets import csv_files
 from distill_core.figures import arms, curves
 from distill_core.figures.lines import X_TITLES, XAxis
+from distill_core.files import source_code
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
 from distill_core.tables import training as tables_training
@@ -20,7 +21,7 @@ SEEN = (
     "what pre-training was worth. With more labeled texts the gap shrinks."
 )
 FORMULA = r"\mathcal{L} = \mathrm{CE}(y, p) = -\log p_y"
-CODE = "loss = torch.nn.functional.cross_entropy(model(**batch).logits, labels)"
+CODE = source_code.definitions("training/losses:hard_label_loss")
 COLUMNS = columns.of(
     ("title", "way_to_learn"),
     "accuracy",

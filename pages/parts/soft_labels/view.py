@@ -11,6 +11,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from distill_core.datasets import csv_files
 from distill_core.figures import gradient_scale, logit_pulls, loss_weights, soft_labels
+from distill_core.files import source_code
 from distill_core.specs import controls
 from distill_core.tables import soft_labels as tables_soft_labels
 from distill_core.tables.soft_label_sources import Source
@@ -22,15 +23,8 @@ SEEN = (
     "visible, and entropy counts how many bits are left open. The soft targets hand this to the student, so that they "
     "may raise a class that the label alone would push down."
 )
-CODE = (
-    "p = softmax(teacher / tau)\n"
-    "q = softmax(student / tau)\n"
-    "q_1 = softmax(student)\n"
-    "soft_loss = tau**2 * sum(p * log(p / q))\n"
-    "hard_loss = -log(q_1[label])\n"
-    "soft_gradient = tau * (q - p)\n"
-    "hard_gradient = q_1 - one_hot(label)"
-)
+_TERMS = ("softmax", "soft_loss", "hard_loss", "soft_gradient", "hard_gradient")
+CODE = source_code.definitions(*(f"maths/distributions:{name}" for name in _TERMS))
 
 
 _MOST_TAU: Any = controls.TEMPERATURE.most  # where the slider of Distill ends

@@ -9,6 +9,7 @@ import streamlit as st
 
 from distill_core import units
 from distill_core.figures import curves, student_gaps, ten_students
+from distill_core.files import source_code
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
 from distill_core.tables import students as tables_students
@@ -21,9 +22,10 @@ SEEN = (
     "parameters. The dashed line is their teacher. Below, each row is one family: the teacher's soft targets on texts "
     "without a label move it from the diamond to the dot; labels for all texts would have moved it to the square."
 )
-CODE = (
-    "soft = kl_div(log_softmax(student / tau), log_softmax(teacher / tau), log_target=True) * tau**2  # all texts\n"
-    "hard = cross_entropy(student[has_label], labels[has_label])  # the few labeled ones"
+CODE = source_code.definitions(
+    "training/losses:soft_target_loss",
+    "training/term_functions:labels",
+    "training/losses:hard_label_loss",
 )
 COLUMNS = columns.of(
     ("label", "student"),

@@ -11,6 +11,7 @@ import streamlit as st
 
 from distill_core import units
 from distill_core.figures import ablation, curves, depth_curve, sweep_map
+from distill_core.files import source_code
 from distill_core.plans import command_text
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
@@ -46,10 +47,9 @@ FORMULA = {
     "layers": r"\text{kept} = \frac{a_S}{a_T}",
 }
 CODE = {
-    "ingredients": "differences = accuracy_without - accuracy_all  # one a seed\n"
-    "low, high = scipy.stats.ttest_1samp(differences, 0).confidence_interval(0.95)",
-    "weights": "loss = alpha * tau**2 * kl(teacher / tau, student / tau) + (1 - alpha) * cross_entropy(student, label)",
-    "layers": "kept = student_accuracy / teacher_accuracy",
+    "ingredients": source_code.definitions("maths/paired:over_seeds"),
+    "weights": source_code.definitions("training/losses:soft_target_loss", "training/losses:hard_label_loss"),
+    "layers": source_code.definitions("maths/intervals:ratio_interval"),
 }
 
 

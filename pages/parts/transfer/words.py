@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from distill_core.files import source_code
 from distill_core.plans import transfer_plan
 
 TABS = {
@@ -41,11 +42,7 @@ WORDS = {
         "the left, pre-training has replaced labels; on the right the others catch up.",
         formula=r"\text{accuracy} = \frac{\text{right answers}}{n} \qquad "
         r"\frac{p + \frac{z^2}{2n} \pm z\sqrt{\frac{p(1-p)}{n} + \frac{z^2}{4n^2}}}{1 + \frac{z^2}{n}}, \; z = 1.96",
-        code="words = TfidfVectorizer(ngram_range=(1, 2))\n"
-        "bag = make_pipeline(words, LogisticRegression())\n"
-        "bag.fit(texts[:n], labels[:n])   # the reference\n"
-        "# this one knows the language already:\n"
-        "AutoModelForSequenceClassification.from_pretrained(name)",
+        code=source_code.definitions("measure/bag_of_words:bag_of_words", "maths/intervals:wilson"),
         following=("unfreeze", "How much of the model has to learn?"),
     ),
     "unfreeze": Words(
@@ -57,9 +54,9 @@ WORDS = {
         "it reaches into every layer.",
         formula=r"W' = W + \tfrac{\alpha}{r} BA \quad (\text{LoRA}) \qquad "
         r"\eta_{\ell} = \eta \cdot d^{\,(L + 1 - \ell)} \quad (\text{decay } d)",
-        code="for name, weight in model.base_model.named_parameters():\n"
-        "    learns = layer_of(name) >= n_layers - top\n"
-        "    weight.requires_grad_(learns)",
+        code=source_code.definitions(
+            "models/students:freeze_below", "models/students:with_lora", "jobs/learners:_lr_scale"
+        ),
         following=("domains", "Does it still work in another domain?"),
     ),
     "domains": Words(
@@ -70,10 +67,9 @@ WORDS = {
         "accuracy falls, and a framed cell with ▼ is worse than always saying the most frequent class: negative "
         "transfer. The second matrix tells what it helps to read unlabeled texts of the other domains first.",
         formula=r"\Delta = p_{\text{adapted}} - p_{\text{fine-tuned}}, \quad "
-        r"\Delta \pm \sqrt{(p_1 - l_1)^2 + (u_2 - p_2)^2}",
-        code="# masked words, no labels (arXiv:2004.10964)\n"
-        "adapt(model, unlabeled_target_texts)\n"
-        "finetune(model, labeled_source_texts)\nevaluate(model, target_test)",
+        r"\left[\Delta - \sqrt{(p_1 - l_1)^2 + (u_2 - p_2)^2},\; "
+        r"\Delta + \sqrt{(u_1 - p_1)^2 + (p_2 - l_2)^2}\right]",
+        code=source_code.definitions("jobs/adapt:adapt", "maths/intervals:difference_interval"),
         following=("moved", "What did fine-tuning change inside?"),
     ),
     "moved": Words(
@@ -85,10 +81,7 @@ WORDS = {
         "The two planes have axes of their own, so that only the distances within one can be compared.",
         formula=r"\mathrm{CKA}(X, Y) = \frac{\lVert Y^\top X \rVert_F^2}"
         r"{\lVert X^\top X \rVert_F \, \lVert Y^\top Y \rVert_F}, \quad \text{columns centered}",
-        code="# before and after: (texts, width)\n"
-        "x, y = before - before.mean(0), after - after.mean(0)\n"
-        "own = norm(x.T @ x) * norm(y.T @ y)\n"
-        "cka = norm(y.T @ x)**2 / own",
+        code=source_code.definitions("measure/representation:linear_cka"),
         following=("curves", "Draw the learning curves"),
     ),
 }
