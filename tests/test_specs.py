@@ -148,6 +148,46 @@ def test_the_weights_are_those_of_the_fields():
     assert weights.by_term.keys() <= spec.model_dump().keys()
 
 
+@pytest.mark.parametrize(
+    ("data", "name", "value", "twice"),
+    [
+        (COMPARE, "models", "minilm,bert@structure,minilm", "minilm"),
+        (COMPARE, "batch_sizes", "8,1,8", "8"),
+        (COMPARE, "seq_lens", [32, 32], "32"),
+        (FINETUNE, "train_examples", "200,1000,200", "200"),
+        (FINETUNE, "arms", "bow,bow", "bow"),
+        (FINETUNE, "test_datasets", "tweets,tweets", "tweets"),
+        (FINETUNE, "domains", "movies,movies", "movies"),
+        (FINETUNE, "domains", "movies, file:a.csv#text=x,file:a.csv#text=x", "file:a.csv#text=x"),
+        (DISTILL, "arms", "distilled,distilled", "distilled"),
+        (DISTILL, "sweep_temperatures", "2,2.0", "2.0"),
+        (DISTILL, "sweep_soft", "0.5,0.50", "0.5"),
+        (DISTILL, "sweep_layers", "1,2,1", "1"),
+    ],
+)
+def test_what_is_listed_twice_is_refused_and_not_counted_as_two(data, name, value, twice):
+    assert refused(data, **{name: value}) == f"{twice} is listed twice in {name}. List each once."
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"domains": "file:a.csv,file:a.csv#text=x"},
+        {"dataset": "file:a.csv", "test_datasets": "file:a.csv#label=y"},
+        {"test_datasets": "movies,file:a.csv#label=x,file:a.csv#label=y"},
+    ],
+)
+def test_one_file_cannot_stand_for_two_data_sets(data):
+    told = refused(FINETUNE, **data)
+    assert "file:a.csv stands for two data sets" in told
+    assert "copy it to a second file" in told
+
+
+def test_the_data_set_itself_may_stand_among_the_tests_and_the_domains():
+    assert kinds.parse_spec({**FINETUNE, "dataset": "movies", "test_datasets": "movies"}).test_datasets
+    assert kinds.parse_spec({**FINETUNE, "dataset": "file:a.csv", "domains": "movies,file:a.csv#text=x"}).domains
+
+
 def test_ten_students_want_each_student_and_arm_once_and_a_teacher_that_is_heard():
     assert "bert@mini is listed twice in students" in refused(STUDENTS, students="bert@mini,gpt@mini,bert@mini")
     assert "labels is listed twice in arms" in refused(STUDENTS, arms="labels,labels")
