@@ -14,6 +14,8 @@ from distill_core.datasets import catalogue, csv_files, dataset, uploads
 from distill_core.errors import DataError, SpecError
 from distill_core.settings import settings
 
+CASES = Path(__file__).resolve().parent.parent / "cases"
+
 
 def rows(count: int = 20, labels: tuple[str, ...] = ("no", "yes")) -> list[tuple[str, str]]:
     return [(f"ein schöner Text Nummer {row} 🙂", labels[row % len(labels)]) for row in range(count)]
@@ -97,13 +99,64 @@ def test_right_to_left_combining_marks_and_html_pass() -> None:
 
 
 def test_rows_without_text_or_label_are_dropped_with_a_note() -> None:
-    data = read(csv([*rows(), ("", "no"), ("  ", "no"), ("text", ""), ("NaN", "no"), ("text", "nan")]) + "\n\nonly\n")
+    data = read(csv([*rows(), ("", "no"), ("  ", "no"), ("text", "")]) + "\n\nonly\n")
     assert len(data.frame) == 20
-    assert has_note(data, "6 of 26 rows without a text or a label were dropped")
+    assert has_note(data, "4 of 24 rows without a text or a label were dropped")
 
 
-def test_none_may_be_a_class() -> None:
-    assert read(csv(rows(labels=("None", "some")))).label_names == ("None", "some")
+@pytest.mark.parametrize("name", ["None", "NA", "null", "nan", "N/A"])
+def test_only_an_empty_cell_is_missing(name: str) -> None:
+    """Namibia, North America and the French for a draw are classes like others; a note names what may be meant."""
+    data = read(csv([*rows(40, (name, "some", "zz")), ("NULL", "some")]))
+    assert set(data.label_names) == {name, "some", "zz"}
+    assert len(data.frame) == 41
+    assert has_note(data, f"Kept: the class {name!r}, texts that say only nan, null or the like (1)") == (
+        name != "None"
+    )
+    assert not any("Kept" in note for note in read(csv(rows(labels=("None", "some")))).notes)
+
+
+def test_a_file_with_the_class_na() -> None:
+    data = uploads.read_csv(CASES / "class-na.csv")
+    assert data.label_names == ("AS", "EU", "NA")
+    assert data.frame["label"].value_counts().tolist() == [20, 20, 20]
+
+
+@pytest.mark.parametrize(
+    ("twins", "shown"),
+    [
+        (("Good", "good"), "'Good' and 'good'"),
+        (("TRUE", "True", "true"), "'TRUE' and 'True' and 'true'"),
+        (("very good", "very  good"), "'very  good' and 'very good'"),
+        (("very good", "very\u00a0good"), r"'very good' and 'very\xa0good'"),
+        (("good", "good\u200b"), r"'good' and 'good\u200b'"),
+        (("caf\u00e9", "cafe\u0301"), r"'cafe\u0301' and 'caf\xe9'"),
+        (("\uff21", "A"), "'A' and '\uff21'"),
+        (("1", "01", "1.0"), "'01' and '1' and '1.0'"),
+        (("0.50", "0.5"), "'0.5' and '0.50'"),
+    ],
+)
+def test_labels_that_look_alike_are_named_and_stay_apart(twins: tuple[str, ...], shown: str) -> None:
+    data = read(csv(rows(60, (*twins, "other"))))
+    assert has_note(data, f"are classes of their own: {shown}. Write them alike")
+    assert set(data.label_names) == {*twins, "other"}
+
+
+@pytest.mark.parametrize("labels", [("good", "goods"), ("1", "10"), ("1", "-1"), ("a b", "ab"), ("e", "\u00e9")])
+def test_labels_that_differ_in_letters_are_no_twins(labels: tuple[str, ...]) -> None:
+    assert not has_note(read(csv(rows(labels=labels))), "classes of their own")
+
+
+def test_a_file_of_label_twins() -> None:
+    named = next(note for note in uploads.read_csv(CASES / "label-twins.csv").notes if "classes of their own" in note)
+    for group in (
+        "'01' and '1' and '1.0'",
+        "'TRUE' and 'true'",
+        r"'good' and 'good\u200b'",
+        r"'cafe\u0301' and 'caf\xe9'",
+    ):
+        assert group in named
+    assert "'bad'" not in named
 
 
 def test_nul_and_surrogates_are_cleaned() -> None:
