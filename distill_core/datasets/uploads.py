@@ -27,6 +27,7 @@ MAX_LABEL_CHARS = 100
 MIN_TEXTS = 10
 FEW_ROWS = 3
 _LIKE_MISSING = frozenset({"nan", "NaN", "NA", "N/A", "null", "NULL", "<NA>"})  # written so by programs for "missing"
+_FIRST_LINE = "The first line looks like data"
 _TEXT_NAMES = ("text", "sentence", "review", "comment", "tweet", "message", "content", "body", "headline", "title")
 _LABEL_NAMES = ("label", "sentiment", "class", "category", "target", "topic", "polarity", "rating", "stars", "score")
 
@@ -92,6 +93,7 @@ def read_csv(source: str | Path | bytes, text_column: str = "text", label_column
     dropped = len(cells) - len(kept)
     notes = (
         *table.notes,
+        *([f"{_FIRST_LINE}, and was read as the names of the columns."] if table.starts_with_data else []),
         *([f"{dropped:,} of {len(cells):,} rows without a text or a label were dropped."] if dropped else []),
         *_warnings(kept, keys, label_names),
     )
@@ -124,7 +126,9 @@ def _missing_column(table: Table, name: str) -> DataError:
     close = difflib.get_close_matches(name.lower(), [column.lower() for column in table.header], n=1)
     near = next((column for column in table.header if close and column.lower() == close[0]), "")
     hint = f"Did you mean {near[:40]!r}? " if near else ""
-    if table.rows and len(table.header) > 1:
+    if table.starts_with_data:
+        hint = f"{_FIRST_LINE}: put a line with the names above it, for instance text,label."
+    elif table.rows and len(table.header) > 1:
         guess = _guess(table)
         hint += f"The text seems to be in {guess.text[:40]!r} and the label in {guess.label[:40]!r}."
     elif len(table.header) == 1:
@@ -184,6 +188,12 @@ def _label_names(frame: pd.DataFrame, column: str) -> tuple[str, ...]:
 
 def _split(keys: list[str], labels: list[int]) -> list[str]:
     split = splits.by_rank(keys, labels)
+    if len(set(keys)) >= MIN_TEXTS and splits.TEST not in split:
+        raise DataError(
+            f"No class has {FEW_ROWS} different texts: one each for training, validation and test.",
+            f"The file has {len(set(keys)):,} different texts in {len(set(labels)):,} classes. Give {FEW_ROWS} or more "
+            "of a class, or join classes.",
+        )
     if len(set(keys)) < MIN_TEXTS or len(set(split)) < len(splits.SPLITS):
         raise DataError(
             f"The file has {len(set(keys)):,} different texts, too few for training, validation and test.",

@@ -189,7 +189,7 @@ REFUSED = {
     "one class": (csv(rows(labels=("no",))), "All labels are 'no'"),
     "nothing left": (csv([("", "a"), ("b", "")]), "No row has both a text and a label"),
     "too few": (csv(rows(8)), "8 different texts, too few"),
-    "all rare": (csv([(f"t{row}", str(row // 2)) for row in range(20)]), "too few"),
+    "all rare": (csv([(f"t{row}", str(row // 2)) for row in range(20)]), "No class has 3 different texts"),
     "regression": (csv([(f"t{row}", f"{row / 7:.3f}") for row in range(100)]), "has 100 different labels"),
     "id": (csv([(f"t{row}", f"user{row}") for row in range(100)]), "has 100 different labels"),
     "long label": (csv(rows(labels=("x" * 101, "y"))), "A label has 101 characters"),
@@ -229,6 +229,32 @@ def test_missing_columns_are_listed_and_guessed() -> None:
     with pytest.raises(DataError) as caught:
         read("just a sentence\nand another\n")
     assert "Only one column was found" in caught.value.hint
+
+
+def test_a_first_line_of_data_is_named() -> None:
+    """Whether the columns are the usual ones or a form has taken them from that line."""
+    raw = (CASES / "no-header.csv").read_bytes()
+    with pytest.raises(DataError) as caught:
+        uploads.read_csv(raw)
+    assert caught.value.hint == (
+        "The first line looks like data: put a line with the names above it, for instance text,label."
+    )
+    found = uploads.columns(raw)
+    data = uploads.read_csv(raw, found.text, found.label)
+    assert has_note(data, "The first line looks like data, and was read as the names of the columns.")
+    assert len(uploads.read_csv(b"text,label\n" + raw).frame) == 60
+
+
+@pytest.mark.parametrize("labels", [("no", "yes"), ("labels", "texts")])
+def test_a_header_is_not_taken_for_data(labels: tuple[str, str]) -> None:
+    assert not has_note(read(csv([*rows(labels=labels), ("text", labels[0])])), "looks like data")
+
+
+def test_a_file_of_two_texts_a_class_is_told_that_no_class_has_three() -> None:
+    with pytest.raises(DataError) as caught:
+        uploads.read_csv(CASES / "two-texts-a-class.csv")
+    assert caught.value.message == "No class has 3 different texts: one each for training, validation and test."
+    assert "100 different texts in 50 classes" in caught.value.hint
 
 
 def test_columns_for_a_form() -> None:
