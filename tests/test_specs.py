@@ -59,11 +59,8 @@ def test_a_spec_is_frozen_and_round_trips(data):
         (COMPARE, "batch_sizes", "0", "≥ 1"),
         (COMPARE, "batch_sizes", "-1", "≥ 1"),
         (COMPARE, "batch_sizes", "1000000000", "≤ 1,024"),
-        (COMPARE, "batch_sizes", [], "at least 1 entries"),
-        (COMPARE, "batch_sizes", "1,2,3,4,5,6,7,8,9", "at most 8 entries"),
         (COMPARE, "seq_lens", "3", "≥ 4"),
         (COMPARE, "seq_lens", "4097", "≤ 4,096"),
-        (COMPARE, "models", [], "at least 1 entries"),
         (COMPARE, "min_time_s", "0", "> 0"),
         (COMPARE, "threads", "0", "≥ 1"),
         (COMPARE, "seed", "-1", "≥ 0"),
@@ -75,7 +72,6 @@ def test_a_spec_is_frozen_and_round_trips(data):
         (DISTILL, "temperature", "0", "> 0"),
         (DISTILL, "soft", "-0.1", "≥ 0"),
         (DISTILL, "student_layers", "0", "≥ 1"),
-        (STUDENTS, "students", [], "at least 1 entries"),
         (STUDENTS, "labels", "1", "≥ 2"),
         (STUDENTS, "label_epochs", "0", "≥ 1"),
     ],
@@ -95,6 +91,19 @@ def test_no_number_is_refused_as_a_number(value):
 @pytest.mark.parametrize("value", ["1.5", 1.5, "1e2", "１２a", "9" * 5000])
 def test_a_count_must_be_a_whole_number(value):
     assert "epochs" in refused(FINETUNE, epochs=value)
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "value", "told"),
+    [
+        (COMPARE, "batch_sizes", [], "at least 1 entry, got none."),
+        (COMPARE, "batch_sizes", "1,2,3,4,5,6,7,8,9", "at most 8 entries, got 9."),
+        (COMPARE, "models", "", "at least 1 entry, got none."),
+        (STUDENTS, "students", [], "at least 1 entry, got none."),
+    ],
+)
+def test_the_length_of_a_list_is_told_in_entries(data, name, value, told):
+    assert refused(data, **{name: value}).startswith(f"{name} must list {told}")
 
 
 def test_a_typical_value_is_offered():
@@ -146,6 +155,46 @@ def test_the_weights_are_those_of_the_fields():
     assert (weights.temperature, weights.standardize) == (4, True)
     assert [(term.key, weights[term.key]) for term in weights.used] == [("soft", 0.25), ("hard", 0.5), ("relations", 2)]
     assert weights.by_term.keys() <= spec.model_dump().keys()
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "value", "twice"),
+    [
+        (COMPARE, "models", "minilm,bert@structure,minilm", "minilm"),
+        (COMPARE, "batch_sizes", "8,1,8", "8"),
+        (COMPARE, "seq_lens", [32, 32], "32"),
+        (FINETUNE, "train_examples", "200,1000,200", "200"),
+        (FINETUNE, "arms", "bow,bow", "bow"),
+        (FINETUNE, "test_datasets", "tweets,tweets", "tweets"),
+        (FINETUNE, "domains", "movies,movies", "movies"),
+        (FINETUNE, "domains", "movies, file:a.csv#text=x,file:a.csv#text=x", "file:a.csv#text=x"),
+        (DISTILL, "arms", "distilled,distilled", "distilled"),
+        (DISTILL, "sweep_temperatures", "2,2.0", "2.0"),
+        (DISTILL, "sweep_soft", "0.5,0.50", "0.5"),
+        (DISTILL, "sweep_layers", "1,2,1", "1"),
+    ],
+)
+def test_what_is_listed_twice_is_refused_and_not_counted_as_two(data, name, value, twice):
+    assert refused(data, **{name: value}) == f"{twice} is listed twice in {name}. List each once."
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"domains": "file:a.csv,file:a.csv#text=x"},
+        {"dataset": "file:a.csv", "test_datasets": "file:a.csv#label=y"},
+        {"test_datasets": "movies,file:a.csv#label=x,file:a.csv#label=y"},
+    ],
+)
+def test_one_file_cannot_stand_for_two_data_sets(data):
+    told = refused(FINETUNE, **data)
+    assert "file:a.csv stands for two data sets" in told
+    assert "copy it to a second file" in told
+
+
+def test_the_data_set_itself_may_stand_among_the_tests_and_the_domains():
+    assert kinds.parse_spec({**FINETUNE, "dataset": "movies", "test_datasets": "movies"}).test_datasets
+    assert kinds.parse_spec({**FINETUNE, "dataset": "file:a.csv", "domains": "movies,file:a.csv#text=x"}).domains
 
 
 def test_ten_students_want_each_student_and_arm_once_and_a_teacher_that_is_heard():

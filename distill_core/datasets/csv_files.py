@@ -49,6 +49,13 @@ class Table:
     lines: list[int]
     notes: tuple[str, ...]
 
+    @property
+    def starts_with_data(self) -> bool:
+        """Whether the first line looks like one of the others: a name of the header stands in its column too, as the
+        name of a class does, and more than once."""
+        columns = zip(*self.rows, strict=True)
+        return any(name and cells.count(name) > 1 for name, cells in zip(self.header, columns, strict=False))
+
 
 def read_bytes(source: str | Path | bytes) -> bytes:
     """The content of a regular file with a text suffix and of a sane size. Raises DataError."""

@@ -88,7 +88,7 @@ class Dataset:
         if n < 0 or (n > len(train) and not clamp):
             raise DataError(
                 f"{n:,} training texts were asked for, but {self.title} has {len(train):,}.",
-                f"Ask for 1 to {len(train):,}, or 0 for all of them.",
+                f"Ask for 2 to {len(train):,}.",
             )
         drawn = [hashlib.sha256(f"{seed}:{row}".encode()).digest() for row in train["id"]]
         train = train.assign(_drawn=drawn).sort_values("_drawn", kind="stable")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from distill_core import data_ref
 from distill_core.data_ref import Ref, of_file
-from distill_core.datasets import csv_files, splits
+from distill_core.datasets import csv_files, label_twins, splits
 from distill_core.datasets.csv_files import Table, safe_csv
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError
@@ -26,7 +26,8 @@ MAX_CLASSES = 50
 MAX_LABEL_CHARS = 100
 MIN_TEXTS = 10
 FEW_ROWS = 3
-_MISSING = frozenset({"", "nan", "NaN", "NA", "N/A", "null", "NULL", "<NA>"})  # "None" may well be a class
+_LIKE_MISSING = frozenset({"nan", "NaN", "NA", "N/A", "null", "NULL", "<NA>"})  # written so by programs for "missing"
+_FIRST_LINE = "The first line looks like data"
 _TEXT_NAMES = ("text", "sentence", "review", "comment", "tweet", "message", "content", "body", "headline", "title")
 _LABEL_NAMES = ("label", "sentiment", "class", "category", "target", "topic", "polarity", "rating", "stars", "score")
 
@@ -75,7 +76,7 @@ def read_csv(source: str | Path | bytes, text_column: str = "text", label_column
     raw = csv_files.read_bytes(source)
     table = csv_files.parse(raw, (text_column, label_column))
     cells = _two_columns(table, text_column, label_column)
-    kept = cells[~(cells["text"].isin(_MISSING) | cells["label"].isin(_MISSING))].reset_index(drop=True)
+    kept = cells[(cells["text"] != "") & (cells["label"] != "")].reset_index(drop=True)
     if kept.empty:
         raise DataError(
             f"No row has both a text and a label ({len(cells):,} rows read).",
@@ -92,6 +93,7 @@ def read_csv(source: str | Path | bytes, text_column: str = "text", label_column
     dropped = len(cells) - len(kept)
     notes = (
         *table.notes,
+        *([f"{_FIRST_LINE}, and was read as the names of the columns."] if table.starts_with_data else []),
         *([f"{dropped:,} of {len(cells):,} rows without a text or a label were dropped."] if dropped else []),
         *_warnings(kept, keys, label_names),
     )
@@ -124,7 +126,9 @@ def _missing_column(table: Table, name: str) -> DataError:
     close = difflib.get_close_matches(name.lower(), [column.lower() for column in table.header], n=1)
     near = next((column for column in table.header if close and column.lower() == close[0]), "")
     hint = f"Did you mean {near[:40]!r}? " if near else ""
-    if table.rows and len(table.header) > 1:
+    if table.starts_with_data:
+        hint = f"{_FIRST_LINE}: put a line with the names above it, for instance text,label."
+    elif table.rows and len(table.header) > 1:
         guess = _guess(table)
         hint += f"The text seems to be in {guess.text[:40]!r} and the label in {guess.label[:40]!r}."
     elif len(table.header) == 1:
@@ -184,6 +188,12 @@ def _label_names(frame: pd.DataFrame, column: str) -> tuple[str, ...]:
 
 def _split(keys: list[str], labels: list[int]) -> list[str]:
     split = splits.by_rank(keys, labels)
+    if len(set(keys)) >= MIN_TEXTS and splits.TEST not in split:
+        raise DataError(
+            f"No class has {FEW_ROWS} different texts: one each for training, validation and test.",
+            f"The file has {len(set(keys)):,} different texts in {len(set(labels)):,} classes. Give {FEW_ROWS} or more "
+            "of a class, or join classes.",
+        )
     if len(set(keys)) < MIN_TEXTS or len(set(split)) < len(splits.SPLITS):
         raise DataError(
             f"The file has {len(set(keys)):,} different texts, too few for training, validation and test.",
@@ -192,8 +202,18 @@ def _split(keys: list[str], labels: list[int]) -> list[str]:
     return split
 
 
+def _like_missing(frame: pd.DataFrame, label_names: tuple[str, ...]) -> str:
+    """NA may be Namibia or North America: such cells stay, with a note."""
+    texts = int(frame["text"].isin(_LIKE_MISSING).sum())
+    found = [f"the class {name!r}" for name in label_names if name in _LIKE_MISSING]
+    found += [f"texts that say only nan, null or the like ({texts:,})"] if texts else []
+    if not found:
+        return ""
+    return f"Kept: {', '.join(found)}; only an empty cell is missing. Empty the cells that mean that."
+
+
 def _warnings(frame: pd.DataFrame, keys: list[str], label_names: tuple[str, ...]) -> list[str]:
-    notes = []
+    notes = [one for one in (label_twins.note(label_names), _like_missing(frame, label_names)) if one]
     counts = Counter(frame["label"].tolist())
     rare = [label_names[label] for label in sorted(counts) if counts[label] < FEW_ROWS]
     if rare:

@@ -38,11 +38,13 @@ def relative_panel(models: pd.DataFrame) -> bars.Panel:
 
 
 def title(models: pd.DataFrame) -> str:
-    """How much faster the fastest model is than the baseline, at this batch size and length."""
+    """How much faster the fastest model is than the baseline, at this batch size and length; of one alone its time."""
     names = bars.labels(models)
     times = [float(value) for value in models["latency_ms_p50"]]
     fastest = min(range(len(times)), key=times.__getitem__)
     size = f"{int(models['batch_size'].iloc[0])} × {int(models['seq_len'].iloc[0])} tokens"
+    if len(models) == 1:
+        return f"{names[0]}: {units.milliseconds(times[0])} for {size}"
     base = bars.baseline_index(models)
     if base is None or times[base] <= times[fastest]:
         fastest = fastest if base is None else base

@@ -28,9 +28,11 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
 
 
 def title(models: pd.DataFrame) -> str:
-    """Which model needs least, and how much less than the baseline."""
+    """Which model needs least, and how much less than the baseline; of one alone what it needs."""
     names, peaks = bars.labels(models), [float(peak) for peak in models["peak_memory_mib"]]
     least = min(range(len(peaks)), key=peaks.__getitem__)
+    if len(peaks) == 1:
+        return f"{names[0]} needs {units.mebibytes(peaks[0])}"
     base = bars.baseline_index(models)
     if base is None or peaks[base] <= peaks[least]:
         least = least if base is None else base

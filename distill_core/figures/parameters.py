@@ -26,10 +26,12 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
 
 
 def title(frame: pd.DataFrame) -> str:
-    """What the smallest model saves against the baseline; the plain range where there is no baseline."""
+    """What the smallest model saves against the baseline, or its size where there is none; of one alone its size."""
     names = bars.labels(frame)
     sizes = [int(size) for size in frame["params"]]
     smallest = min(range(len(sizes)), key=sizes.__getitem__)
+    if len(sizes) == 1:
+        return f"{names[0]}: {units.millions(sizes[0])} parameters"
     base = bars.baseline_index(frame)
     if base is None:
         return f"{names[smallest]} is the smallest: {units.millions(sizes[smallest])} parameters"

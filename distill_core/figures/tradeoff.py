@@ -160,7 +160,10 @@ def hovers(models: pd.DataFrame) -> list[str]:
 
 
 def size_title(models: pd.DataFrame) -> str:
-    """Which model is fastest and which smallest."""
+    """Which model is fastest and which smallest; of one alone how fast and how small."""
+    if len(models) == 1:
+        (name,), row = bars.labels(models), models.iloc[0]
+        return f"{name}: {units.millions(row['params'])} parameters, {units.milliseconds(row['latency_ms_p50'])}"
     fastest = theme.safe(models.sort_values("latency_ms_p50").iloc[0]["label"])
     smallest = theme.safe(models.sort_values("params").iloc[0]["label"])
     if fastest == smallest:
@@ -176,7 +179,10 @@ def fastest_of_the_best(models: pd.DataFrame) -> pd.Series[Any]:
 
 
 def accuracy_title(models: pd.DataFrame) -> str:
-    """The fastest model whose interval reaches the most accurate one's, and what it gains."""
+    """The fastest model whose interval reaches the most accurate one's, and what it gains; of one alone how good and
+    how fast."""
+    if len(models) == 1:
+        return f"{accuracy.title(models)}, {units.milliseconds(models['latency_ms_p50'].iloc[0])}"
     best, pick = models.sort_values("accuracy").iloc[-1], fastest_of_the_best(models)
     if pick["model"] == best["model"]:
         return f"{theme.safe(best['label'])} is the most accurate; no faster model's interval reaches it"

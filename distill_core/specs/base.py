@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from distill_core import data_ref
 from distill_core.data_ref import LABEL_COLUMN, TEXT_COLUMN, DataRef
+from distill_core.errors import SpecError
 from distill_core.families import Family
 from distill_core.model_ref import Ref
 from distill_core.specs import controls
@@ -66,6 +69,13 @@ def dataset_name(wanted: data_ref.Ref | str) -> str:
     """The name of a data set without the folder of an own file."""
     ref = data_ref.of(wanted)
     return "an own file" if ref.is_file else ref.name
+
+
+def check_each_once(name: str, listed: Sequence[Hashable]) -> None:
+    """Raises SpecError for an entry that a setting lists twice: it would count as two where there is one."""
+    twice = next((entry for entry, times in Counter(listed).items() if times > 1), None)
+    if twice is not None:
+        raise SpecError(f"{twice} is listed twice in {name}.", "List each once.")
 
 
 class Inventory(Protocol):

@@ -10,7 +10,7 @@ from distill_core import data_ref
 from distill_core.data_ref import NONE, DataRef
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
-from distill_core.specs.base import Inventory, Many, Spec, field
+from distill_core.specs.base import Inventory, Many, Spec, check_each_once, field
 from distill_core.specs.controls import Control
 
 
@@ -46,8 +46,8 @@ class CompareSpec(Spec):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        if len(set(self.models)) < len(self.models):
-            raise SpecError("A model is listed twice.", "List each model once.")
+        for name in ("models", "batch_sizes", "seq_lens"):
+            check_each_once(name, getattr(self, name))
         if self.baseline is not None and self.baseline not in self.models:
             raise SpecError(f"The baseline {self.baseline} is not among the models.", "Add it to the models.")
         return self

@@ -10,7 +10,7 @@ from distill_core.arms import DISTILL, described, distill, pattern
 from distill_core.errors import SpecError
 from distill_core.model_ref import ModelRef
 from distill_core.specs import controls
-from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
+from distill_core.specs.base import Inventory, Many, TrainSpec, check_each_once, dataset_name, field
 from distill_core.specs.controls import Control
 from distill_core.terms import TERMS, TOKEN_TERMS, LossWeights
 
@@ -129,6 +129,12 @@ class DistillSpec(_Weighted):
         """The weights of all terms, with what softens the logits."""
         by_term = {term.key: float(getattr(self, term.key)) for term in TERMS}
         return LossWeights(by_term, self.temperature, self.standardize)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for name in ("arms", "sweep_temperatures", "sweep_soft", "sweep_layers"):
+            check_each_once(name, getattr(self, name))
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

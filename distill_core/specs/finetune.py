@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from distill_core import arms as arm_table
 from distill_core import data_ref
@@ -13,7 +14,7 @@ from distill_core.data_ref import DataRef
 from distill_core.errors import ModelError, SpecError
 from distill_core.model_ref import ModelRef, Ref
 from distill_core.specs import controls
-from distill_core.specs.base import Inventory, Many, ManyData, TrainSpec, dataset_name, field
+from distill_core.specs.base import Inventory, Many, ManyData, TrainSpec, check_each_once, dataset_name, field
 from distill_core.specs.controls import Control
 
 FinetuneArm = Annotated[str, Field(pattern=pattern("finetune"))]
@@ -72,6 +73,21 @@ class FinetuneSpec(TrainSpec):
     adapt_examples: int = field(
         4000, "Unlabeled target texts of the adapted arm at most; 0 means all.", unit="texts", ge=0, le=10**7
     )
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        """Results name a data set by its key, without columns: one file cannot stand for two data sets."""
+        for name in ("train_examples", "arms", "test_datasets", "domains"):
+            check_each_once(name, getattr(self, name))
+        met = Counter(ref.key for ref in set(self.domains or (self.dataset, *self.test_datasets)))
+        twice = next((key for key, times in met.items() if times > 1), None)
+        if twice is not None:
+            places = "domains" if self.domains else "dataset and test_datasets"
+            raise SpecError(
+                f"{twice} stands for two data sets in {places}.",
+                "List each once; for other columns of a file, copy it to a second file.",
+            )
+        return self
 
     @property
     def summary(self) -> str:

@@ -12,9 +12,8 @@ _LIMITS = {
     "greater_than_equal": ("ge", "≥"),
     "less_than": ("lt", "<"),
     "less_than_equal": ("le", "≤"),
-    "too_short": ("min_length", "at least"),
-    "too_long": ("max_length", "at most"),
 }
+_LENGTHS = {"too_short": ("min_length", "at least"), "too_long": ("max_length", "at most")}
 
 
 def explain(error: ValidationError, spec: type[BaseModel]) -> SpecError:
@@ -28,10 +27,14 @@ def explain(error: ValidationError, spec: type[BaseModel]) -> SpecError:
     typical = f"Typical: {usual}." if usual else ""
     if first["type"] in _LIMITS:
         key, sign = _LIMITS[first["type"]]
-        size = " entries" if "too_" in first["type"] else ""
         limit = first.get("ctx", {})[key]
         shown = f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
-        return SpecError(f"{name} must be {sign} {shown}{size}, got {got}.", typical)
+        return SpecError(f"{name} must be {sign} {shown}, got {got}.", typical)
+    if first["type"] in _LENGTHS:
+        key, bound = _LENGTHS[first["type"]]
+        limit, there = first.get("ctx", {})[key], first["ctx"]["actual_length"]
+        entries = "entry" if limit == 1 else "entries"
+        return SpecError(f"{name} must list {bound} {limit} {entries}, got {there or 'none'}.", typical)
     if first["type"] == "missing":
         return SpecError(f"{name} is missing.", field.description or "" if field else "")
     if first["type"] == "extra_forbidden":

@@ -12,7 +12,7 @@ from distill_core.arms import students as arm_row
 from distill_core.errors import DistillError, SpecError
 from distill_core.model_ref import ModelRef, Ref
 from distill_core.specs import controls
-from distill_core.specs.base import Inventory, Many, TrainSpec, dataset_name, field
+from distill_core.specs.base import Inventory, Many, TrainSpec, check_each_once, dataset_name, field
 from distill_core.specs.controls import Control
 
 StudentsArm = Annotated[str, Field(pattern=pattern("students"))]
@@ -84,10 +84,7 @@ class StudentsSpec(TrainSpec):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         for name in ("students", "arms"):
-            listed = getattr(self, name)
-            twice = next((entry for entry in listed if listed.count(entry) > 1), None)
-            if twice is not None:
-                raise SpecError(f"{twice} is listed twice in {name}.", "List each once.")
+            check_each_once(name, getattr(self, name))
         if not self.soft and any(arm_row(arm).is_taught for arm in self.arms):
             raise SpecError("With soft 0 the teacher says nothing.", "Raise soft, or leave out the taught arms.")
         return self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from transformers import PretrainedConfig, PreTrainedModel
 
@@ -47,13 +49,22 @@ class Classification(Task):
 
 
 def class_columns(loaded: LoadedModel, dataset: Dataset) -> list[int] | None:
-    """For each class of the data set the model's column; None when their classes differ."""
-    names = loaded.label_names or ()
-    if len(names) != len(dataset.label_names):
-        return None
-    order = {name.casefold(): column for column, name in enumerate(names)}
-    wanted = [name.casefold() for name in dataset.label_names]
-    return [order[name] for name in wanted] if set(wanted) == set(order) else None
+    """For each class of the data set the model's column; None when their classes differ.
+
+    The names must be the same. Where they are not, their case is let go, as long as no two names then become one.
+    """
+    names, wanted = loaded.label_names or (), dataset.label_names
+    columns = _columns(names, wanted)
+    if columns is None:
+        columns = _columns(*([name.casefold() for name in listed] for listed in (names, wanted)))
+    return columns
+
+
+def _columns(names: Sequence[str], wanted: Sequence[str]) -> list[int] | None:
+    """Where each wanted name stands; None where the two do not hold the same names, each once."""
+    order = {name: column for column, name in enumerate(names)}
+    same = len(order) == len(names) == len(wanted) and set(wanted) == set(order)
+    return [order[name] for name in wanted] if same else None
 
 
 TASK = Classification()

@@ -415,7 +415,7 @@ FILES = {
     "one class": ("text,label\n" + "".join(f"text {n},same\n" for n in range(30)), "All labels are 'same'"),
     "no label column": ("text,stars\n" + "".join(f"text {n},{n % 2}\n" for n in range(30)), "no column 'label'"),
     "no text column": ("words,label\n" + "".join(f"text {n},{n % 2}\n" for n in range(30)), "no column 'text'"),
-    "NaN everywhere": ("text,label\n" + "NaN,NaN\n" * 30, "No row has both a text and a label"),
+    "NaN everywhere": ("text,label\n" + "NaN,NaN\n" * 30, "All labels are 'NaN'"),
     "too few": ("text,label\na,x\nb,y\n", "too few"),
     "1 MB in one cell": (
         f"text,label\n{ONE_MEGABYTE},good\n" + "".join(f"text {n},{'good' if n % 2 else 'bad'}\n" for n in range(30)),

@@ -14,6 +14,8 @@ from distill_core.datasets import catalogue, csv_files, dataset, uploads
 from distill_core.errors import DataError, SpecError
 from distill_core.settings import settings
 
+CASES = Path(__file__).resolve().parent.parent / "cases"
+
 
 def rows(count: int = 20, labels: tuple[str, ...] = ("no", "yes")) -> list[tuple[str, str]]:
     return [(f"ein schöner Text Nummer {row} 🙂", labels[row % len(labels)]) for row in range(count)]
@@ -97,13 +99,64 @@ def test_right_to_left_combining_marks_and_html_pass() -> None:
 
 
 def test_rows_without_text_or_label_are_dropped_with_a_note() -> None:
-    data = read(csv([*rows(), ("", "no"), ("  ", "no"), ("text", ""), ("NaN", "no"), ("text", "nan")]) + "\n\nonly\n")
+    data = read(csv([*rows(), ("", "no"), ("  ", "no"), ("text", "")]) + "\n\nonly\n")
     assert len(data.frame) == 20
-    assert has_note(data, "6 of 26 rows without a text or a label were dropped")
+    assert has_note(data, "4 of 24 rows without a text or a label were dropped")
 
 
-def test_none_may_be_a_class() -> None:
-    assert read(csv(rows(labels=("None", "some")))).label_names == ("None", "some")
+@pytest.mark.parametrize("name", ["None", "NA", "null", "nan", "N/A"])
+def test_only_an_empty_cell_is_missing(name: str) -> None:
+    """Namibia, North America and the French for a draw are classes like others; a note names what may be meant."""
+    data = read(csv([*rows(40, (name, "some", "zz")), ("NULL", "some")]))
+    assert set(data.label_names) == {name, "some", "zz"}
+    assert len(data.frame) == 41
+    assert has_note(data, f"Kept: the class {name!r}, texts that say only nan, null or the like (1)") == (
+        name != "None"
+    )
+    assert not any("Kept" in note for note in read(csv(rows(labels=("None", "some")))).notes)
+
+
+def test_a_file_with_the_class_na() -> None:
+    data = uploads.read_csv(CASES / "class-na.csv")
+    assert data.label_names == ("AS", "EU", "NA")
+    assert data.frame["label"].value_counts().tolist() == [20, 20, 20]
+
+
+@pytest.mark.parametrize(
+    ("twins", "shown"),
+    [
+        (("Good", "good"), "'Good' and 'good'"),
+        (("TRUE", "True", "true"), "'TRUE' and 'True' and 'true'"),
+        (("very good", "very  good"), "'very  good' and 'very good'"),
+        (("very good", "very\u00a0good"), r"'very good' and 'very\xa0good'"),
+        (("good", "good\u200b"), r"'good' and 'good\u200b'"),
+        (("caf\u00e9", "cafe\u0301"), r"'cafe\u0301' and 'caf\xe9'"),
+        (("\uff21", "A"), "'A' and '\uff21'"),
+        (("1", "01", "1.0"), "'01' and '1' and '1.0'"),
+        (("0.50", "0.5"), "'0.5' and '0.50'"),
+    ],
+)
+def test_labels_that_look_alike_are_named_and_stay_apart(twins: tuple[str, ...], shown: str) -> None:
+    data = read(csv(rows(60, (*twins, "other"))))
+    assert has_note(data, f"are classes of their own: {shown}. Write them alike")
+    assert set(data.label_names) == {*twins, "other"}
+
+
+@pytest.mark.parametrize("labels", [("good", "goods"), ("1", "10"), ("1", "-1"), ("a b", "ab"), ("e", "\u00e9")])
+def test_labels_that_differ_in_letters_are_no_twins(labels: tuple[str, ...]) -> None:
+    assert not has_note(read(csv(rows(labels=labels))), "classes of their own")
+
+
+def test_a_file_of_label_twins() -> None:
+    named = next(note for note in uploads.read_csv(CASES / "label-twins.csv").notes if "classes of their own" in note)
+    for group in (
+        "'01' and '1' and '1.0'",
+        "'TRUE' and 'true'",
+        r"'good' and 'good\u200b'",
+        r"'cafe\u0301' and 'caf\xe9'",
+    ):
+        assert group in named
+    assert "'bad'" not in named
 
 
 def test_nul_and_surrogates_are_cleaned() -> None:
@@ -136,7 +189,7 @@ REFUSED = {
     "one class": (csv(rows(labels=("no",))), "All labels are 'no'"),
     "nothing left": (csv([("", "a"), ("b", "")]), "No row has both a text and a label"),
     "too few": (csv(rows(8)), "8 different texts, too few"),
-    "all rare": (csv([(f"t{row}", str(row // 2)) for row in range(20)]), "too few"),
+    "all rare": (csv([(f"t{row}", str(row // 2)) for row in range(20)]), "No class has 3 different texts"),
     "regression": (csv([(f"t{row}", f"{row / 7:.3f}") for row in range(100)]), "has 100 different labels"),
     "id": (csv([(f"t{row}", f"user{row}") for row in range(100)]), "has 100 different labels"),
     "long label": (csv(rows(labels=("x" * 101, "y"))), "A label has 101 characters"),
@@ -176,6 +229,32 @@ def test_missing_columns_are_listed_and_guessed() -> None:
     with pytest.raises(DataError) as caught:
         read("just a sentence\nand another\n")
     assert "Only one column was found" in caught.value.hint
+
+
+def test_a_first_line_of_data_is_named() -> None:
+    """Whether the columns are the usual ones or a form has taken them from that line."""
+    raw = (CASES / "no-header.csv").read_bytes()
+    with pytest.raises(DataError) as caught:
+        uploads.read_csv(raw)
+    assert caught.value.hint == (
+        "The first line looks like data: put a line with the names above it, for instance text,label."
+    )
+    found = uploads.columns(raw)
+    data = uploads.read_csv(raw, found.text, found.label)
+    assert has_note(data, "The first line looks like data, and was read as the names of the columns.")
+    assert len(uploads.read_csv(b"text,label\n" + raw).frame) == 60
+
+
+@pytest.mark.parametrize("labels", [("no", "yes"), ("labels", "texts")])
+def test_a_header_is_not_taken_for_data(labels: tuple[str, str]) -> None:
+    assert not has_note(read(csv([*rows(labels=labels), ("text", labels[0])])), "looks like data")
+
+
+def test_a_file_of_two_texts_a_class_is_told_that_no_class_has_three() -> None:
+    with pytest.raises(DataError) as caught:
+        uploads.read_csv(CASES / "two-texts-a-class.csv")
+    assert caught.value.message == "No class has 3 different texts: one each for training, validation and test."
+    assert "100 different texts in 50 classes" in caught.value.hint
 
 
 def test_columns_for_a_form() -> None:

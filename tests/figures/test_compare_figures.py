@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import pytest
 import sample_runs
 
+from distill_core import units
 from distill_core.figures import accuracy, bars, latency, memory_use, overview, parameters, theme, tradeoff
 from distill_core.runs.store import RunStore
 from distill_core.settings import settings
@@ -168,6 +169,27 @@ def test_tradeoff_when_the_best_is_alone() -> None:
     assert title(tradeoff.draw(frame)) == "BERT is the most accurate; no faster model's interval reaches it"
     assert tradeoff.left_out(frame) == ["GPT"]
     assert tradeoff.left_out(frame_of()) == []
+
+
+@pytest.mark.parametrize("baseline", ["bert@structure", "none"])
+def test_one_model_alone_is_not_the_best_of_anything(baseline: str) -> None:
+    """Of ten models one is measured yet: the titles say what it needs, and compare it with nothing."""
+    alone = frame_of([sample_runs.row("bert"), sample_runs.failed_row("albert")], baseline)
+    memory = float(alone["peak_memory_mib"].iloc[0])
+    assert title(parameters.draw(alone)) == "BERT: 109 M parameters"
+    assert title(latency.draw(alone)) == "BERT: 58 ms for 1 × 128 tokens"
+    assert title(memory_use.draw(alone)) == f"BERT needs {units.mebibytes(memory)}"
+    assert title(tradeoff.draw(alone)) == "BERT: 109 M parameters, 58 ms"
+    judged = frame_of([sample_runs.row("bert", accuracy=0.9, ci_low=0.89, ci_high=0.91, n_eval=5000)], baseline)
+    assert title(accuracy.draw(judged)) == "BERT is right on 90 % of 5,000 texts"
+    assert title(tradeoff.draw(judged)) == "BERT is right on 90 % of 5,000 texts, 58 ms"
+
+
+def test_the_overview_of_one_family_calls_it_by_its_size() -> None:
+    families = tables_families.families_frame()
+    figure = overview.draw(families[families["family"] == "gpt"])
+    assert title(figure).startswith("GPT: ")
+    assert "smallest" not in title(figure)
 
 
 def test_tradeoff_relative(ten: pd.DataFrame) -> None:

@@ -19,6 +19,7 @@ from distill_core.model_ref import parse
 from distill_core.models import loading, parameters
 from distill_core.results import CompareResult
 
+CASES = Path(__file__).resolve().parent.parent / "cases"
 FAST = {"kind": "compare", "min_time_s": 0.01, "seq_lens": "12", "threads": 1}
 
 
@@ -104,6 +105,19 @@ def test_classes_in_another_order_or_case_are_matched_by_name(do, make_model, ma
     first, second = do(**FAST, models=[ref, twisted], dataset=dataset).result().rows
     assert 0 < first.accuracy < 1
     assert second.accuracy == pytest.approx(1 - first.accuracy)
+
+
+def test_classes_that_differ_in_case_alone_keep_their_columns_and_can_be_taught(do, make_model):
+    """Good and good are two classes: a run that learned them is judged as it was, and teaches them."""
+    case = f"file:{CASES / 'label-case.csv'}"
+    training = {"dataset": case, "epochs": 1, "max_length": 128, "threads": 1, "learning_rate": 1e-3}
+    learned = do(kind="finetune", model=make_model(), train_examples=90, **training)
+    assert learned.result().label_names == ("Good", "bad", "good")
+    (row,) = do(**FAST, models=f"run:{learned.id}", dataset=case).result().rows
+    assert row.accuracy == learned.result().arms[0].accuracy
+    taught = do(kind="distill", teacher=f"run:{learned.id}", student_layers=1, **training)
+    assert taught.state().state == "done", taught.state()
+    assert taught.result().teacher.accuracy == row.accuracy
 
 
 def test_eval_examples_limit_the_test_and_are_the_same_for_all(do, make_model, make_csv):

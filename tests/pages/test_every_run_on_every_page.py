@@ -6,7 +6,9 @@ Pages, tabs, folded parts and the names of the parameters are read from the sour
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -14,12 +16,13 @@ from training_pages import APP, nothing_left_behind, texts
 
 from app import FOLDER, PAGES
 from distill_core.runs.store import RunStore
-from distill_core.settings import DATA
+from distill_core.settings import DATA, settings
 from pages.parts.shared import device_badge, run_panel
 
 __all__ = ["nothing_left_behind"]
 pytestmark = pytest.mark.usefixtures("nothing_left_behind")
 FILES = [entry[0] for entries in PAGES.values() for entry in entries]
+CASES = Path(__file__).resolve().parent.parent / "cases"
 RECORDED = RunStore(DATA / "recorded").list()
 SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.rglob("*.py")))
 EXPERIMENTS = ("curves", "unfreeze", "domains", "moved")
@@ -82,6 +85,17 @@ def test_every_page_and_tab_that_is_asked_for_a_run(run_id: str) -> None:
     for file in FILES:
         for shown in tabs(opened(file, dict.fromkeys(RUN_NAMES, run_id)), file):
             uncover(shown)
+
+
+def test_every_page_after_one_run_that_trained_no_network() -> None:
+    """A bag of words takes no layer pass, so that it tells no pace: the buttons of all trainings still say a time."""
+    shutil.copytree(CASES / "bow-only-run", settings().runs_dir / "000001-aaaaaa")
+    told = []
+    for file in FILES:
+        for shown in tabs(opened(file, dict.fromkeys(RUN_NAMES, "000001-aaaaaa")), file):
+            told += [button.label for button in shown.button if " · about " in button.label]
+    assert len(told) >= 5
+    assert all(re.search(r" · about \d+ (s|min|h)", label) for label in told), told
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -64,7 +64,7 @@ def test_a_request_that_cannot_run_says_why_and_loses_nothing() -> None:
     app.get_by_key("ft_texts").set_value([500])
     app.get_by_key("ft_arms").set_value([]).run()
     assert not app.exception
-    assert "arms must be at least 1 entries" in texts(app)
+    assert "arms must list at least 1 entry, got none" in texts(app)
     assert app.button(key="ft_start").disabled
     assert app.get_by_key("ft_texts").value == [500]
 

@@ -271,7 +271,7 @@ def test_an_unknown_run_and_a_request_that_cannot_run_leave_the_page_alive() -> 
     assert "No learning curve yet" in texts(app)
     app.get_by_key("tl_arms").set_value([]).run()
     assert not app.exception
-    assert "arms must be at least 1 entries" in texts(app)
+    assert "arms must list at least 1 entry, got none" in texts(app)
     assert app.button(key="tl_start_curves").disabled
     app = open_tab("domains")
     app.get_by_key("tl_domains").set_value(["movies"]).run()

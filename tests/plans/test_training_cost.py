@@ -104,6 +104,14 @@ def test_a_bag_of_words_costs_nearly_nothing(store: RunStore) -> None:
     assert training_cost.seconds(spec, store, []) == pytest.approx(training_cost.START_S)
 
 
+def test_a_bag_of_words_alone_tells_no_pace_however_long_it_took(store: RunStore) -> None:
+    run = trained(sample.finetune_run(store, arms=("bow",)), 100)
+    spec = run.spec()
+    assert isinstance(spec, FinetuneSpec)
+    assert training_cost.pace_of(run, store) is None
+    assert training_cost.seconds(spec, store, [run]) == training_cost.seconds(spec, store, [])
+
+
 def test_without_history_the_usual_pace_holds_and_short_runs_tell_nothing(store: RunStore) -> None:
     assert training_cost.pace([], store) == training_cost.USUAL_PACE
     short = trained(sample.finetune_run(store), 3)
