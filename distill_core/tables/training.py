@@ -146,7 +146,7 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
         },
         {
             "key": "speed",
-            "title": "times the teacher's speed",
+            "title": "times as fast as the teacher",
             "measured": student["speedup"],
             "published": slow / fast,
             "claim": "60 % faster",

@@ -103,7 +103,7 @@ def test_the_result_stands_beside_the_published_claims(teacher: Run) -> None:
     app = open_page(PAGE, d_run=run.id)
     assert not app.exception
     shown = texts(app)
-    assert "23 % fewer parameters, 1.9 × the teacher's speed, 97 % of the accuracy kept" in shown
+    assert "23 % fewer parameters, 1.9 × as fast as the teacher, 97 % of the accuracy kept" in shown
     assert "Distilled keeps 97 % of its teacher's accuracy, from scratch 82 %" in shown
     assert "Distilled has 121 errors in common with its teacher, makes 62 new ones and repairs 38" in shown
     assert ":violet-badge[published]" in shown
