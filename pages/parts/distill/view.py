@@ -15,6 +15,7 @@ from distill_core.figures.lines import XAxis
 from distill_core.results import LIVE, DistillResult
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
+from distill_core.tables import soft_targets as tables_soft_targets
 from distill_core.tables import training as tables_training
 from distill_core.tables import unlabeled as tables_unlabeled
 from pages.parts.finetune.view import x_axis
@@ -22,8 +23,8 @@ from pages.parts.shared import columns, links, once, page, provenance, run_panel
 
 SEEN = (
     "The bars are measured in this run; the hollow diamonds are the claims of DistilBERT's paper, for its own task and "
-    "machine. Inherited errors are the teacher's own. A distilled student should beat one from scratch: that gap is "
-    "what the teacher's soft targets were worth."
+    "machine. Inherited errors are the teacher's own. A student from scratch lacks the teacher's layers as well as its "
+    "soft targets; one of copied layers that sees the labels alone lacks the soft targets alone."
 )
 CODE = (
     "p = log_softmax(teacher_logits / tau)\nq = log_softmax(student_logits / tau)\n"
@@ -187,6 +188,9 @@ def _figures(run: Run, chosen: str, dark: bool) -> None:
     for key, draw in (("d_fig_students", students.draw), ("d_fig_errors", errors.draw)):
         with grid.cell():
             page.chart(draw(frame, dark=dark), key)
+    worth = tables_soft_targets.sentence(run)
+    if worth:
+        st.caption(worth)
     gain = tables_unlabeled.gain(run)
     if gain is not None:
         st.caption(gain.sentence)
