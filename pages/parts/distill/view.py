@@ -18,7 +18,7 @@ from distill_core.specs import DistillSpec
 from distill_core.tables import soft_targets as tables_soft_targets
 from distill_core.tables import training as tables_training
 from distill_core.tables import unlabeled as tables_unlabeled
-from pages.parts.finetune.view import x_axis
+from pages.parts.finetune.view import say_one_answer, x_axis
 from pages.parts.shared import columns, links, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
@@ -41,6 +41,7 @@ COLUMNS = columns.of(
     "ci_low",
     "ci_high",
     "n_eval",
+    "answered",
     "retained_low",
     "retained_high",
     "latency_ms_p50",
@@ -188,6 +189,7 @@ def _figures(run: Run, chosen: str, dark: bool) -> None:
     for key, draw in (("d_fig_students", students.draw), ("d_fig_errors", errors.draw)):
         with grid.cell():
             page.chart(draw(frame, dark=dark), key)
+    say_one_answer(frame)
     worth = tables_soft_targets.sentence(run)
     if worth:
         st.caption(worth)

@@ -108,6 +108,7 @@ _ACCURACY = {
     "ci_low": _share("accuracy from (95 %)"),
     "ci_high": _share("accuracy to (95 %)"),
     "n_eval": _count("test texts"),
+    "answered": _count("classes it answers"),
     "majority": _share("most frequent class"),
     "seed_low": _share("lowest seed"),
     "seed_high": _share("highest seed"),
