@@ -23,6 +23,7 @@ from distill_core.maths import paired
 from distill_core.results import CompareResult, DistillResult, FinetuneResult, Result, StudentReport, StudentsResult
 from distill_core.runs.run import Run
 from distill_core.settings import DATA, PROJECT
+from distill_core.tables import one_answer
 
 README = PROJECT / "README.md"
 R = TypeVar("R", bound=Result)
@@ -82,7 +83,7 @@ def three_layers() -> Cells:
     distilled = [row for row in students if row.arm == "distilled"]
     faster = rounded(fmean(_known(row.speedup) for row in distilled))
     kept = f"distilled keeps {span(row.retained for row in distilled)} % of the teacher's accuracy"
-    figure = f"{', '.join(map(percent, means))} % (means); {kept} at {faster} × its speed"
+    figure = f"{', '.join(map(percent, means))} % (means); {kept} and is {faster} × as fast"
     return "its 3-layer student, three seeds: distilled, copied layers alone, from scratch", figure
 
 
@@ -94,7 +95,8 @@ def ingredients() -> Cells:
     without = f"without soft targets {points['no soft']}, without labels {points['no hard']}"
     figure = f"{without}, without cosine {points['no cosine']} points, {_beyond_chance(students)}"
     what = f"what each ingredient was worth (three seeds, {percent(means['all'])} % with all)"
-    return what, f"{figure}; with a random start {points['random init']} points"
+    start = f"with a random start {points['random init']} points, where {_silent('distill-ablation', 'random init-')}"
+    return what, f"{figure}; {start}"
 
 
 def ten_students() -> Cells:
@@ -123,7 +125,8 @@ def learning_curve() -> Cells:
         each = [[_known(row.accuracy) for row in rows if (row.arm, row.train_examples) == (arm, n)] for n in sizes]
         lines.append(", ".join(percent(fmean(shares)) for shares in each))
     what = f"MiniLM with {', '.join(f'{n:,}' for n in sizes)} labels (means of three seeds)"
-    return f"{what}: fine-tuned; frozen; from scratch; bag of words", f"{'; '.join(lines)} %"
+    silent = f"from scratch with 1,000 labels, {_silent('transfer-curves', 'scratch-1000-')}"
+    return f"{what}: fine-tuned; frozen; from scratch; bag of words", f"{'; '.join(lines)} %; {silent}"
 
 
 def domains() -> Cells:
@@ -191,6 +194,12 @@ def _minutes(name: str) -> float:
     state = Run(DATA / "recorded" / name).state()
     took = datetime.fromisoformat(state.ended_at) - datetime.fromisoformat(state.started_at)
     return took.total_seconds() / 60
+
+
+def _silent(name: str, arm: str) -> str:
+    """How many seeds of an arm have not begun to learn."""
+    answered = [n for key, n in one_answer.answered(Run(DATA / "recorded" / name)).items() if key.startswith(arm)]
+    return f"{answered.count(1)} of {len(answered)} seeds give one answer to all texts"
 
 
 def _known(value: float | None) -> float:

@@ -16,7 +16,7 @@ TARGETS = (
 
 
 def ratio(rows: list[Row], name: str, reference: str, of: str = "seconds") -> float | None:
-    """Median over the repeats of how many times faster `name` was than `reference` in the same repeat.
+    """Median over the repeats of how many times as fast as `reference` `name` was in the same repeat.
 
     `of="cpu_seconds"` compares processor time, which other programs on the machine hardly change.
     """

@@ -41,11 +41,13 @@ def mebibytes(value: float | None) -> str:
 
 
 def percent(fraction: float | None, digits: int = 2) -> str:
-    """`0.394 → 39 %`; three digits from 99.5 % on, so that 99.7 % does not read as 100 %."""
+    """`0.394 → 39 %`; three digits from 99.5 % on, so that 99.7 % does not read as 100 %; above, whole ones: 106 %."""
     if fraction is None or is_missing(fraction):
         return MISSING
     if 0.995 <= fraction < 1 or 1 < fraction < 1.005:
         digits = 3 if fraction < 1 else 4
+    elif 1.005 <= fraction < math.inf:
+        digits = max(digits, len(str(round(fraction * 100))))
     return f"{significant(fraction * 100, digits)} %"
 
 
@@ -54,6 +56,19 @@ def times(ratio: float | None) -> str:
     if ratio is None or is_missing(ratio):
         return MISSING
     return f"{ratio:.1f} ×" if 0.95 <= ratio < 9.95 else f"{significant(ratio, 2)} ×"
+
+
+def as_fast(ratio: float | None) -> str:
+    """A ratio of speeds, to go before "as …": `2 → 2.0 × as fast`, `0.8 → 1.2 × as slow`, `1.02 → as fast`.
+
+    "n/a" for what is no ratio of speeds: missing, zero, negative or infinite.
+    """
+    if ratio is None or is_missing(ratio) or ratio <= 0 or math.isinf(ratio):
+        return MISSING
+    larger = max(ratio, 1 / ratio)
+    if larger < 1.05:
+        return "as fast"
+    return f"{times(larger)} as {'fast' if ratio > 1 else 'slow'}"
 
 
 def duration(seconds: float | None) -> str:

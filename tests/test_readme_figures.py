@@ -45,7 +45,7 @@ def test_the_learning_curve_by_whole_numbers_of_right_answers() -> None:
         for arm in ("pretrained", "frozen", "scratch", "bow")
     ]
     line = row("`finetune --arms pretrained,frozen,scratch,bow --train-examples 50,200,1000,4000 --seeds 3`")
-    assert f"| {'; '.join(lines)} % |" in line
+    assert f"| {'; '.join(lines)} %; from scratch with 1,000 labels, 2 of 3 seeds" in line
 
 
 def test_students_by_whole_numbers_of_right_answers() -> None:

@@ -46,10 +46,40 @@ def test_units() -> None:
 
 @pytest.mark.parametrize(
     ("fraction", "shown"),
-    [(0.394, "39 %"), (0.05, "5 %"), (0.9976, "99.8 %"), (1.0, "100 %"), (1.003, "100.3 %"), (1.25, "120 %")],
+    [(0.394, "39 %"), (0.05, "5 %"), (0.9976, "99.8 %"), (1.0, "100 %"), (1.003, "100.3 %"), (1.25, "125 %")],
 )
 def test_percent_does_not_round_to_certainty(fraction: float, shown: str) -> None:
     assert units.percent(fraction) == shown
+
+
+@pytest.mark.parametrize("whole", range(101, 115))
+def test_more_than_all_of_a_teacher_is_a_whole_percent(whole: int) -> None:
+    assert units.percent(whole / 100) == f"{whole} %"
+    assert units.percent((whole + 0.4) / 100) == f"{whole} %"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shown"),
+    [
+        (2.0, "2.0 × as fast"),
+        (19.08, "19 × as fast"),
+        (1.06, "1.1 × as fast"),
+        (1.04, "as fast"),
+        (1.0, "as fast"),
+        (0.97, "as fast"),
+        (0.8, "1.2 × as slow"),
+        (0.5, "2.0 × as slow"),
+        (0.01, "100 × as slow"),
+        (0.0, "n/a"),
+        (-1.0, "n/a"),
+        (float("inf"), "n/a"),
+        (float("nan"), "n/a"),
+        (pd.NA, "n/a"),
+        (None, "n/a"),
+    ],
+)
+def test_a_ratio_of_speeds_says_fast_or_slow(ratio: float | None, shown: str) -> None:
+    assert units.as_fast(ratio) == shown
 
 
 @pytest.mark.parametrize(("ratio", "shown"), [(1.894, "1.9 ×"), (2.0, "2.0 ×"), (0.107, "0.11 ×"), (19.08, "19 ×")])

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import arm_style, theme
+from distill_core.tables import one_answer
 from distill_core.units import is_missing
 
 ROW_PX = 46
@@ -54,6 +55,12 @@ def draw(
         xaxis=theme.axis("accuracy (%), whiskers: 95 % interval", range=[0, 118], tickvals=[0, 20, 40, 60, 80, 100]),
         yaxis=theme.names_axis(),
     )
+
+
+def silence(row: pd.Series[Any]) -> str:
+    """A line of the hover text where a model gives one answer to all test texts; empty for the others."""
+    words = one_answer.hover(row)
+    return f"<br>{words}" if words else ""
 
 
 def unique_names(rows: pd.DataFrame) -> list[str]:

@@ -19,7 +19,7 @@ ROW_PX = 100
 _LIMITS = {"size": 1.0, "speed": 2.0, "accuracy": 1.1}
 _TEXTS: dict[str, Callable[[float | None], str]] = {
     "size": units.percent,
-    "speed": units.times,
+    "speed": units.as_fast,
     "accuracy": units.percent,
 }
 
@@ -40,14 +40,14 @@ def draw(frame: pd.DataFrame, *, arm: str = "distilled", dark: bool = False) -> 
 
 
 def title(frame: pd.DataFrame) -> str:
-    """`38 % fewer parameters, 1.7 × the teacher's speed, 96 % of the accuracy kept`."""
+    """`38 % fewer parameters, 1.7 × as fast as the teacher, 96 % of the accuracy kept`."""
     return ", ".join(_phrase(row) for _, row in frame.iterrows() if not is_missing(row["measured"]))
 
 
 def _phrase(row: pd.Series[Any]) -> str:
     value = _TEXTS[row["key"]](row["measured"])
     if row["key"] == "speed":
-        return f"{value} the teacher's speed"
+        return "speed n/a" if value == units.MISSING else f"{value} as the teacher"
     return f"{value} {row['title']}"
 
 

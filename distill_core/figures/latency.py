@@ -38,7 +38,7 @@ def relative_panel(models: pd.DataFrame) -> bars.Panel:
 
 
 def title(models: pd.DataFrame) -> str:
-    """How much faster the fastest model is than the baseline, at this batch size and length; of one alone its time."""
+    """How many times as fast as the baseline the fastest model is, at this batch size and length; of one, its time."""
     names = bars.labels(models)
     times = [float(value) for value in models["latency_ms_p50"]]
     fastest = min(range(len(times)), key=times.__getitem__)
@@ -49,7 +49,7 @@ def title(models: pd.DataFrame) -> str:
     if base is None or times[base] <= times[fastest]:
         fastest = fastest if base is None else base
         return f"{names[fastest]} is the fastest: {units.milliseconds(times[fastest])} for {size}"
-    return f"{names[fastest]}: {units.times(times[base] / times[fastest])} faster than {names[base]} at {size}"
+    return f"{names[fastest]}: {units.as_fast(times[base] / times[fastest])} as {names[base]} at {size}"
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:

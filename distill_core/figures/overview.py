@@ -58,4 +58,4 @@ def title(models: pd.DataFrame, times: pd.DataFrame | None) -> str:
     if times is None or not {"bert", "distilbert"} <= set(times["family"]):
         return saved
     speed = times.set_index("family")["latency_ms_p50"]
-    return f"{saved}, {units.times(speed['bert'] / speed['distilbert'])} faster"
+    return f"{saved}, {units.as_fast(speed['bert'] / speed['distilbert'])}"

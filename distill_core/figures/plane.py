@@ -79,11 +79,11 @@ def title(found: Plane) -> str:
     if found.teacher is None or not found.paths:
         return "No student in the plane yet"
     best = max(found.paths, key=lambda path: path.now)
-    times = found.teacher[0] / best.latency_ms
+    speed = units.as_fast(found.teacher[0] / best.latency_ms)
     gap = (found.teacher[1] - best.now) * 100
     where = f"{abs(gap):.1f} points {'below' if gap > 0 else 'above'} its teacher" if abs(gap) >= 0.05 else "level"
     name = arm_title(lines.arm_of(best.curve).key)
-    return f"{name}: {times:.1f} × as fast, {where}"
+    return f"{name}: {speed}, {where}"
 
 
 def _student(path: Path, color: str) -> list[dict[str, Any]]:

@@ -38,5 +38,5 @@ def _sentence(row: pd.Series[Any]) -> str:
     return (
         f"{theme.safe(row['title'])}: right on {units.percent(row['accuracy'], 3)} of {int(row['n_eval']):,} texts "
         f"(95 % interval {low} to {high}), {units.percent(row['retained'], 3)} of the teacher's accuracy"
-        f"<br>{theme.safe(row['source'])}"
+        f"{arm_bars.silence(row)}<br>{theme.safe(row['source'])}"
     )

@@ -54,15 +54,15 @@ def _starts_at_random(arm: str) -> bool:
 
 
 def title(models: pd.DataFrame, teacher: TeacherOfTen, arm: str) -> str:
-    """What the fastest student among the best keeps of its teacher, and how much faster it is."""
+    """What the fastest student among the best keeps of its teacher, and its speed beside it."""
     pick, who = tradeoff.fastest_of_the_best(models), theme.safe(teacher.title)
     row = arms.students(arm)
     how = row.words.format(teacher=who, labels=int(pick["labels"]))
     whose = "its" if row.is_taught else f"{who}'s"
-    kept, faster = units.percent(pick["retained"]), units.times(pick["speedup"])
+    kept, speed = units.percent(pick["retained"]), units.as_fast(pick["speedup"])
     seeds = int(models["seeds"].max())
     mean = f" (means of {seeds} seeds)" if seeds > 1 else ""
-    return f"{theme.safe(pick['label'])}, {how}: {kept} of {whose} accuracy at {faster} the speed{mean}"
+    return f"{theme.safe(pick['label'])}, {how}: {kept} of {whose} accuracy, {speed}{mean}"
 
 
 def hovers(models: pd.DataFrame) -> list[str]:
@@ -71,9 +71,9 @@ def hovers(models: pd.DataFrame) -> list[str]:
     for (_, row), name in zip(models.iterrows(), bars.labels(models), strict=True):
         who = f"{name} ({theme.safe(units.in_sentence(row['arm_title']))})"
         right = accuracy.sentence(row, who).partition("<br>")[0]  # the source is the same for both
-        kept, faster = units.percent(row["retained"], 3), units.times(row["speedup"])
+        kept, speed = units.percent(row["retained"], 3), units.as_fast(row["speedup"])
         texts.append(
-            f"{right}<br>{kept} of its teacher's accuracy at {faster} the speed"
+            f"{right}<br>{kept} of its teacher's accuracy, {speed}"
             f"<br>{units.millions(row['params'])} parameters, exact<br>{latency.sentence(row, name)}"
         )
     return texts

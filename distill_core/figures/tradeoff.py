@@ -186,5 +186,5 @@ def accuracy_title(models: pd.DataFrame) -> str:
     best, pick = models.sort_values("accuracy").iloc[-1], fastest_of_the_best(models)
     if pick["model"] == best["model"]:
         return f"{theme.safe(best['label'])} is the most accurate; no faster model's interval reaches it"
-    gain = units.times(best["latency_ms_p50"] / pick["latency_ms_p50"])
-    return f"{theme.safe(pick['label'])}: {gain} faster than {theme.safe(best['label'])}, and their intervals overlap"
+    gain = units.as_fast(best["latency_ms_p50"] / pick["latency_ms_p50"])
+    return f"{theme.safe(pick['label'])}: {gain} as {theme.safe(best['label'])}, and their intervals overlap"

@@ -13,18 +13,31 @@ import pandas as pd
 
 from distill_core import arms, families
 from distill_core.maths import intervals
-from distill_core.results import DistillResult, FinetuneResult, ModelReport, StudentReport
+from distill_core.plans import arms as plans_arms
+from distill_core.plans import transfer_cells
+from distill_core.results import DistillResult, FinetuneArmResult, FinetuneResult, ModelReport, StudentReport
 from distill_core.runs.run import Run
+from distill_core.specs import DistillSpec, FinetuneSpec
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
+from distill_core.tables import one_answer
 from distill_core.tables import sources as tables_sources
 from distill_core.terms import TERMS
 
 TERM_TITLES = {"loss": "Sum", **{term.key: term.title for term in TERMS}}
-_FINETUNE_COUNTS = ("train_examples", "seed", "n_eval", "params", "params_trained")
+_FINETUNE_COUNTS = ("train_examples", "seed", "n_eval", "answered", "params", "params_trained")
 _FINETUNE_MEASURES = ("accuracy", "ci_low", "ci_high", "train_s")
 FINETUNE_COLUMNS = ("arm", "title", *_FINETUNE_COUNTS, *_FINETUNE_MEASURES, "error", "error_hint", "source")
-_STUDENT_COUNTS = ("seed", "layers", "params", "n_eval", "inherited_errors", "new_errors", "repaired_errors")
+_STUDENT_COUNTS = (
+    "seed",
+    "layers",
+    "params",
+    "n_eval",
+    "answered",
+    "inherited_errors",
+    "new_errors",
+    "repaired_errors",
+)
 _STUDENT_MEASURES = (
     "params_saved",
     "accuracy",
@@ -45,12 +58,17 @@ CLAIM_COLUMNS = ("key", "title", "measured", "low", "high", "published", "claim"
 
 
 def finetune_frame(run: Run) -> pd.DataFrame:
-    """One row an arm, training size and seed of a fine-tuning so far (FINETUNE_COLUMNS); empty while there is none."""
-    result = run.result_as(FinetuneResult)
+    """One row an arm, training size and seed of a fine-tuning so far (FINETUNE_COLUMNS); empty while there is none.
+
+    `answered`: how many classes it chooses among the test texts; NA without predictions and for several data sets.
+    """
+    result, spec = run.result_as(FinetuneResult), run.spec_as(FinetuneSpec)
+    answered = one_answer.answered(run)
     records = [
         {
             **row.model_dump(exclude={"error"}),
             "title": arm_title(row.arm),
+            "answered": answered.get(_finetune_key(spec, row)),
             "error": row.error.message if row.error else None,
             "error_hint": row.error.hint if row.error else None,
             "source": tables_sources.source_text(run),
@@ -60,17 +78,25 @@ def finetune_frame(run: Run) -> pd.DataFrame:
     return tables_frames.typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, _FINETUNE_MEASURES)
 
 
+def _finetune_key(spec: FinetuneSpec | None, row: FinetuneArmResult) -> str:
+    """The name of its predictions."""
+    if spec is None:
+        return row.arm
+    return transfer_cells.name(spec, transfer_cells.Cell(spec.dataset.key, row.seed, row.train_examples, row.arm))
+
+
 def students_frame(run: Run) -> pd.DataFrame:
     """The teacher's row, then one row a student (STUDENT_COLUMNS); empty while the teacher is not measured yet.
 
-    `label` tells seeds apart; `curve` is the student's name among the run's points.
+    `label` tells seeds apart; `curve` is the student's name among the run's points; `answered` as in `finetune_frame`.
     """
     result = run.result_as(DistillResult)
     if result is None or result.teacher is None:
         return tables_frames.typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
-    source = tables_sources.source_text(run)
+    source, answered, keys = tables_sources.source_text(run), one_answer.answered(run), _student_keys(run)
     name = arm_title("teacher")
-    records = [{**_report(result.teacher), "arm": "teacher", "title": name, "label": name, "source": source}]
+    first = {"arm": "teacher", "title": name, "label": name, "answered": answered.get("teacher"), "source": source}
+    records = [{**_report(result.teacher), **first}]
     several = len({student.seed for student in result.students}) > 1
     for student in result.students:
         low, high = intervals.ratio_interval(_interval(student), _interval(result.teacher))
@@ -81,12 +107,19 @@ def students_frame(run: Run) -> pd.DataFrame:
                 "title": title,
                 "label": f"{title}, seed {student.seed}" if several else title,
                 "curve": f"{student.arm}-{student.seed}" if several else student.arm,
+                "answered": answered.get(keys.get((student.arm, student.seed), "")),
                 "retained_low": low,
                 "retained_high": high,
                 "source": source,
             }
         )
     return tables_frames.typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+
+
+def _student_keys(run: Run) -> dict[tuple[str, int], str]:
+    """Arm and seed → the name of its predictions."""
+    spec = run.spec_as(DistillSpec)
+    return {(arm.name, arm.seed): arm.key for arm in (plans_arms.plan(spec) if spec is not None else ())}
 
 
 def arm_title(arm: str) -> str:
@@ -146,7 +179,7 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
         },
         {
             "key": "speed",
-            "title": "times the teacher's speed",
+            "title": "times as fast as the teacher",
             "measured": student["speedup"],
             "published": slow / fast,
             "claim": "60 % faster",

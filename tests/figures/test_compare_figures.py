@@ -89,7 +89,7 @@ def test_latency_has_a_whisker_to_p95(ten: pd.DataFrame) -> None:
     assert bar.x[0] == 58.0
     assert bar.error_x.array[0] == pytest.approx(58.0 * 0.05)
     assert bar.error_x.arrayminus[0] == 0
-    assert title(figure) == "DistilBERT: 2.0 × faster than BERT at 1 × 128 tokens"
+    assert title(figure) == "DistilBERT: 2.0 × as fast as BERT at 1 × 128 tokens"
     assert "(ms)" in figure.layout.xaxis.title.text
     assert "BERT, batch 1 × 128 tokens, p50 58 ms (p95 60.9 ms)" in bar.hovertext[0]
     assert "22 Nov 2025 on Test CPU 3000, 2 threads" in bar.hovertext[0]
@@ -149,7 +149,7 @@ def test_tradeoff_marks_tell_architectures_apart(ten: pd.DataFrame) -> None:
 
 def test_tradeoff_of_accuracies(judged: pd.DataFrame) -> None:
     figure = tradeoff.draw(judged)
-    assert title(figure) == "DistilBERT: 2.0 × faster than BERT, and their intervals overlap"
+    assert title(figure) == "DistilBERT: 2.0 × as fast as BERT, and their intervals overlap"
     assert figure.layout.yaxis.title.text == "accuracy (%)"
     whiskers, frontier, points = figure.data
     assert list(whiskers.y[:2]) == [pytest.approx(88), pytest.approx(92)]
@@ -229,7 +229,7 @@ def test_an_unknown_family_is_gray_and_a_diamond() -> None:
 
 def test_overview_puts_sizes_beside_times(ten: pd.DataFrame) -> None:
     figure = overview.draw(tables_families.families_frame(), ten)
-    assert title(figure) == "DistilBERT: 39 % fewer parameters than BERT, 2.0 × faster"
+    assert title(figure) == "DistilBERT: 39 % fewer parameters than BERT, 2.0 × as fast"
     sizes, _, times, _ = figure.data
     assert list(sizes.y) == list(times.y)
     assert sizes.y[0] == "T5"

@@ -85,8 +85,8 @@ def test_the_teacher_is_a_dashed_line_with_its_name(run: Run) -> None:
 def test_the_title_names_the_fastest_whose_interval_reaches_the_best(run: Run) -> None:
     """BERT 148 of 200: its interval reaches that of BART, 157 of 200, which takes 1.9 times as long."""
     assert wilson(148, 200).ci_high >= wilson(157, 200).ci_low
-    assert title(picture(run)) == "BERT, taught by MiniLM: 92 % of its accuracy at 6.0 × the speed"
-    assert title(picture(run, "labels")) == "BERT, on 1,000 labels alone: 85 % of MiniLM's accuracy at 6.0 × the speed"
+    assert title(picture(run)) == "BERT, taught by MiniLM: 92 % of its accuracy, 6.0 × as fast"
+    assert title(picture(run, "labels")) == "BERT, on 1,000 labels alone: 85 % of MiniLM's accuracy, 6.0 × as fast"
     assert title(picture(run, "all-labels")).startswith("BERT, on all 7,984 labels: 95 % of MiniLM's")
     assert title(picture(run, "random")).startswith("BERT, from random weights: 75 % of MiniLM's")
 
@@ -111,7 +111,7 @@ def test_the_time_axis_is_logarithmic_where_a_few_are_much_slower(store: RunStor
 def test_the_hover_is_a_full_sentence_with_its_source(run: Run) -> None:
     words = picture(run).data[2].hovertext[0]
     assert "BERT (taught) is right on 74 % of 200 texts (95 % interval" in words
-    assert "92.5 % of its teacher's accuracy at 6.0 × the speed" in words
+    assert "92.5 % of its teacher's accuracy, 6.0 × as fast" in words
     assert "1.5 M parameters, exact" in words
     assert "BERT, batch 1 × 64 tokens, p50 2 ms (p95 2.2 ms)" in words
     assert words.count("22 Nov 2025 on Test CPU 3000, 2 threads") == 1

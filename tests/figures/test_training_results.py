@@ -37,7 +37,7 @@ def empty(store: RunStore) -> pd.DataFrame:
 
 def test_claims_tell_measured_from_published(frame: pd.DataFrame) -> None:
     figure = claims.draw(tables.claims_frame(frame, "Distilled"))
-    assert figure.layout.title.text == "23 % fewer parameters, 1.9 × the teacher's speed, 97 % of the accuracy kept"
+    assert figure.layout.title.text == "23 % fewer parameters, 1.9 × as fast as the teacher, 97 % of the accuracy kept"
     bars = [trace for trace in figure.data if trace.type == "bar"]
     marks = [trace for trace in figure.data if trace.type == "scatter"]
     assert [bar.x[0] for bar in bars] == pytest.approx([1 - 17_390_210 / 22_713_986, 12.4 / 6.6, 0.818 / 0.842])
@@ -54,7 +54,17 @@ def test_a_missing_speed_is_left_out(store: RunStore) -> None:
     run = sample.distill_run(store, "minilm", students=(sample.student(speedup=None),))
     figure = claims.draw(tables.claims_frame(tables.students_frame(run), "Distilled"))
     assert figure.layout.title.text == "23 % fewer parameters, 97 % of the accuracy kept"
-    assert "n/a the teacher's speed" in figure.layout.annotations[1].text
+    assert "speed n/a" in figure.layout.annotations[1].text
+
+
+@pytest.mark.parametrize(
+    ("speedup", "words"),
+    [(0.8, "1.2 × as slow as the teacher"), (1.0, ", as fast as the teacher"), (0.99, ", as fast as the teacher")],
+)
+def test_a_student_that_is_no_faster_is_said_to_be_so(store: RunStore, speedup: float, words: str) -> None:
+    run = sample.distill_run(store, "minilm", students=(sample.student(speedup=speedup),))
+    figure = claims.draw(tables.claims_frame(tables.students_frame(run), "Distilled"))
+    assert words in figure.layout.title.text
 
 
 def test_a_larger_student_has_a_bar_to_the_left(store: RunStore) -> None:

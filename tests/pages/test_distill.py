@@ -79,6 +79,7 @@ def test_the_request_is_what_the_form_says(teacher: Run, monkeypatch: pytest.Mon
     app = open_page(PAGE)
     app.slider(key="d_layers").set_value(2)
     app.get_by_key("d_map").set_value("last")
+    assert app.get_by_key("d_arms").value == ["distilled", "init-only", "scratch"]
     app.get_by_key("d_arms").set_value(["distilled", "init-only"])
     app.button(key="d_start").click().run()
     assert not app.exception
@@ -99,11 +100,12 @@ def test_a_link_brings_its_teacher(teacher: Run) -> None:
 
 def test_the_result_stands_beside_the_published_claims(teacher: Run) -> None:
     students = (sample.student(), sample.student("scratch", 0.69))
-    run = sample.distill_run(own(), f"run:{teacher.id}", students=students, arms=("distilled", "scratch"))
+    arms = ("distilled", "init-only", "scratch")
+    run = sample.distill_run(own(), f"run:{teacher.id}", students=students, arms=arms)
     app = open_page(PAGE, d_run=run.id)
     assert not app.exception
     shown = texts(app)
-    assert "23 % fewer parameters, 1.9 × the teacher's speed, 97 % of the accuracy kept" in shown
+    assert "23 % fewer parameters, 1.9 × as fast as the teacher, 97 % of the accuracy kept" in shown
     assert "Distilled keeps 97 % of its teacher's accuracy, from scratch 82 %" in shown
     assert "Distilled has 121 errors in common with its teacher, makes 62 new ones and repairs 38" in shown
     assert ":violet-badge[published]" in shown
@@ -112,6 +114,16 @@ def test_the_result_stands_beside_the_published_claims(teacher: Run) -> None:
     assert [metric.value for metric in app.metric] == ["93 %", "17.4 M", "6.6 ms"]
     app.get_by_key("d_student").set_value("From scratch").run()
     assert "82 % of the accuracy kept" in texts(app)
+
+
+def test_what_soft_targets_are_worth_is_computed_or_the_control_is_asked_for(teacher: Run) -> None:
+    students = (sample.student(), sample.student("init-only", 0.81))
+    run = sample.distill_run(own(), f"run:{teacher.id}", students=students, arms=("distilled", "init-only"))
+    assert "Soft targets added +0.8 points" in texts(open_page(PAGE, d_run=run.id))
+    run = sample.distill_run(own(), f"run:{teacher.id}", arms=("distilled", "scratch"))
+    shown = texts(open_page(PAGE, d_run=run.id))
+    assert "Add Copied layers to see what the soft targets themselves are worth." in shown
+    assert "were worth" not in shown
 
 
 def test_it_links_to_compare_with_both_models(teacher: Run) -> None:

@@ -55,6 +55,31 @@ def test_a_recorded_run_says_so(page: Page, run: str, origin: str, monkeypatch: 
     assert "Settings changed since this run" not in texts(app)
 
 
+@pytest.mark.parametrize(
+    ("page", "query", "who"),
+    [
+        (links.TAKE_APART, {"ta_run": "distill-ablation"}, "Random start, seeds 0 and 2"),
+        (links.FINETUNE, {"ft_run": "transfer-curves"}, "From scratch, 1,000 labels, seeds 0 and 1"),
+    ],
+)
+def test_one_answer_for_all_texts_is_said(
+    page: Page, query: dict[str, str], who: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_runs, "RECORDED", RECORDED)
+    app = open_page(page.path, **query)
+    assert not app.exception
+    assert f"{who}: one answer for all 1,037 texts" in texts(app)
+
+
+def test_transfer_says_it_once_the_guess_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_runs, "RECORDED", RECORDED)
+    app = open_page(links.TRANSFER.path, tl_curves_run="transfer-curves")
+    assert "one answer for all" not in texts(app)
+    app.button(key="tl_skip_curves_transfer-curves").click().run()
+    assert not app.exception
+    assert "From scratch, 1,000 labels, seeds 0 and 1: one answer for all 1,037 texts" in texts(app)
+
+
 def test_a_recorded_fine_tuning_can_be_repeated_at_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(stored_runs, "RECORDED", RECORDED)
     app = open_page(links.FINETUNE.path)

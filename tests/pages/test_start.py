@@ -69,7 +69,7 @@ def test_start_shows_the_recorded_comparison(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(stored_runs, "RECORDED", recorded)
     app = AppTest.from_file(APP, default_timeout=20).run()
     assert not app.exception
-    assert "2.0 × faster" in texts(app)
+    assert "2.0 × as fast" in texts(app)
     assert ":blue-badge[recorded] 22 Nov 2025 on Test CPU 3000" in texts(app)
 
 

@@ -101,7 +101,7 @@ def test_the_picture_and_each_student_arm_by_arm() -> None:
     app = open_page(PAGE, ts_run=run.id)
     assert not app.exception
     shown = texts(app)
-    assert "BERT, taught by MiniLM: 92 % of its accuracy at 6.0 × the speed" in shown
+    assert "BERT, taught by MiniLM: 92 % of its accuracy, 6.0 × as fast" in shown
     assert "Taught by MiniLM, 10 of 10 students beat the same labels alone" in shown
     assert "The teacher adds +6.0 points (95 % interval over test texts" in shown
     assert "For 10 of them the gain's own interval lies above 0." in shown
@@ -175,7 +175,7 @@ def test_start_shows_the_picture_and_leads_to_the_page(recorded: RunStore) -> No
     sample.students_run(recorded)
     app = open_page("pages/start.py")
     assert not app.exception
-    assert "BERT, taught by MiniLM: 92 % of its accuracy at 6.0 × the speed" in texts(app)
+    assert "BERT, taught by MiniLM: 92 % of its accuracy, 6.0 × as fast" in texts(app)
     assert "39 % fewer parameters than BERT" in texts(app)  # the official sizes stay
     assert len(app.get("plotly_chart")) == 2
     assert any("How do ten small families learn" in link.label for link in app.page_link)

@@ -153,7 +153,7 @@ def _training(dataset: str) -> dict[str, Any]:
     values = {"train_examples": n, "labeled_examples": labeled, "epochs": epochs, "ablation": ablation}
     if not ablation:
         offered = tuple(arm.key for arm in DISTILL if labeled or not arm.reads_labeled_alone)
-        values["arms"] = training_form.arms("d", offered, ("distilled", "scratch"))
+        values["arms"] = training_form.arms("d", offered, ("distilled", "init-only", "scratch"))
         if labeled and LABELED_ONLY not in values["arms"]:
             st.caption("Add **Labeled texts alone** to see what the texts without a label are worth.")
     return values

@@ -16,15 +16,16 @@ from distill_core.files import source_code
 from distill_core.results import LIVE, DistillResult
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
+from distill_core.tables import soft_targets as tables_soft_targets
 from distill_core.tables import training as tables_training
 from distill_core.tables import unlabeled as tables_unlabeled
-from pages.parts.finetune.view import x_axis
+from pages.parts.finetune.view import say_one_answer, x_axis
 from pages.parts.shared import columns, links, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
     "The bars are measured in this run; the hollow diamonds are the claims of DistilBERT's paper, for its own task and "
-    "machine. Inherited errors are the teacher's own. A distilled student should beat one from scratch: that gap is "
-    "what the teacher's soft targets were worth."
+    "machine. Inherited errors are the teacher's own. A student from scratch lacks the teacher's layers as well as its "
+    "soft targets; one of copied layers that sees the labels alone lacks the soft targets alone."
 )
 CODE = source_code.definitions("training/losses:soft_target_loss")
 COLUMNS = columns.of(
@@ -38,6 +39,7 @@ COLUMNS = columns.of(
     "ci_low",
     "ci_high",
     "n_eval",
+    "answered",
     "retained_low",
     "retained_high",
     "latency_ms_p50",
@@ -185,6 +187,10 @@ def _figures(run: Run, chosen: str, dark: bool) -> None:
     for key, draw in (("d_fig_students", students.draw), ("d_fig_errors", errors.draw)):
         with grid.cell():
             page.chart(draw(frame, dark=dark), key)
+    say_one_answer(frame)
+    worth = tables_soft_targets.sentence(run)
+    if worth:
+        st.caption(worth)
     gain = tables_unlabeled.gain(run)
     if gain is not None:
         st.caption(gain.sentence)

@@ -13,6 +13,7 @@ from distill_core.figures.lines import X_TITLES, XAxis
 from distill_core.files import source_code
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
+from distill_core.tables import one_answer
 from distill_core.tables import training as tables_training
 from pages.parts.shared import columns, once, page, provenance, run_panel, stored_runs
 
@@ -27,6 +28,7 @@ COLUMNS = columns.of(
     "accuracy",
     "ci_low",
     "ci_high",
+    "answered",
     "params_trained",
     "train_s",
     "train_examples",
@@ -63,6 +65,7 @@ def _arms(run: Run, live: bool, dark: bool) -> None:
     if run.environment() is not None:
         provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
     warn_of_failures(frame)
+    say_one_answer(frame)
 
 
 def _curves(run: Run) -> None:
@@ -102,6 +105,12 @@ def warn_of_failures(frame: pd.DataFrame) -> None:
     failed = frame.dropna(subset=["error"])
     for title, error, hint in zip(failed["title"], failed["error"], failed["error_hint"], strict=True):
         st.warning(page.plain(f"{error!s} {hint or ''}"), title=f"{page.plain(title)} failed")
+
+
+def say_one_answer(frame: pd.DataFrame) -> None:
+    """Which models give one answer to all test texts. `frame`: of `tables.training`."""
+    for sentence in one_answer.sentences(frame):
+        st.caption(page.plain(sentence))
 
 
 def _table(run: Run) -> None:

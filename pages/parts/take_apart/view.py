@@ -17,6 +17,8 @@ from distill_core.results import LIVE
 from distill_core.runs.run import Run
 from distill_core.tables import ablation as tables_ablation
 from distill_core.tables import sweep as tables_sweep
+from distill_core.tables import training as tables_training
+from pages.parts.finetune.view import say_one_answer
 from pages.parts.shared import downloads, once, page, provenance, run_panel, stored_runs
 from pages.parts.take_apart import errors, tables
 
@@ -180,6 +182,7 @@ def _captions(run: Run, frame: pd.DataFrame) -> None:
         found.append(_saving(shared))
     if found:
         st.caption(" ".join(found))
+    say_one_answer(tables_training.students_frame(run))
 
 
 def _saving(shared: tables_sweep.Sharing) -> str:

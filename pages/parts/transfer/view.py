@@ -16,7 +16,7 @@ from distill_core.runs.run import Run
 from distill_core.specs import FinetuneSpec
 from distill_core.tables import training as tables_training
 from distill_core.tables import transfer as tables_transfer
-from pages.parts.finetune.view import warn_of_failures
+from pages.parts.finetune.view import say_one_answer, warn_of_failures
 from pages.parts.shared import columns, downloads, once, page, provenance, stored_runs
 from pages.parts.transfer import mismatch
 from pages.parts.transfer.guess import Guess, again
@@ -193,7 +193,9 @@ def _behind(run: Run, frame: pd.DataFrame, guess: Guess, figures: Sequence[Calla
 
 @once.per_result
 def _failures(run: Run) -> None:
-    warn_of_failures(tables_training.finetune_frame(run))
+    frame = tables_training.finetune_frame(run)
+    warn_of_failures(frame)
+    say_one_answer(frame)
 
 
 def _numbers(run: Run, experiment: str, frame: pd.DataFrame) -> None:
