@@ -125,6 +125,20 @@ def parse_spec(data: dict[str, Any]) -> Spec:
         raise explain(error, kind.spec) from error
 
 
+def read_spec(data: dict[str, Any]) -> Spec:
+    """The spec of a run that is there. What it lists twice, as an earlier version allowed, is read as listed once.
+
+    Raises SpecError as `parse_spec`.
+    """
+    kind = KINDS.get(str(data.get("kind")))
+    once = {
+        name: list({str(entry): entry for entry in data[name]}.values())
+        for name in (kind.spec.LISTED_ONCE if kind is not None else ())
+        if isinstance(data.get(name), list)
+    }
+    return parse_spec({**data, **once})
+
+
 def parse_result(data: dict[str, Any]) -> Result | None:
     """The typed result of result.json; None where it is of no known kind. Raises ValidationError for wrong values."""
     kind = KINDS.get(str(data.get("kind")))

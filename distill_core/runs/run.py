@@ -252,7 +252,7 @@ def _cached_spec(path: Path, version: Version) -> Spec:
     if data is None:
         raise RunError(f"The run {run_id} is damaged: spec.json cannot be read.", "Delete it and run again.")
     try:
-        return kinds.parse_spec(data)
+        return kinds.read_spec(data)
     except DistillError as error:
         raise RunError(f"The run {run_id} is damaged: {error.message}", "Delete it and run again.") from error
 

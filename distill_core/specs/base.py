@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -106,6 +106,7 @@ class Inventory(Protocol):
 class Spec(BaseModel):
     """Any run. What differs between the kinds of run is a method here, and each kind's own type says it."""
 
+    LISTED_ONCE: ClassVar[tuple[str, ...]] = ()  # settings whose entries are told apart by themselves
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=4096)
 
     title: str = field("", "A name for this run, shown in lists.", max_length=120)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,7 @@ from distill_core.specs.controls import Control
 class CompareSpec(Spec):
     """Measure models side by side: size, speed, memory, and accuracy where a model can classify."""
 
+    LISTED_ONCE: ClassVar = ("models", "batch_sizes", "seq_lens")
     kind: Literal["compare"] = "compare"
     models: Annotated[tuple[ModelRef, ...], Many] = field(
         ..., "Models to compare, separated by commas.", min_length=1, max_length=40
@@ -46,7 +47,7 @@ class CompareSpec(Spec):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        for name in ("models", "batch_sizes", "seq_lens"):
+        for name in self.LISTED_ONCE:
             check_each_once(name, getattr(self, name))
         if self.baseline is not None and self.baseline not in self.models:
             raise SpecError(f"The baseline {self.baseline} is not among the models.", "Add it to the models.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, create_model, model_validator
 
@@ -79,6 +79,7 @@ else:  # a field for the weight of each term
 class DistillSpec(_Weighted):
     """Teach a student network with a teacher's soft labels."""
 
+    LISTED_ONCE: ClassVar = ("arms", "sweep_temperatures", "sweep_soft", "sweep_layers")
     standardize: bool = field(False, "Standardize logits before the soft-target loss (arXiv:2403.01427).")
     labeled_examples: int = field(
         0,
@@ -132,7 +133,7 @@ class DistillSpec(_Weighted):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        for name in ("arms", "sweep_temperatures", "sweep_soft", "sweep_layers"):
+        for name in self.LISTED_ONCE:
             check_each_once(name, getattr(self, name))
         return self
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,7 @@ FinetuneArm = Annotated[str, Field(pattern=pattern("finetune"))]
 class FinetuneSpec(TrainSpec):
     """Fine-tune a pre-trained model on labeled texts, beside arms that show what pre-training was worth."""
 
+    LISTED_ONCE: ClassVar = ("train_examples", "arms", "test_datasets", "domains")
     kind: Literal["finetune"] = "finetune"
     model: ModelRef = field(Ref("minilm", "minilm"), "Model to start from.")
     train_examples: Annotated[tuple[Annotated[int, Field(ge=2, le=10**7)], ...], Many] = field(
@@ -77,7 +78,7 @@ class FinetuneSpec(TrainSpec):
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         """Results name a data set by its key, without columns: one file cannot stand for two data sets."""
-        for name in ("train_examples", "arms", "test_datasets", "domains"):
+        for name in self.LISTED_ONCE:
             check_each_once(name, getattr(self, name))
         met = Counter(ref.key for ref in set(self.domains or (self.dataset, *self.test_datasets)))
         twice = next((key for key, times in met.items() if times > 1), None)

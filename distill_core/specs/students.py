@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,7 @@ StudentsArm = Annotated[str, Field(pattern=pattern("students"))]
 class StudentsSpec(TrainSpec):
     """One teacher and many small students: each beside itself without the teacher, and all beside each other."""
 
+    LISTED_ONCE: ClassVar = ("students", "arms")
     kind: Literal["students"] = "students"
     teacher: ModelRef | None = field(
         None, "The fine-tuned model that teaches, for instance run:ID; empty: base is fine-tuned first."
@@ -83,7 +84,7 @@ class StudentsSpec(TrainSpec):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for name in ("students", "arms"):
+        for name in self.LISTED_ONCE:
             check_each_once(name, getattr(self, name))
         if not self.soft and any(arm_row(arm).is_taught for arm in self.arms):
             raise SpecError("With soft 0 the teacher says nothing.", "Raise soft, or leave out the taught arms.")

@@ -13,7 +13,7 @@ from distill_core.files import locks
 from distill_core.files.json_files import read_json, write_json
 from distill_core.results import CompareResult, Metric
 from distill_core.runs.store import RunStore
-from distill_core.specs import CompareSpec
+from distill_core.specs import CompareSpec, FinetuneSpec
 
 SPEC = CompareSpec(models="bert@structure,distilbert@structure", title="émoji 🎓")
 
@@ -207,3 +207,11 @@ def test_results_survive_a_round_trip(run):
     data = json.loads((run.path / "result.json").read_text())
     (run.path / "result.json").write_text(json.dumps({**data, "a field of later": 1}))
     assert run.result() == result
+
+
+def test_what_an_earlier_version_listed_twice_is_read_once(store):
+    run = store.create(FinetuneSpec(train_examples="100,200", arms="bow,frozen"))
+    data = json.loads((run.path / "spec.json").read_text())
+    (run.path / "spec.json").write_text(json.dumps({**data, "train_examples": [100, 200, 100], "arms": ["bow", "bow"]}))
+    spec = run.spec_as(FinetuneSpec)
+    assert (spec.train_examples, spec.arms) == ((100, 200), ("bow",))
