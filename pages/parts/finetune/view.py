@@ -19,7 +19,7 @@ from pages.parts.shared import columns, once, page, provenance, run_panel, store
 
 SEEN = (
     "Each bar is one way to learn the task from the same labeled texts. The gap between fine-tuned and from scratch is "
-    "what pre-training was worth. With more labeled texts the gap shrinks."
+    "what pre-training was worth with so many labels. Transfer lab draws it for other numbers of labels."
 )
 FORMULA = r"\mathcal{L} = \mathrm{CE}(y, p) = -\log p_y"
 CODE = source_code.definitions("training/losses:hard_label_loss")

@@ -38,8 +38,8 @@ WORDS = {
         button="Draw the curves here",
         empty="No learning curve yet",
         seen="Each line is one way to learn; its marks are means over seeds, and the band runs from the lowest to the "
-        "highest seed. The whiskers say how much hangs on which texts are in the test. Where the blue line is high on "
-        "the left, pre-training has replaced labels; on the right the others catch up.",
+        "highest seed. The whiskers say how much hangs on which texts are in the test. Read across: where the blue "
+        "line reaches an accuracy with fewer labels than another line, pre-training has replaced labels.",
         formula=r"\text{accuracy} = \frac{\text{right answers}}{n} \qquad "
         r"\frac{p + \frac{z^2}{2n} \pm z\sqrt{\frac{p(1-p)}{n} + \frac{z^2}{4n^2}}}{1 + \frac{z^2}{n}}, \; z = 1.96",
         code=source_code.definitions("measure/bag_of_words:bag_of_words", "maths/intervals:wilson"),
@@ -50,8 +50,8 @@ WORDS = {
         button="Unfreeze step by step here",
         empty="Nothing is unfrozen yet",
         seen="To the left only the head learns, to the right all layers do; the axis counts the weights that change. "
-        "The line mostly rises and then flattens: the top layers carry most of the task. LoRA trains few weights, yet "
-        "it reaches into every layer.",
+        "Look from mark to mark, with their whiskers: what did the next weights add? LoRA trains few weights, yet it "
+        "reaches into every layer.",
         formula=r"W' = W + \tfrac{\alpha}{r} BA \quad (\text{LoRA}) \qquad "
         r"\eta_{\ell} = \eta \cdot d^{\,(L + 1 - \ell)} \quad (\text{decay } d)",
         code=source_code.definitions(
