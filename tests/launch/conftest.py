@@ -108,5 +108,10 @@ def until_state(until: Callable[..., None]) -> Callable[..., None]:
 
 @pytest.fixture
 def processes_left() -> Callable[[], list[psutil.Process]]:
-    """Children of the test process that have ended and were not reaped."""
-    return lambda: [p for p in psutil.Process().children() if p.status() == psutil.STATUS_ZOMBIE]
+    """Children of the test process that have begun in this test, have ended and were not reaped."""
+    before = {child.pid for child in psutil.Process().children()}
+    return lambda: [
+        child
+        for child in psutil.Process().children()
+        if child.pid not in before and child.status() == psutil.STATUS_ZOMBIE
+    ]
