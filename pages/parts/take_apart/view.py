@@ -29,7 +29,8 @@ SEEN = {
     "ingredients": (
         "Each bar is a student that was taught without one ingredient: the points of accuracy that it loses against "
         "the full recipe, seed by seed. Whiskers tell how far other seeds would move that, the gray band how far other "
-        "test texts would. One interval in twenty misses, so that of many bars one may look sure by chance."
+        "test texts would. One interval in twenty misses, so that of many bars one may look sure by chance: the title "
+        "counts both kinds of chance and corrects for the number of bars (Holm's method)."
     ),
     "weights": (
         "Each cell is one student; all of them learned from the same teacher outputs, in the same order. Cells whose "
