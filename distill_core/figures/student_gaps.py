@@ -15,7 +15,7 @@ from distill_core import arms, units
 from distill_core.figures import arm_style, bars, theme
 from distill_core.results import TeacherOfTen
 from distill_core.tables import students as tables_students
-from distill_core.tables.students import Claim
+from distill_core.tables.student_gains import Claim
 from distill_core.tables.training import arm_title
 
 EMPTY = "No student is tested yet"

@@ -14,6 +14,7 @@ from distill_core.figures import arm_style, student_gaps, ten_students, theme
 from distill_core.measure.evaluate import wilson
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
+from distill_core.tables import student_gains
 from distill_core.tables import students as tables_students
 
 
@@ -36,7 +37,7 @@ def picture(run: Run, arm: str = "taught", **more: Any) -> go.Figure:
 
 
 def gaps(run: Run, **more: Any) -> go.Figure:
-    return student_gaps.draw(means(run), tables_students.teacher_of(run), tables_students.claim(run), **more)
+    return student_gaps.draw(means(run), tables_students.teacher_of(run), student_gains.claim(run), **more)
 
 
 def title(figure: go.Figure) -> str:

@@ -12,8 +12,9 @@ from distill_core.figures import curves, student_gaps, ten_students
 from distill_core.files import source_code
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
+from distill_core.tables import student_gains
 from distill_core.tables import students as tables_students
-from distill_core.tables.students import Claim
+from distill_core.tables.student_gains import Claim
 from distill_core.tables.training import arm_title
 from pages.parts.shared import columns, downloads, once, page, provenance, run_panel, stored_runs
 
@@ -54,9 +55,9 @@ GAINS = columns.of(("label", "student"), "gain", "gain_low", "gain_high", "seeds
 
 
 _rows = once.per_result(tables_students.rows_frame)
-_claim = once.per_result(tables_students.claim)
+_claim = once.per_result(student_gains.claim)
 _teacher = once.per_result(tables_students.teacher_of)
-_gains = once.per_result(tables_students.gains_frame)
+_gains = once.per_result(student_gains.gains_frame)
 
 
 @once.per_result
