@@ -69,12 +69,6 @@ def _by_name(frame: pd.DataFrame) -> dict[str, Right]:
     return found
 
 
-def majority_share(run: Run) -> float | None:
-    """What always answering the most frequent class reaches on the run's test texts (0–1); None without predictions."""
-    right = right_answers(run).get(MAJORITY)
-    return float(right.mean()) if right is not None else None
-
-
 def between(first: Sequence[Right | None], second: Sequence[Right | None]) -> Difference | None:
     """first − second, seed by seed on the same texts. None where an answer is missing, or no seed is there."""
     known = [

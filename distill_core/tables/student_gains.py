@@ -11,16 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distill_core.errors import RunError
 from distill_core.maths import paired
 from distill_core.maths.intervals import Interval
-from distill_core.plans import student_plan
+from distill_core.maths.paired import Difference
 from distill_core.runs.run import Run
-from distill_core.specs import StudentsSpec
 from distill_core.tables import frames as tables_frames
-from distill_core.tables import predictions as tables_predictions
 from distill_core.tables import sources as tables_sources
-from distill_core.tables.students import rows_frame
+from distill_core.tables.students import right_answers, rows_frame
 
 _MEASURES = ("gain", "gain_low", "gain_high")
 GAIN_COLUMNS = ("student", "label", "family", "seeds", *_MEASURES, "source")
@@ -28,19 +25,20 @@ GAIN_COLUMNS = ("student", "label", "family", "seeds", *_MEASURES, "source")
 
 @dataclass(frozen=True)
 class Claim:
-    """How many of `n` students are more accurate in one arm than in another, and how many by more than the 95 %
-    interval of the difference. `mean` is the gain of all students together (share of the test texts)."""
+    """What one arm gains over another, for `n` students. `better` and `worse`: how many gain, and lose, beyond chance,
+    by Holm's correction over all of them; None where a student's answers are not kept. `mean` is the gain of all
+    together (share of the test texts), with its 95 % interval over seeds and texts."""
 
     n: int
-    better: int
-    sure: int
+    better: int | None
+    worse: int | None
     mean: float
     interval: Interval | None
 
 
 @dataclass(frozen=True)
 class _Gain:
-    """One student: the mean gain over its seeds, and for each test text the mean of right minus right, where known."""
+    """One student: the mean gain over its seeds, and right minus right for each seed and test text, where known."""
 
     student: str
     label: str
@@ -50,19 +48,19 @@ class _Gain:
     differences: NDArray[np.float64] | None
 
     @property
-    def interval(self) -> Interval | None:
-        """The 95 % interval of the gain over test texts."""
-        return paired.over_texts(self.differences) if self.differences is not None else None
+    def compared(self) -> Difference | None:
+        """The gain with its interval and p value."""
+        return paired.compare(self.differences) if self.differences is not None else None
 
 
 def gains_frame(run: Run, better: str = "taught", worse: str = "labels") -> pd.DataFrame:
     """One row a student with both arms (GAIN_COLUMNS). `gain`: share of test texts that `better` adds to `worse`.
 
-    The interval is over test texts (paired.over_texts), NA where the run has kept no predictions.
+    The interval is over seeds and test texts (paired.compare), NA where the run has kept no predictions.
     """
     records = []
     for one in _gains(run, better, worse):
-        low, high = one.interval or (None, None)
+        found = one.compared
         records.append(
             {
                 "student": one.student,
@@ -70,8 +68,8 @@ def gains_frame(run: Run, better: str = "taught", worse: str = "labels") -> pd.D
                 "family": one.family,
                 "seeds": one.seeds,
                 "gain": one.gain,
-                "gain_low": low,
-                "gain_high": high,
+                "gain_low": found.interval[0] if found is not None else None,
+                "gain_high": found.interval[1] if found is not None else None,
                 "source": tables_sources.source_text(run),
             }
         )
@@ -83,11 +81,22 @@ def claim(run: Run, better: str = "taught", worse: str = "labels") -> Claim | No
     gains = _gains(run, better, worse)
     if not gains:
         return None
-    known = [one.differences for one in gains if one.differences is not None]
-    together = paired.over_texts(np.mean(known, axis=0)) if len(known) == len(gains) else None
-    sure = sum(1 for one in gains if one.interval is not None and one.interval[0] > 0)
     mean = float(np.mean([one.gain for one in gains]))
-    return Claim(len(gains), sum(one.gain > 0 for one in gains), sure, mean, together)
+    found = [one.compared for one in gains]
+    if any(one is None for one in found):
+        return Claim(len(gains), None, None, mean, None)
+    sure = paired.beyond_chance([one.p if one else None for one in found])
+    signs = [one.mean if one and is_sure else 0.0 for one, is_sure in zip(found, sure, strict=True)]
+    together = _together([one.differences for one in gains if one.differences is not None])
+    return Claim(len(gains), sum(sign > 0 for sign in signs), sum(sign < 0 for sign in signs), mean, together)
+
+
+def _together(gains: list[NDArray[np.float64]]) -> Interval | None:
+    """The interval of the mean gain of all students: their texts are the same, and their seeds go in step."""
+    seeds = {len(one) for one in gains}
+    steps = gains if len(seeds) == 1 else [one.mean(0, keepdims=True) for one in gains]
+    found = paired.compare(np.mean(steps, axis=0))
+    return found.interval if found is not None else None
 
 
 def _gains(run: Run, better: str, worse: str) -> list[_Gain]:
@@ -95,9 +104,9 @@ def _gains(run: Run, better: str, worse: str) -> list[_Gain]:
     for student, label, family in _students(frame):
         pairs = _pairs(frame[frame["student"] == student], better, worse)
         if len(pairs):
-            differences = _differences(run, student, [int(seed) for seed in pairs.index], better, worse)
+            by_seed = _differences(run, student, [int(seed) for seed in pairs.index], better, worse)
             gain = float((pairs[better] - pairs[worse]).mean())
-            found.append(_Gain(student, label, family, len(pairs), gain, differences))
+            found.append(_Gain(student, label, family, len(pairs), gain, by_seed))
     return found
 
 
@@ -115,20 +124,10 @@ def _pairs(own: pd.DataFrame, better: str, worse: str) -> pd.DataFrame:
 
 
 def _differences(run: Run, student: str, seeds: list[int], better: str, worse: str) -> NDArray[np.float64] | None:
-    """For each test text the mean over seeds of right (1) or wrong (0) in `better` minus in `worse`."""
-    spec = run.spec_as(StudentsSpec)
-    if spec is None:
+    """For each seed and test text right (1) or wrong (0) in `better` minus in `worse`. Shape: (seeds, texts)."""
+    right = right_answers(run)
+    keys = [[(student, arm, seed) for seed in seeds] for arm in (better, worse)]
+    if not all(key in right for arm in keys for key in arm):
         return None
-    try:
-        said = tables_predictions.logits_of(run)
-        truth = said[tables_predictions.LABEL].to_numpy()
-        right = {
-            (arm, seed): tables_predictions.logits(said, student_plan.key(spec, student, arm, seed)).argmax(-1) == truth
-            for arm in (better, worse)
-            for seed in seeds
-        }
-    except RunError:
-        return None
-    gains = [right[better, seed].astype(float) - right[worse, seed].astype(float) for seed in seeds]
-    differences: NDArray[np.float64] = np.mean(gains, axis=0)
-    return differences
+    gains: NDArray[np.float64] = np.stack([right[one] - right[other] for one, other in zip(*keys, strict=True)])
+    return gains

@@ -11,12 +11,17 @@ import pandas as pd
 from distill_core import families
 from distill_core.arms import STUDENTS
 from distill_core.maths import intervals
+from distill_core.plans import student_plan
 from distill_core.results import StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs.run import Run
+from distill_core.specs import StudentsSpec
+from distill_core.tables import differences
 from distill_core.tables import frames as tables_frames
 from distill_core.tables import sources as tables_sources
+from distill_core.tables.differences import Right
 from distill_core.tables.training import arm_title
 
+TEACHER = "teacher"
 _COUNTS = (
     "seed",
     "seeds",
@@ -45,6 +50,9 @@ _MEASURES = (
     "agreement",
     "kl_to_teacher",
     "train_s",
+    "behind",
+    "behind_low",
+    "behind_high",
 )
 ROW_COLUMNS = (
     "student",
@@ -107,13 +115,20 @@ MEAN_COLUMNS = (
     "labels",
     "train_texts",
     "train_s",
+    "behind",
+    "behind_low",
+    "behind_high",
     "source",
 )
 
 
 def rows_frame(run: Run) -> pd.DataFrame:
-    """One row a student, arm and seed (ROW_COLUMNS), also those that are not trained yet; empty without a result."""
-    result = run.result_as(StudentsResult)
+    """One row a student, arm and seed (ROW_COLUMNS), also those that are not trained yet; empty without a result.
+
+    `retained_low` to `retained_high` is the 95 % interval over test texts, paired by text where the run has kept the
+    answers.
+    """
+    result, right = run.result_as(StudentsResult), right_answers(run)
     rows = result.rows if result is not None else ()
     labels, source = _labels(rows), tables_sources.source_text(run)
     teacher = result.teacher if result is not None else None
@@ -127,7 +142,7 @@ def rows_frame(run: Run) -> pd.DataFrame:
             "error": row.error.message if row.error else None,
             "error_hint": row.error.hint if row.error else None,
             "source": source,
-            **_retained_interval(row, teacher),
+            **_retained_interval(row, teacher, right),
         }
         for row in rows
     ]
@@ -160,7 +175,7 @@ def means_frame(frame: pd.DataFrame) -> pd.DataFrame:
     known = frame.dropna(subset=["accuracy"])
     keys = ["student", "arm"]
     first = known.drop_duplicates(keys).set_index(keys)
-    numbers = [name for name in MEAN_COLUMNS if name in _MEASURES]
+    numbers = [name for name in MEAN_COLUMNS if name in _MEASURES and name in ROW_COLUMNS]
     means = known.groupby(keys, sort=False)[numbers].mean()
     seeds = known.groupby(keys, sort=False)["seed"].nunique()
     merged = first.drop(columns=numbers).join(means).assign(seeds=seeds).reset_index()
@@ -176,9 +191,47 @@ def _labels(rows: tuple[StudentRow, ...]) -> dict[str, str]:
     }
 
 
-def _retained_interval(row: StudentRow, teacher: TeacherOfTen | None) -> dict[str, float | None]:
+def right_answers(run: Run) -> dict[tuple[str, str, int], Right]:
+    """Right answers by student, arm and seed, and the teacher's as ("", "teacher", 0); empty without predictions."""
+    spec, right = run.spec_as(StudentsSpec), differences.right_answers(run)
+    if spec is None or TEACHER not in right:
+        return {}
+    cells = [(str(cell.student), cell.arm, cell.seed) for cell in student_plan.plan(spec)]
+    keys = {cell: student_plan.key(spec, *cell) for cell in cells}
+    return {("", TEACHER, 0): right[TEACHER], **{cell: right[key] for cell, key in keys.items() if key in right}}
+
+
+def _retained_interval(
+    row: StudentRow, teacher: TeacherOfTen | None, right: dict[tuple[str, str, int], Right]
+) -> dict[str, float | None]:
     if row.accuracy is None or row.ci_low is None or row.ci_high is None or teacher is None:
         return {}
-    own = (row.accuracy, row.ci_low, row.ci_high)
-    low, high = intervals.ratio_interval(own, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
-    return {"retained_low": low, "retained_high": high}
+    limits: tuple[float | None, float | None] | None
+    limits = differences.ratio(right.get((row.student, row.arm, row.seed)), right.get(("", TEACHER, 0)))
+    if limits is None:
+        own = (row.accuracy, row.ci_low, row.ci_high)
+        limits = intervals.ratio_interval(own, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
+    return {"retained_low": limits[0], "retained_high": limits[1]}
+
+
+def with_distance(means: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """`means_frame` with how far each student lies behind the most accurate one of its arm, among those with a time:
+    `behind` (≤ 0, share of the test texts), and its 95 % interval over test texts. NA without predictions.
+
+    Of the two sources of chance it takes the one alone: to call a student as good as the best needs the narrower
+    interval, as to call it worse needs the wider one.
+    """
+    right, found = right_answers(run), means.copy()
+    for arm, rows in means.dropna(subset=["latency_ms_p50", "accuracy"]).groupby("arm", sort=False):
+        answers = {str(student): _mean_answers(right, str(student), str(arm)) for student in rows["student"]}
+        best = answers[str(rows.sort_values("accuracy", kind="stable")["student"].iloc[-1])]
+        for index, student in rows["student"].items():
+            gap = differences.between([answers[str(student)]], [best])
+            if gap is not None:
+                found.loc[index, ["behind", "behind_low", "behind_high"]] = (gap.mean, *gap.interval)
+    return found
+
+
+def _mean_answers(right: dict[tuple[str, str, int], Right], student: str, arm: str) -> Right | None:
+    """The share of its seeds that are right on each text."""
+    return differences.mean([answers for (one, own, _), answers in right.items() if (one, own) == (student, arm)])

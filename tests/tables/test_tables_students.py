@@ -111,8 +111,9 @@ def test_the_claim_counts_who_is_better_and_by_more_than_the_interval(store: Run
     )
     claim = student_gains.claim(sample.students_run(store, rows))
     assert claim is not None
-    assert (claim.n, claim.better, claim.sure) == (4, 2, 1)
+    assert (claim.n, claim.better, claim.worse) == (4, 1, 1)
     assert agresti_min(200, 20, 0)[0] > 0 > agresti_min(200, 1, 0)[0]
+    assert 3 * paired.mcnemar_exact(0, 10) < 0.05  # of four the second surest
     assert claim.mean == pytest.approx((20 + 1 + 0 - 10) / 800)
     # texts 130–139: +1 for BERT; 140: +1 BERT, +1 GPT, −1 BART; 141–149: +1 BERT, −1 BART; of four students
     differences = [0.25] * 10 + [0.25] + [0.0] * 9 + [0.0] * 180
@@ -126,8 +127,10 @@ def test_several_seeds_are_paired_with_their_own_kind(store: RunStore) -> None:
     assert gains["seeds"].tolist() == [2] * 10
     assert gains.loc[0, "gain"] == pytest.approx(12 / 200)
     # texts 136, 137: the first seed alone gains; 138–147 both; 148, 149 the second alone
-    differences = sample.np.array([0.5] * 2 + [1.0] * 10 + [0.5] * 2 + [0.0] * 186)
-    assert (gains.loc[0, "gain_low"], gains.loc[0, "gain_high"]) == pytest.approx(paired.over_texts(differences))
+    first, second = ([1.0 if start <= text < start + 12 else 0.0 for text in range(200)] for start in (136, 138))
+    found = paired.compare(sample.np.array([first, second]))
+    assert found is not None
+    assert (gains.loc[0, "gain_low"], gains.loc[0, "gain_high"]) == pytest.approx(found.interval)
 
 
 def test_without_predictions_a_gain_has_no_interval(store: RunStore) -> None:
@@ -137,4 +140,4 @@ def test_without_predictions_a_gain_has_no_interval(store: RunStore) -> None:
     assert gains["gain_low"].isna().all()
     claim = student_gains.claim(run)
     assert claim is not None
-    assert (claim.n, claim.better, claim.sure, claim.interval) == (10, 10, 0, None)
+    assert (claim.n, claim.better, claim.worse, claim.interval) == (10, None, None, None)
