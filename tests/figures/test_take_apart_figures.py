@@ -11,9 +11,11 @@ import pytest
 import sample_ablation as sample
 
 from distill_core.figures import ablation, depth_curve, sweep_map
+from distill_core.results import Metric
 from distill_core.runs.store import RunStore
 from distill_core.tables import ablation as tables_ablation
 from distill_core.tables import frames as tables_frames
+from distill_core.tables import recipes
 from distill_core.tables import sweep as tables_sweep
 
 GRID = {"sweep_temperatures": (1, 2, 4), "sweep_soft": (0.25, 0.75)}
@@ -210,18 +212,50 @@ def test_the_best_cell_is_framed_and_named(store: RunStore) -> None:
     figure = sweep_map.draw(frame)
     frame_shape = figure.layout.shapes[0]
     assert (frame_shape.x0, frame_shape.x1, frame_shape.y0, frame_shape.y1) == (0.5, 1.5, 1.5, 2.5)
-    worse = int((frame["behind_high_points"] < 0).sum())
-    ending = f"{worse} of the 5 others {'is' if worse == 1 else 'are'} surely worse"
-    best_text = f"τ = 4 with soft weight 0.75 is best: right on {float(top['accuracy']) * 100:.1f} %"
-    title = figure.layout.title.text
-    assert title == f"{best_text}; {ending}" if worse else title == f"{best_text}, yet no other setting is surely worse"
+    ranked = sorted(float(p) for p in frame["behind_p"].dropna())
+    sure = [p * (5 - place) < 0.05 for place, p in enumerate(ranked)]
+    worse = next((place for place, is_sure in enumerate(sure) if not is_sure), 5)
+    ending = f"; {worse} of 5 others {'is' if worse == 1 else 'are'} worse beyond chance"
+    best_text = (
+        f"τ = 4 with soft weight 0.75 is best on these test texts: right on {float(top['accuracy']) * 100:.1f} %"
+    )
+    none = ", yet no other setting is worse beyond chance"
+    assert figure.layout.title.text == best_text + (ending if worse else none)
+
+
+def test_the_best_cell_is_chosen_on_the_validation_texts_where_they_were_looked_at(store: RunStore) -> None:
+    """The cell that wins on the test texts is the worst on the validation texts: it is not named."""
+    run = sample.sample_run(store, **GRID)
+    frame = tables_sweep.sweep_frame(run)
+    arms = list(frame["arm"])
+    wins = str(tables_sweep.chosen(frame)["arm"])
+    looked = [(arm, 0.7 if arm == wins else 0.8 + 0.01 * place) for place, arm in enumerate(arms)]
+    place = {"step": 1, "epoch": 1.0, "split": "validation", "name": "accuracy"}
+    run.add_metrics([Metric(arm=arm, value=value, **place) for arm, value in looked])
+    frame = tables_sweep.sweep_frame(run)
+    assert tables_sweep.is_validated(frame)
+    best = max(looked, key=lambda one: one[1])[0]
+    row = frame.set_index("arm").loc[best]
+    title = sweep_map.draw(frame).layout.title.text
+    assert title.startswith(
+        f"τ = {row['temperature']:g} with soft weight {row['soft']:g} is best on the validation texts: right on"
+    )
+    assert frame.set_index("arm").loc[wins, "behind_points"] > 0
+    assert recipes.best(run, "weights").values["temperature"] == row["temperature"]
+
+
+def test_one_setting_without_a_look_at_the_validation_texts_and_none_is_chosen_by_them(store: RunStore) -> None:
+    run = sample.sample_run(store, **GRID)
+    arm = str(tables_sweep.sweep_frame(run)["arm"].iloc[0])
+    run.add_metrics([Metric(arm=arm, value=0.99, step=1, epoch=1.0, split="validation", name="accuracy")])
+    assert "is best on these test texts" in sweep_map.draw(tables_sweep.sweep_frame(run)).layout.title.text
 
 
 def test_without_predictions_the_title_claims_no_certainty(store: RunStore) -> None:
     run = sample.sample_run(store, **GRID)
     run.predictions_file.unlink()
     title = sweep_map.draw(tables_sweep.sweep_frame(run)).layout.title.text
-    assert title == "τ = 4 with soft weight 0.75 is best: right on 82.6 %"
+    assert title == "τ = 4 with soft weight 0.75 is best on these test texts: right on 82.6 %"
 
 
 def test_of_kl_the_lowest_is_best(store: RunStore) -> None:
@@ -237,7 +271,7 @@ def test_of_kl_the_lowest_is_best(store: RunStore) -> None:
 def test_settings_to_come_are_dots(store: RunStore) -> None:
     figure = sweep_map.draw(tables_sweep.sweep_frame(sample.sample_run(store, done=1, **GRID)))
     assert list(figure.data[1].text).count("·") == 5
-    assert figure.layout.title.text == "τ = 1 with soft weight 0.25 is best: right on 79.2 %"
+    assert figure.layout.title.text == "τ = 1 with soft weight 0.25 is best on these test texts: right on 79.2 %"
     assert figure.data[0].zmin < figure.data[0].zmax
 
 
