@@ -51,7 +51,8 @@ WORDS = {
         empty="Nothing is unfrozen yet",
         seen="To the left only the head learns, to the right all layers do; the axis counts the weights that change. "
         "Look from mark to mark, with their whiskers: what did the next weights add? LoRA trains few weights, yet it "
-        "reaches into every layer.",
+        "reaches into every layer. Head only reads a text as the model's own head does, in BERT and MiniLM the first "
+        "token; Frozen, of the learning curves, reads the mean of all tokens: the two do not answer the same question.",
         formula=r"W' = W + \tfrac{\alpha}{r} BA \quad (\text{LoRA}) \qquad "
         r"\eta_{\ell} = \eta \cdot d^{\,(L + 1 - \ell)} \quad (\text{decay } d)",
         code=source_code.definitions(
