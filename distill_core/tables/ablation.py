@@ -79,7 +79,7 @@ def ablation_frame(run: Run) -> pd.DataFrame:
     for student in result.students if result else ():
         by_arm.setdefault(student.arm, {})[student.seed] = student
     published = _published(spec.mode)
-    planned = [name for name in dict.fromkeys(arm.name for arm in arms.plan(spec)) if name != FULL]
+    planned = [name for name in dict.fromkeys(cell.arm for cell in arms.plan(spec)) if name != FULL]
     right, source = right_answers(run), tables_sources.source_text(run)
     records = [
         {
@@ -144,9 +144,9 @@ def _right_answers(path: Path, _: tables_predictions.Version) -> dict[tuple[str,
         return {}
     labels, there = frame[tables_predictions.LABEL].to_numpy(), set(tables_predictions.arms(frame))
     return {
-        (arm.name, arm.seed): (tables_predictions.logits(frame, arm.key).argmax(-1) == labels).astype(float)
-        for arm in arms.plan(asked(run)[0])
-        if arm.key in there
+        (cell.arm, cell.seed): (tables_predictions.logits(frame, cell.key).argmax(-1) == labels).astype(float)
+        for cell in arms.plan(asked(run)[0])
+        if cell.key in there
     }
 
 
