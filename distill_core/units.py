@@ -71,6 +71,41 @@ def as_fast(ratio: float | None) -> str:
     return f"{times(larger)} as {'fast' if ratio > 1 else 'slow'}"
 
 
+Limits = tuple[float | None, float | None]
+ONE_TIMING = "single measurement"
+NOTABLE_CORES = 0.25  # others' load from which on a measurement is called disturbed
+_ABOUT = 1.25  # an interval within 1 / 1.25 … 1.25 says "about as fast"; a wider one around 1 says nothing
+
+
+def measured_as_fast(ratio: float | None, limits: Limits = (None, None), other: str = "") -> str:
+    """`as_fast` of a measured ratio with its 95 % interval: `2.0 × as fast as BERT`.
+
+    A ratio whose interval holds 1 is never stated: `about as fast as BERT`, or `no clear difference in speed from BERT`
+    where the interval is wide. One without interval is marked: `2.0 × as fast as BERT (single measurement)`.
+    """
+    words, (low, high) = as_fast(ratio), limits
+    if words == MISSING:
+        return MISSING
+    if low is None or high is None or is_missing(low) or is_missing(high):
+        return f"{_beside(words, 'as', other)} ({ONE_TIMING})"
+    if not low <= 1 <= high:
+        return _beside(words, "as", other)
+    if 1 / _ABOUT <= low and high <= _ABOUT:
+        return _beside("about as fast", "as", other)
+    return _beside("no clear difference in speed", "from", other)
+
+
+def _beside(words: str, joint: str, other: str) -> str:
+    return f"{words} {joint} {other}" if other else words
+
+
+def others_load(cores: float | None) -> str:
+    """`measured while other programs used 1.3 cores`; nothing where that was too little to tell, or is not known."""
+    if cores is None or is_missing(cores) or cores < NOTABLE_CORES:
+        return ""
+    return f"measured while other programs used {significant(cores, 2)} core{'' if cores == 1 else 's'}"
+
+
 def duration(seconds: float | None) -> str:
     """`42 → 40 s`, `130 → 2 min`: a rough wait, not a measurement."""
     if seconds is None or is_missing(seconds):
