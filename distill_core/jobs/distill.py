@@ -23,6 +23,7 @@ from distill_core.jobs.device import prepared_device
 from distill_core.jobs.distill_lesson import Classroom, Job, Tested
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import Predictions
+from distill_core.measure.turns import TIMES
 from distill_core.models import students
 from distill_core.models.loading import LoadedModel
 from distill_core.models.text_classifier import TextClassifier
@@ -51,7 +52,7 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     job = Job(spec, context, device, dataset, task, reporter)
     classroom = _prepare(job, _load_teacher(job, planned))
     if earlier is not None and earlier.teacher is not None:
-        times = earlier.teacher.model_dump(include={"latency_ms_p50", "latency_ms_p95"})
+        times = earlier.teacher.model_dump(include={*TIMES, "seq_len"})
         classroom.teacher_report = classroom.teacher_report.model_copy(update=times)
     learned = _Students(classroom, context, reporter, done)
     context.set_result(learned.result())

@@ -30,7 +30,8 @@ from distill_core.jobs.supervised import Predictions, drop_checkpoints
 from distill_core.machine import capacity
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
-from distill_core.measure.benchmark import interleaved
+from distill_core.measure.load import Quiet
+from distill_core.measure.turns import TIMES, in_turns, time_fields
 from distill_core.model_ref import Ref
 from distill_core.models import loading, parameters, shapes, students
 from distill_core.models.loading import LoadedModel
@@ -135,7 +136,7 @@ class _Job:
         self.predictions.add("teacher", self.teacher_logits)
         self.teacher_outputs = self._read_all()
         ref, labels = teachers.origin(self._teacher_ref, self.context.store)
-        times = self.report.model_dump(include={"latency_ms_p50", "latency_ms_p95"}) if self.report else {}
+        times = self.report.model_dump(include={*TIMES, "seq_len"}) if self.report else {}
         self.report = TeacherOfTen(
             **{**judged.model_dump(), **times},
             ref=str(self._teacher_ref),
@@ -184,17 +185,18 @@ class _Job:
         if not there or self.report is None:
             self.context.set_result(self.result())
             return
-        timings = interleaved((self.teacher, *there.values()), 1, self._seq_len, self.device)
+        Quiet(self.reporter.say, self.context.check).wait()
+        self.reporter.say(f"Timing {len(missing)} students")
+        own, timed = in_turns(self.teacher, list(there.values()), 1, self._seq_len, self.device)
         if self.report.latency_ms_p50 is None:
-            self.report = self.report.model_copy(update=_latency(timings[0]))
-        for (ref, student), timing in zip(there.items(), timings[1:], strict=True):
+            self.report = self.report.model_copy(update={**time_fields(own), "seq_len": self._seq_len})
+        for (ref, student), beside in zip(there.items(), timed, strict=True):
             facts = {
                 "family": student.family.key,
                 "params": parameters.count(student.model),
                 "params_by_part": parameters.count_by_part(student.model),
                 "layers": students.n_layers(student.model.config),
-                **_latency(timing),
-                "speedup": timings[0].latency_ms_p50 / timing.latency_ms_p50,
+                **beside.fields,
             }
             self._update(ref, facts)
         self.context.set_result(self.result())
@@ -308,7 +310,3 @@ class _Job:
         agreed = evaluate.compare_with_teacher(logits, self.teacher_logits, self.labels)
         best = self.report.accuracy if self.report else 0.0  # never 0: `teacher.judge` refuses such a teacher
         return {**found.model_dump(), "retained": found.accuracy / best if best else None, **vars(agreed)}
-
-
-def _latency(timing: Any) -> dict[str, float]:
-    return {"latency_ms_p50": timing.latency_ms_p50, "latency_ms_p95": timing.latency_ms_p95}
