@@ -16,7 +16,7 @@ from distill_core import families
 from distill_core.maths import intervals, paired
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
-from distill_core.results import DistillResult
+from distill_core.results import DistillResult, StudentReport
 from distill_core.runs.run import Run
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
@@ -42,6 +42,9 @@ _MEASURES = (
     "kl_to_teacher",
     "params_share",
     "time_share",
+    "time_low",
+    "time_high",
+    "busy_cores",
     "latency_ms_p50",
     "train_s",
 )
@@ -52,8 +55,10 @@ def sweep_frame(run: Run) -> pd.DataFrame:
     """One row a planned setting (SWEEP_COLUMNS), its measures as means over the finished seeds.
 
     `ci_*` is the mean of the seeds' Wilson intervals; `retained` = accuracy / teacher's, with the interval of
-    `tables.ratio_interval`; `params_share` and `time_share` = student / teacher. `behind_points` is the difference to
-    the most accurate setting so far, with its 95 % interval over test texts, paired by text; NA for that setting.
+    `tables.ratio_interval`; `params_share` and `time_share` = student / teacher; `time_low` and `time_high` are the
+    means of the seeds' intervals, NA where one has none, and `busy_cores` is the busiest seed's. `behind_points` is the
+    difference to the most accurate setting so far, with its 95 % interval over test texts, paired by text; NA for that
+    setting.
     Raises RunError for a run that is no distillation.
     """
     spec, result = asked(run)
@@ -109,17 +114,33 @@ def _sweep_row(arm: Arm, result: DistillResult | None) -> dict[str, Any]:
     }
     own = (row["accuracy"], row["ci_low"], row["ci_high"])
     low, high = intervals.ratio_interval(own, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
-    times = [(one.latency_ms_p50, one.speedup) for one in found]
-    known = [(p50, speedup) for p50, speedup in times if p50 is not None and speedup]
     return row | {
         "retained_low": low,
         "retained_high": high,
         "n_eval": found[0].n_eval,
         "params": found[0].params,
         "params_share": found[0].params / teacher.params,
-        "time_share": mean([1 / speedup for _, speedup in known]) if known else None,
-        "latency_ms_p50": mean([p50 for p50, _ in known]) if known else None,
+        **_times([one for one in found if one.latency_ms_p50 is not None and one.speedup]),
     }
+
+
+def _times(timed: list[StudentReport]) -> dict[str, Any]:
+    """Time and share of the teacher's time, as means over the seeds."""
+    if not timed:
+        return {}
+    busy = [one.busy_cores for one in timed if one.busy_cores is not None]
+    return {
+        "latency_ms_p50": mean([one.latency_ms_p50 or 0.0 for one in timed]),
+        "time_share": _mean_inverse([one.speedup for one in timed]),
+        "time_low": _mean_inverse([one.speedup_high for one in timed]),
+        "time_high": _mean_inverse([one.speedup_low for one in timed]),
+        "busy_cores": max(busy) if busy else None,
+    }
+
+
+def _mean_inverse(speedups: list[float | None]) -> float | None:
+    shares = [1 / speedup for speedup in speedups if speedup]
+    return mean(shares) if len(shares) == len(speedups) else None
 
 
 def depth_frame(run: Run) -> pd.DataFrame:
