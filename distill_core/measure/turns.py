@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from distill_core.machine.devices import Device, time_calls
@@ -19,7 +20,7 @@ from distill_core.measure.load import OtherLoad
 from distill_core.models.loading import LoadedModel
 
 TURN_S = 0.05  # a turn is as many calls as take so long, and not more than:
-MOST_CALLS = 10
+MOST_CALLS = 25
 TIMES = ("latency_ms_p50", "latency_ms_p95", "busy_cores", "n_iterations")  # what a report says of a time
 
 
@@ -126,7 +127,8 @@ class _Runner:
 
 
 class _Pair:
-    """A model and the baseline, with the seconds of all calls and of the median call of each turn."""
+    """A model and the baseline, with the seconds of all calls and the mean of each turn: a call so short that it fits
+    between two interruptions would have a median that knows nothing of them, and a long call never does."""
 
     def __init__(self, baseline: _Runner, model: _Runner) -> None:
         self._runners = baseline, model
@@ -143,7 +145,7 @@ class _Pair:
             model_s, base_s = model.turn(), baseline.turn()
         self.baseline_s += base_s
         self._model_s += model_s
-        self._turns.append((_median(base_s), _median(model_s)))
+        self._turns.append((fmean(base_s), fmean(model_s)))
 
     def result(self, batch_size: int, busy: float) -> Beside:
         speedup, interval = ratios.paired_speedup(self._turns)
