@@ -54,7 +54,7 @@ _STUDENT_MEASURES = (
     "speedup_high",
     "latency_ms_p50",
     "latency_ms_p95",
-    "baseline_ms",
+    "teacher_ms",
     "busy_cores",
     "agreement",
     "kl_to_teacher",
@@ -115,6 +115,7 @@ def students_frame(run: Run) -> pd.DataFrame:
             {
                 **_report(student),
                 **timed,
+                "teacher_ms": student.baseline_ms,
                 "title": title,
                 "label": f"{title}, seed {student.seed}" if several else title,
                 "curve": f"{student.arm}-{student.seed}" if several else student.arm,

@@ -83,6 +83,7 @@ def test_a_disturbed_timing_is_seen_below_the_title(store: RunStore) -> None:
     assert figure.layout.title.subtitle.text == "measured while other programs used 0.71 cores"
     assert "128 tokens, measured while other programs used 0.71 cores" in figure.data[2].hovertext[0]
     assert list(frame["busy_cores"]) == [0.02, 0.71]
+    assert list(frame["teacher_ms"].dropna()) == [12.4]
 
 
 def test_a_larger_student_has_a_bar_to_the_left(store: RunStore) -> None:

@@ -46,7 +46,7 @@ COLUMNS = columns.of(
     "seq_len",
     "latency_ms_p50",
     "latency_ms_p95",
-    ("baseline_ms", "teacher_ms"),
+    "teacher_ms",
     "speedup_low",
     "speedup_high",
     "busy_cores",

@@ -38,7 +38,7 @@ COLUMNS = columns.of(
     ("speedup", "over_teacher"),
     "speedup_low",
     "speedup_high",
-    ("baseline_ms", "teacher_ms"),
+    "teacher_ms",
     "busy_cores",
     "n_iterations",
     "accuracy",
