@@ -128,7 +128,7 @@ def test_a_ratio_whose_interval_holds_1_is_not_stated() -> None:
     assert title(latency.draw(unsure(0.1))) == "ALBERT: 1.1 × as fast as BERT at 1 × 128 tokens"
     assert title(latency.draw(unsure(0.11))) == "ALBERT: about as fast as BERT at 1 × 128 tokens"
     assert title(latency.draw(unsure(0.5))) == "ALBERT: no clear difference in speed from BERT at 1 × 128 tokens"
-    assert title(tradeoff.draw(unsure(0.11))).startswith("ALBERT: about as fast as BERT, and the intervals")
+    assert title(tradeoff.draw(unsure(0.11))).startswith("ALBERT: about as fast as BERT, and which is")
 
 
 def test_no_model_is_called_the_fastest_on_an_interval_that_holds_1() -> None:
@@ -214,7 +214,7 @@ def test_tradeoff_marks_tell_architectures_apart(ten: pd.DataFrame) -> None:
 
 def test_tradeoff_of_accuracies(judged: pd.DataFrame) -> None:
     figure = tradeoff.draw(judged)
-    assert title(figure) == "DistilBERT: 2.0 × as fast as BERT, and the intervals of their accuracies overlap"
+    assert title(figure) == "DistilBERT: 2.0 × as fast as BERT, and which is more accurate may be chance"
     assert figure.layout.yaxis.title.text == "accuracy (%)"
     whiskers, frontier, points = figure.data
     assert list(whiskers.y[:2]) == [pytest.approx(88), pytest.approx(92)]
@@ -231,7 +231,7 @@ def test_tradeoff_when_the_best_is_alone() -> None:
         sample_runs.row("gpt"),
     ]
     frame = frame_of(rows)
-    assert title(tradeoff.draw(frame)) == "BERT is the most accurate; no faster model's interval reaches it"
+    assert title(tradeoff.draw(frame)) == "BERT is the most accurate; no faster model comes within chance of it"
     assert tradeoff.left_out(frame) == ["GPT"]
     assert tradeoff.left_out(frame_of()) == []
 
