@@ -25,6 +25,7 @@ from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import Predictions, drop_checkpoints
 from distill_core.jobs.teacher import judged
 from distill_core.machine.devices import Device
+from distill_core.measure.turns import TIMES
 from distill_core.models import students
 from distill_core.models.loading import LoadedModel
 from distill_core.models.text_classifier import TextClassifier
@@ -51,7 +52,7 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     reporter.say("Loading the teacher")
     lessons = _lessons(spec, dataset, context, device, reporter, planned)
     if earlier is not None and earlier.teacher is not None:
-        times = earlier.teacher.model_dump(include={"latency_ms_p50", "latency_ms_p95"})
+        times = earlier.teacher.model_dump(include={*TIMES, "seq_len"})
         lessons.teacher_report = lessons.teacher_report.model_copy(update=times)
     job = _Job(context, reporter, lessons, done)
     context.set_result(job.result())

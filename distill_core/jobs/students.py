@@ -27,11 +27,11 @@ from distill_core.jobs.isolation import Outcome, attempt, side_by_side
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.student_lesson import Assignment, Learned, learn, lessons_at_once
 from distill_core.jobs.supervised import Predictions, drop_checkpoints
-from distill_core.jobs.teacher import latency_fields
 from distill_core.machine import capacity
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
-from distill_core.measure.benchmark import interleaved
+from distill_core.measure.load import Quiet
+from distill_core.measure.turns import TIMES, in_turns, time_fields
 from distill_core.model_ref import Ref
 from distill_core.models import loading, parameters, shapes, students
 from distill_core.models.loading import LoadedModel
@@ -142,7 +142,7 @@ class _Job(runner.Job[StudentCell, Learned]):
             self.spec, CLASSIFICATION, self.dataset, self.train, self.test, self.context.store, self._read_all()
         )
         ref, labels = teachers.origin(self._teacher_ref, self.context.store)
-        times = self.report.model_dump(include={"latency_ms_p50", "latency_ms_p95"}) if self.report else {}
+        times = self.report.model_dump(include={*TIMES, "seq_len"}) if self.report else {}
         self.report = TeacherOfTen(
             **{**judged.model_dump(), **times},
             ref=str(self._teacher_ref),
@@ -190,17 +190,18 @@ class _Job(runner.Job[StudentCell, Learned]):
         if not there or self.report is None:
             self.context.set_result(self.result())
             return
-        timings = interleaved((self.teacher, *there.values()), 1, self._seq_len, self.device)
+        Quiet(self.reporter.say, self.context.check).wait()
+        self.reporter.say(f"Timing {len(missing)} students")
+        own, timed = in_turns(self.teacher, list(there.values()), 1, self._seq_len, self.device)
         if self.report.latency_ms_p50 is None:
-            self.report = self.report.model_copy(update=latency_fields(timings[0]))
-        for (ref, student), timing in zip(there.items(), timings[1:], strict=True):
+            self.report = self.report.model_copy(update={**time_fields(own), "seq_len": self._seq_len})
+        for (ref, student), beside in zip(there.items(), timed, strict=True):
             facts = {
                 "family": student.family.key,
                 "params": parameters.count(student.model),
                 "params_by_part": parameters.count_by_part(student.model),
                 "layers": students.n_layers(student.model.config),
-                **latency_fields(timing),
-                "speedup": timings[0].latency_ms_p50 / timing.latency_ms_p50,
+                **beside.fields,
             }
             self._update(ref, facts)
         self.context.set_result(self.result())
