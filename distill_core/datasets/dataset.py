@@ -14,7 +14,8 @@ from distill_core.errors import DataError
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known without loading. `asset` names a row of data/assets.toml, `hub` a data set on the Hub."""
+    """What is known without loading. `reader` names what makes texts of its files (READERS of `prepare.py`), `asset` a
+    row of data/assets.toml, `hub` a data set on the Hub. `task` is the key of what its texts ask (`tasks/facts.py`)."""
 
     name: str
     title: str
@@ -23,6 +24,7 @@ class DatasetInfo:
     license: str
     source: str
     rows: int
+    reader: str
     asset: str = ""
     file: str = ""
     by_parent: bool = False
@@ -30,6 +32,7 @@ class DatasetInfo:
     hub_files: Mapping[str, str] = field(default_factory=dict)
     text_field: str = "text"
     caution: str = ""
+    task: str = "classification"
 
     @property
     def needs_hub(self) -> bool:
