@@ -177,9 +177,10 @@ def _label_names(frame: pd.DataFrame, column: str) -> tuple[str, ...]:
     numeric = all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in found)
     if len(found) > MAX_CLASSES:
         looks = "numbers to predict or an id" if numeric else "free text or an id"
+        combined = label_twins.several_note(found)
         raise DataError(
             f"The column {column!r} has {len(found):,} different labels; {MAX_CLASSES} are accepted at most.",
-            f"It looks like {looks}. Name the column with the class.",
+            combined or f"It looks like {looks}. Name the column with the class.",
         )
     long = [label for label in found if len(label) > MAX_LABEL_CHARS]
     if long:
@@ -214,7 +215,15 @@ def _like_missing(frame: pd.DataFrame, label_names: tuple[str, ...]) -> str:
 
 
 def _warnings(frame: pd.DataFrame, keys: list[str], label_names: tuple[str, ...]) -> list[str]:
-    notes = [one for one in (label_twins.note(label_names), _like_missing(frame, label_names)) if one]
+    notes = [
+        one
+        for one in (
+            label_twins.note(label_names),
+            label_twins.several_note(label_names),
+            _like_missing(frame, label_names),
+        )
+        if one
+    ]
     counts = Counter(frame["label"].tolist())
     rare = [label_names[label] for label in sorted(counts) if counts[label] < FEW_ROWS]
     if rare:
