@@ -75,6 +75,13 @@ class Dataset:
         """How many training texts there are: the most that `sample_train` can give."""
         return int((self.frame["split"] == splits.TRAIN).sum())
 
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that are others where any text, label or split is another."""
+        digest = hashlib.sha256(repr(self.label_names).encode("utf-8", "replace"))
+        digest.update(self.frame.to_csv(index=False).encode("utf-8", "replace"))
+        return digest.hexdigest()[:16]
+
     def split(self, name: str) -> pd.DataFrame:
         """The rows of train, validation or test, numbered from 0. Raises DataError for another name."""
         if name not in splits.SPLITS:

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distill_core.errors import DistillError
-from distill_core.jobs import accuracy, cells
+from distill_core.data_ref import NONE
+from distill_core.errors import AssetError, DataError, DistillError
+from distill_core.jobs import accuracy, cells, data, overlaps
 from distill_core.jobs.device import prepared_device
 from distill_core.jobs.isolation import run_isolated
 from distill_core.jobs.reporting import Reporter
@@ -19,7 +20,7 @@ from distill_core.measure import benchmark
 from distill_core.measure.memory import PeakMemory
 from distill_core.model_ref import Ref
 from distill_core.models import loading, parameters
-from distill_core.results import BenchmarkRow, CompareResult, ErrorInfo
+from distill_core.results import BenchmarkRow, CompareResult, ErrorInfo, Overlap
 from distill_core.runs.control import JobContext
 from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec
@@ -28,9 +29,20 @@ from distill_core.specs import CompareSpec
 def run(spec: CompareSpec, context: JobContext) -> CompareResult:
     """Measure all models of the spec; rows that an interrupted try has finished are kept."""
     prepared_device(spec, context)
-    job = _Job(spec, context)
+    job = _Job(spec, context, _overlaps(spec, context))
     cells.finish(job, cells.in_turn(job.measure, job.open_models()))
     return job.result()
+
+
+def _overlaps(spec: CompareSpec, context: JobContext) -> tuple[Overlap, ...]:
+    """Test texts that a model has met before. Raises RunError where the data set changed since an earlier try."""
+    if spec.dataset == NONE:
+        return ()
+    try:
+        loaded = data.load((spec.dataset,), context)
+    except (DataError, AssetError):  # each model still has its speed, and its row says why it has no accuracy
+        return ()
+    return overlaps.of_models(spec.models, loaded, context.store)
 
 
 @dataclass
@@ -39,6 +51,7 @@ class _Job:
 
     spec: CompareSpec
     context: JobContext
+    overlaps: tuple[Overlap, ...]
     rows: dict[tuple[str, int, int], BenchmarkRow] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,7 +97,7 @@ class _Job:
         order = {str(ref): place for place, ref in enumerate(self.spec.models)}
         rows = sorted(self.rows.values(), key=lambda row: (order[row.model], row.batch_size, row.seq_len))
         baseline = str(self.spec.baseline or self.spec.models[0])
-        return CompareResult(baseline=baseline, dataset=self.spec.dataset.key, rows=tuple(rows))
+        return CompareResult(baseline=baseline, dataset=self.spec.dataset.key, rows=tuple(rows), overlaps=self.overlaps)
 
 
 def measure_model(ref: Ref, spec: CompareSpec, runs_dir: Path) -> Iterator[BenchmarkRow]:

@@ -15,12 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distill_core.datasets import catalogue
 from distill_core.errors import DistillError, SpecError
-from distill_core.jobs import cells
+from distill_core.jobs import cells, data, overlaps
 from distill_core.jobs import teacher as own_teacher
 from distill_core.jobs.device import prepared_device
-from distill_core.jobs.distill_lesson import Classroom, Job, Tested
+from distill_core.jobs.distill_lesson import Classroom, Job, Read, Tested
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import Predictions
 from distill_core.models import students
@@ -28,7 +27,7 @@ from distill_core.models.loading import LoadedModel
 from distill_core.models.text_classifier import TextClassifier
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
-from distill_core.results import DistillResult, ErrorInfo, FailedArm, StudentReport
+from distill_core.results import Cut, DistillResult, ErrorInfo, FailedArm, StudentReport
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
 from distill_core.tasks import facts, table
@@ -42,7 +41,8 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     Raises DistillError where no arm at all could be taught.
     """
     device = prepared_device(spec, context)
-    dataset = catalogue.load(spec.dataset)
+    dataset = data.load((spec.dataset,), context)[spec.dataset.key]
+    spec.check_texts(dataset.train_size)
     task = table.code_of(facts.of(spec.mode, dataset.task))
     planned, earlier = arms.plan(spec), context.run.result_as(DistillResult)
     done = list(earlier.students) if earlier is not None else []
@@ -133,9 +133,15 @@ def _prepare(job: Job, teacher: LoadedModel) -> Classroom:
             teacher.model, encoded, device, asking=task, keep_hidden=keep_hidden, check=check
         )
     test = task.test_rows(job.dataset, spec.eval_examples)
-    logits, report = own_teacher.judged(task, teacher, task.probe(teacher, test, spec.max_length), device, check)
+    probe = task.probe(teacher, test, spec.max_length)
+    logits, report = own_teacher.judged(task, teacher, probe, device, check)
     predictions = None
     if task.facts.positions == "text":  # one row of logits a text
         predictions = Predictions(job.context, list(texts_of(test)), labels_of(test))
         predictions.add("teacher", logits)
-    return Classroom(job, teacher, train, encoded, teacher_outputs, Tested(test, logits, predictions), report)
+    key = spec.dataset.key
+    read = Read(
+        overlaps.of_models((spec.teacher, spec.student), {key: job.dataset}, job.context.store),
+        (Cut(dataset=key, max_length=spec.max_length, train=encoded.cut_share, test=probe.cut_share),),
+    )
+    return Classroom(job, teacher, train, encoded, teacher_outputs, Tested(test, logits, predictions), report, read)

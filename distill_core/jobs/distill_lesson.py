@@ -28,7 +28,7 @@ from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.plans import arms
 from distill_core.plans.arms import Arm
-from distill_core.results import DistillResult, FailedArm, Metric, ModelReport, StudentReport
+from distill_core.results import Cut, DistillResult, FailedArm, Metric, ModelReport, Overlap, StudentReport
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
 from distill_core.tasks.base import Task, texts_of
@@ -70,6 +70,14 @@ class Tested:
         return [by_certainty[int(place)] for place in places]
 
 
+@dataclass(frozen=True)
+class Read:
+    """What is to be known of the texts: which of them the models have met before, and how many were cut."""
+
+    overlaps: tuple[Overlap, ...]
+    cut: tuple[Cut, ...]
+
+
 @dataclass
 class Classroom:
     """What the arms share: texts with their questions, the teacher's outputs (None: it is asked at every step) and its
@@ -82,6 +90,7 @@ class Classroom:
     teacher_outputs: TeacherOutputs | None
     tested: Tested
     teacher_report: ModelReport
+    read: Read
 
     def result(self, done: Sequence[StudentReport], failed: Sequence[FailedArm]) -> DistillResult:
         """The result so far."""
@@ -97,6 +106,8 @@ class Classroom:
             failed=tuple(failed),
             sample_texts=tuple(texts[index] for index in samples),
             teacher_probabilities=tuple(map(tuple, self.tested.teacher_logits[samples].softmax(-1).tolist())),
+            overlaps=self.read.overlaps,
+            cut=self.read.cut,
         )
 
     def teach(self, arm: Arm) -> StudentReport:
@@ -115,7 +126,12 @@ class Classroom:
         with Trained(learned_weights(student.model), report).kept_when_stopped(self.checkpoint_dir(arm)):
             if arm.key == arms.kept(arms.plan(self.job.spec)).key:
                 save_model(student, self.job.context)
-            return self._report(arm, student, student_time, report.train_s)
+            return self._report(arm, student, student_time, report.train_s).model_copy(update=self._used(encoded))
+
+    def _used(self, encoded: Encoded) -> dict[str, int]:
+        """How many texts a student has read, and how many of them with their label."""
+        labels = {} if self.job.task.facts.drawn_anew else {"labels": encoded.n_known}
+        return {"train_texts": len(encoded), **labels}
 
     def checkpoint_dir(self, arm: Arm) -> Path:
         """Where the training of this arm is gone on from."""

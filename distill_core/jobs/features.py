@@ -24,7 +24,7 @@ class FrozenFeatures:
     def __init__(self, loaded: LoadedModel, max_length: int, device: Device, check: Callable[[], None]) -> None:
         self._model = loaded.model.base_model  # without a head, where it has one
         self._model.eval().to(device.torch_device)
-        self._loaded, self._max_length, self._device, self._check = loaded, max_length, device, check
+        self.loaded, self._max_length, self._device, self._check = loaded, max_length, device, check
         self._rows: dict[str, Tensor] = {}
 
     @property
@@ -34,7 +34,7 @@ class FrozenFeatures:
     def tflop(self, texts: Sequence[str]) -> float:
         """10¹² floating-point operations of one forward pass over these texts: 2 · parameters · tokens."""
         sizes = parameters.count_by_part(self._model)
-        tokens = sum(self._loaded.encode(texts, self._max_length).lengths)
+        tokens = sum(self.loaded.encode(texts, self._max_length).lengths)
         return 2 * (sizes["attention"] + sizes["feed_forward"] + sizes["other"]) * tokens / 1e12
 
     def of(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
@@ -45,7 +45,7 @@ class FrozenFeatures:
     def _compute(self, texts: list[str]) -> None:
         if not texts:
             return
-        encoded = self._loaded.encode(texts, self._max_length)
+        encoded = self.loaded.encode(texts, self._max_length)
         with torch.inference_mode(), fast.memory():
             for indices in sorted_batches(encoded.lengths, BATCH):
                 self._check()

@@ -245,6 +245,7 @@ def _linear_probe(task: Task, workshop: Workshop) -> Learned:
         train_tflop=features.tflop(task.train["text"].tolist()),
         params=features.params + size,
         params_trained=size,
+        loaded=features.loaded,
     )
 
 
@@ -260,6 +261,7 @@ def _nearest_label(task: Task, workshop: Workshop) -> Learned:
         train_tflop=0.0,
         params=features.params,
         params_trained=0,
+        loaded=features.loaded,
     )
 
 

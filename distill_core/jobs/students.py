@@ -17,10 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill_core.datasets import catalogue
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError
-from distill_core.jobs import accuracy, teacher
+from distill_core.jobs import accuracy, data, overlaps, teacher
 from distill_core.jobs import cells as runner
 from distill_core.jobs.device import prepared_device
 from distill_core.jobs.isolation import Outcome, attempt, side_by_side
@@ -36,7 +35,7 @@ from distill_core.models import loading, parameters, shapes, students
 from distill_core.models.loading import LoadedModel
 from distill_core.plans import student_plan, teachers, work
 from distill_core.plans.student_plan import Cell
-from distill_core.results import ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
+from distill_core.results import Cut, ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs.control import JobContext
 from distill_core.specs import StudentsSpec
 from distill_core.training import teacher_cache
@@ -49,7 +48,7 @@ PROBE_TEXTS = 2  # read by every student before all are timed together: a broken
 def run(spec: StudentsSpec, context: JobContext) -> StudentsResult:
     """Train and evaluate every student in every arm; rows that an interrupted try has finished are kept."""
     device = prepared_device(spec, context)
-    dataset = catalogue.load(spec.dataset)
+    dataset = data.load((spec.dataset,), context)[spec.dataset.key]
     job = _Job(spec, context, device, dataset)
     job.get_teacher()
     job.measure()
@@ -69,6 +68,7 @@ class _Job:
     report: TeacherOfTen | None = None
     pass_s: float | None = None
     shares: dict[Cell, float] = field(default_factory=dict)
+    cut: tuple[Cut, ...] = ()
 
     def __post_init__(self) -> None:
         spec = self.spec
@@ -76,6 +76,8 @@ class _Job:
         self.train = self.dataset.sample_train(0, spec.seed)  # the labeled texts come first
         self.texts, self.labels = accuracy.test_texts(self.dataset, spec.eval_examples)
         self.predictions = Predictions(self.context, self.texts, self.labels)
+        met = (spec.teacher, spec.base, *spec.students)
+        self.overlaps = overlaps.of_models(met, {spec.dataset.key: self.dataset}, self.context.store)
         self._take_over(self.context.run.result())
         n_texts, store = (len(self.train), len(self.texts)), self.context.store
         self.costs = {cell: work.cell_work(spec, cell, *n_texts, store) for cell in self.rows}
@@ -116,6 +118,8 @@ class _Job:
             teacher=self.report,
             teacher_pass_s=self.pass_s,
             rows=tuple(self.rows.values()),
+            overlaps=self.overlaps,
+            cut=self.cut,
         )
 
     @property
@@ -134,6 +138,8 @@ class _Job:
         )
         self.predictions.add("teacher", self.teacher_logits)
         self.teacher_outputs = self._read_all()
+        texts = {"train": self.train["text"].tolist(), "test": self.texts}
+        self.cut = (data.cut(self.teacher, self.spec.dataset.key, self.spec.max_length, **texts),)
         ref, labels = teachers.origin(self._teacher_ref, self.context.store)
         times = self.report.model_dump(include={"latency_ms_p50", "latency_ms_p95"}) if self.report else {}
         self.report = TeacherOfTen(

@@ -14,7 +14,7 @@ from distill_core import families
 from distill_core.assets import shelf
 from distill_core.corpus import library
 from distill_core.data_ref import NONE
-from distill_core.datasets import catalogue, uploads
+from distill_core.datasets import catalogue, known_splits, uploads
 from distill_core.errors import ModelError, RunError, SpecError
 from distill_core.families import Family
 from distill_core.files.json_files import read_json
@@ -30,11 +30,13 @@ def check(spec: Spec, store: RunStore) -> None:
     spec.check(LocalInventory(store))
     for ref in spec.datasets:
         if ref.is_file:
-            catalogue.load(ref)
+            train_size: int | None = catalogue.load(ref).train_size
         elif ref == NONE:
             raise SpecError("There is nothing to learn from without a data set.", "Choose one, for instance movies.")
         else:
-            catalogue.info(ref.name)
+            train_size = known_splits.train_size(catalogue.info(ref.name).name)
+        if train_size is not None and ref == spec.datasets[0]:
+            spec.check_texts(train_size)
 
 
 def check_from_page(spec: Spec, store: RunStore) -> None:

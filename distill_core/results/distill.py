@@ -33,6 +33,7 @@ class StudentReport(ModelReport):
 
     `retained` = student accuracy / teacher accuracy; `speedup` = teacher p50 / student p50; `agreement` = share of test
     texts on which both say the same; `kl_to_teacher` in nats; `ingredients` are the settings in which arms may differ.
+    It has learned from `train_texts` texts, `labels` of them with their label; older results have neither.
     """
 
     arm: str
@@ -46,6 +47,8 @@ class StudentReport(ModelReport):
     new_errors: int = 0
     repaired_errors: int = 0
     train_s: float = 0.0
+    train_texts: int | None = None
+    labels: int | None = None
     ingredients: dict[str, str | float | int | None] = Field(default_factory=dict)
 
 

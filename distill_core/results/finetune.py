@@ -12,10 +12,12 @@ class FinetuneArmResult(Record):
 
     `train_tflop`: floating-point operations of the training in units of 10¹², estimated as 6 · parameters · tokens for
     a full step and 2 for a forward pass (Kaplan et al., arXiv:2001.08361 §2.1), embeddings not counted.
+    `train_examples` is what was asked for; `train_texts` what there was, None in an older result.
     """
 
     arm: str
     train_examples: int
+    train_texts: int | None = None
     seed: int
     accuracy: float | None = None
     ci_low: float | None = None

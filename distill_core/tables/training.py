@@ -32,6 +32,8 @@ _STUDENT_COUNTS = (
     "seed",
     "layers",
     "params",
+    "train_texts",
+    "labels",
     "n_eval",
     "answered",
     "inherited_errors",
@@ -60,7 +62,8 @@ CLAIM_COLUMNS = ("key", "title", "measured", "low", "high", "published", "claim"
 def finetune_frame(run: Run) -> pd.DataFrame:
     """One row an arm, training size and seed of a fine-tuning so far (FINETUNE_COLUMNS); empty while there is none.
 
-    `answered`: how many classes it chooses among the test texts; NA without predictions and for several data sets.
+    `train_examples`: the texts that were really used. `answered`: how many classes it chooses among the test texts; NA
+    without predictions and for several data sets.
     """
     result, spec = run.result_as(FinetuneResult), run.spec_as(FinetuneSpec)
     answered = one_answer.answered(run)
@@ -68,6 +71,7 @@ def finetune_frame(run: Run) -> pd.DataFrame:
         {
             **row.model_dump(exclude={"error"}),
             "title": arm_title(row.arm),
+            "train_examples": row.train_texts or row.train_examples,
             "answered": answered.get(_finetune_key(spec, row)),
             "error": row.error.message if row.error else None,
             "error_hint": row.error.hint if row.error else None,

@@ -51,7 +51,7 @@ def gain(run: Run) -> Gain | None:
     pairs = [(found["distilled", seed], found[LABELED_ONLY, seed]) for seed in seeds]
     points = 100 * tables_ablation.mean([full.accuracy - fewer.accuracy for full, fewer in pairs])
     low, high = _interval(run, seeds)
-    return Gain(points, low, high, _labeled(spec))
+    return Gain(points, low, high, found[LABELED_ONLY, seeds[0]].labels or _labeled(spec))
 
 
 def _labeled(spec: DistillSpec) -> int:

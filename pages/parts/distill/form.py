@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import streamlit as st
 
 from distill_core import units
 from distill_core.arms import DISTILL, LABELED_ONLY
+from distill_core.datasets import known_splits
 from distill_core.models import shapes
 from distill_core.plans import teachers, training_cost
 from distill_core.plans.teachers import Teacher
@@ -152,9 +154,11 @@ def _training(dataset: str) -> dict[str, Any]:
     ablation = widget.toggle(DistillSpec, "ablation", "d_ablation")
     values = {"train_examples": n, "labeled_examples": labeled, "epochs": epochs, "ablation": ablation}
     if not ablation:
-        offered = tuple(arm.key for arm in DISTILL if labeled or not arm.reads_labeled_alone)
+        most = min(n or sys.maxsize, known_splits.train_size(dataset) or sys.maxsize)
+        some = 0 < labeled < most  # do not keep their label
+        offered = tuple(arm.key for arm in DISTILL if some or not arm.reads_labeled_alone)
         values["arms"] = training_form.arms("d", offered, ("distilled", "init-only", "scratch"))
-        if labeled and LABELED_ONLY not in values["arms"]:
+        if some and LABELED_ONLY not in values["arms"]:
             st.caption("Add **Labeled texts alone** to see what the texts without a label are worth.")
     return values
 

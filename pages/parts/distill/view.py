@@ -46,6 +46,8 @@ COLUMNS = columns.of(
     "latency_ms_p95",
     "kl_to_teacher",
     "layers",
+    "train_texts",
+    "labels",
     "train_s",
     "source",
 )
