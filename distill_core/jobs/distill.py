@@ -101,12 +101,7 @@ class _Students:
 def _load_teacher(job: Job, planned: list[Arm]) -> LoadedModel:
     """The teacher, checked against data and students before any work is done."""
     spec, task = job.spec, job.task.facts
-    unfit = [term.key for term in spec.weights.used if term.key not in task.terms]
-    if unfit:
-        raise SpecError(
-            f"{', '.join(unfit)} means nothing for {task.title.lower()}.",
-            f"Set it to 0. It has {', '.join(task.terms)}.",
-        )
+    task.check(arms=spec.arms, terms=[term.key for term in spec.weights.used])
     teacher = job.task.teacher(spec.teacher, job.dataset, job.context.store)
     if isinstance(teacher.model, TextClassifier) and spec.student is None:
         raise SpecError(

@@ -67,6 +67,13 @@ def about_dataset(name: str) -> None:
     st.caption(" ".join(filter(None, parts)))
 
 
+def left_out(name: str) -> None:
+    """A line on what was left out of a data set, where something was; an own file tells of itself where it is read."""
+    known = known_splits.of(name)
+    if known is not None and known.left_out:
+        st.caption(known.left_out)
+
+
 def optimizer(prefix: str, spec: type[TrainSpec]) -> dict[str, Any]:
     """Learning rate, batch, length and seed: rarely touched."""
     return {
