@@ -12,7 +12,9 @@ from distill_core import model_ref
 from distill_core.datasets import catalogue, splits
 from distill_core.jobs import overlaps
 from distill_core.results import Overlap
-from distill_core.tables import data_notes
+from distill_core.tables import data_notes, training, transfer
+
+CASES = Path(__file__).resolve().parent.parent / "cases"
 
 
 def write(path: Path, rows: list[tuple[str, str]]) -> str:
@@ -49,6 +51,17 @@ def test_two_domains_in_one_result(do, pair) -> None:
     )
     used = {row.dataset: row.train_texts for row in run.result().arms}
     assert used == {first: catalogue.load(first).train_size, second: catalogue.load(second).train_size}
+
+
+@pytest.mark.assets
+def test_every_row_tells_the_texts_that_were_used(do) -> None:
+    """4,000 were asked for where a newspaper has 2,234 texts and a small file some forty."""
+    own = f"file:{CASES / 'polarity-50-rows.csv'}"
+    run = do(kind="finetune", domains=f"nyt,{own}", arms="bow", train_examples=4000)
+    used = {(row.dataset, row.train_texts) for row in run.result().arms}
+    assert used == {("nyt", 2234), (own, catalogue.load(own).train_size)}
+    assert set(transfer.domain_frame(run)["train_examples"]) == {number for _, number in used}
+    assert set(training.finetune_frame(run)["train_examples"]) == {number for _, number in used}
 
 
 def test_a_further_test_set(do, pair) -> None:
