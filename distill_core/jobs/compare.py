@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from distill_core.errors import DistillError
-from distill_core.jobs import cells
+from distill_core.data_ref import NONE
+from distill_core.errors import AssetError, DataError, DistillError
+from distill_core.jobs import cells, data, overlaps
 from distill_core.jobs.device import prepared_device
 from distill_core.jobs.isolation import run_isolated
 from distill_core.jobs.measurement import failed_row, measure_model
@@ -14,7 +15,7 @@ from distill_core.jobs.reporting import Reporter
 from distill_core.measure import benchmark
 from distill_core.measure.load import Quiet
 from distill_core.model_ref import Ref
-from distill_core.results import BenchmarkRow, CompareResult
+from distill_core.results import BenchmarkRow, CompareResult, Overlap
 from distill_core.runs.control import JobContext
 from distill_core.specs import CompareSpec
 
@@ -22,9 +23,20 @@ from distill_core.specs import CompareSpec
 def run(spec: CompareSpec, context: JobContext) -> CompareResult:
     """Measure all models of the spec; rows that an interrupted try has finished are kept."""
     prepared_device(spec, context)
-    job = _Job(spec, context)
+    job = _Job(spec, context, _overlaps(spec, context))
     cells.finish(job, cells.in_turn(job.measure, job.open_models()))
     return job.result()
+
+
+def _overlaps(spec: CompareSpec, context: JobContext) -> tuple[Overlap, ...]:
+    """Test texts that a model has met before. Raises RunError where the data set changed since an earlier try."""
+    if spec.dataset == NONE:
+        return ()
+    try:
+        loaded = data.load((spec.dataset,), context)
+    except (DataError, AssetError):  # each model still has its speed, and its row says why it has no accuracy
+        return ()
+    return overlaps.of_models(spec.models, loaded, context.store)
 
 
 @dataclass
@@ -33,6 +45,7 @@ class _Job(cells.Job[Ref, None]):
 
     spec: CompareSpec
     context: JobContext
+    overlaps: tuple[Overlap, ...]
     rows: dict[tuple[str, int, int], BenchmarkRow] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,7 +84,8 @@ class _Job(cells.Job[Ref, None]):
         """The result so far, in the order of the request."""
         order = {str(ref): place for place, ref in enumerate(self.spec.models)}
         rows = sorted(self.rows.values(), key=lambda row: (order[row.model], row.batch_size, row.seq_len))
-        return CompareResult(baseline=str(self.spec.timed_against), dataset=self.spec.dataset.key, rows=tuple(rows))
+        baseline = str(self.spec.timed_against)
+        return CompareResult(baseline=baseline, dataset=self.spec.dataset.key, rows=tuple(rows), overlaps=self.overlaps)
 
 
 def _finished_rows(context: JobContext) -> list[BenchmarkRow]:

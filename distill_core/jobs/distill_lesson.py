@@ -22,9 +22,10 @@ from distill_core.measure.load import Quiet
 from distill_core.measure.turns import Beside, in_turns, time_fields
 from distill_core.models import loading, students
 from distill_core.models.loading import LoadedModel
+from distill_core.models.tokens import Encoded
 from distill_core.plans import arms
 from distill_core.plans.arms import DistillCell
-from distill_core.results import DistillResult, FailedArm, Metric, ModelReport, StudentReport
+from distill_core.results import Cut, DistillResult, FailedArm, Metric, ModelReport, Overlap, StudentReport
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
 from distill_core.tasks.base import texts_of
@@ -32,6 +33,14 @@ from distill_core.training.loop import Hooks
 
 PLANE = ("latency_ms_p50", "speedup", "speedup_low", "speedup_high", "busy_cores")  # of the times, what a page follows
 SAMPLE_TEXTS = 4  # test texts whose probabilities are followed while the student learns
+
+
+@dataclass(frozen=True)
+class Read:
+    """What is to be known of the texts: which of them the models have met before, and how many were cut."""
+
+    overlaps: tuple[Overlap, ...]
+    cut: tuple[Cut, ...]
 
 
 @dataclass
@@ -50,6 +59,7 @@ class Lessons:
     teacher_logits: Tensor
     predictions: Predictions | None
     teacher_report: ModelReport
+    read: Read
 
     def result(self, done: Sequence[StudentReport], failed: Sequence[FailedArm]) -> DistillResult:
         """The result so far."""
@@ -65,6 +75,8 @@ class Lessons:
             failed=tuple(failed),
             sample_texts=tuple(texts[index] for index in samples),
             teacher_probabilities=tuple(map(tuple, self.teacher_logits[samples].softmax(-1).tolist())),
+            overlaps=self.read.overlaps,
+            cut=self.read.cut,
         )
 
     def samples(self) -> list[int]:
@@ -92,7 +104,13 @@ class Lessons:
         with trained.kept_when_stopped():
             if cell == arms.kept(arms.plan(self.spec)):
                 save_model(student, self.context)
-            return self._report(cell, student, timing, trained.report.train_s)
+            report = self._report(cell, student, timing, trained.report.train_s)
+            return report.model_copy(update=self._used(lesson.encoded))
+
+    def _used(self, encoded: Encoded) -> dict[str, int]:
+        """How many texts a student has read, and how many of them with their label."""
+        labels = {} if self.room.task.facts.drawn_anew else {"labels": encoded.n_known}
+        return {"train_texts": len(encoded), **labels}
 
     def _student(self, cell: DistillCell) -> LoadedModel:
         """The student before its first step: of a shape of its own, or some of the teacher's layers."""

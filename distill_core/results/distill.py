@@ -38,7 +38,8 @@ class StudentReport(ModelReport):
     `retained` = student accuracy / teacher accuracy; `agreement` = share of test texts on which both say the same;
     `kl_to_teacher` in nats; `ingredients` are the settings in which arms may differ. `speedup` = teacher / student: the
     median over pairs of neighbouring turns, with its 95 % interval, and `baseline_ms` is the teacher's median in these
-    turns. Older results have the ratio of two medians, and no interval.
+    turns. Older results have the ratio of two medians, and no interval. It has learned from `train_texts` texts,
+    `labels` of them with their label; older results have neither.
     """
 
     arm: str
@@ -55,6 +56,8 @@ class StudentReport(ModelReport):
     new_errors: int = 0
     repaired_errors: int = 0
     train_s: float = 0.0
+    train_texts: int | None = None
+    labels: int | None = None
     ingredients: dict[str, str | float | int | None] = Field(default_factory=dict)
 
 

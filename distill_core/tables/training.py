@@ -32,6 +32,8 @@ _STUDENT_COUNTS = (
     "seed",
     "layers",
     "params",
+    "train_texts",
+    "labels",
     "n_eval",
     "answered",
     "inherited_errors",
@@ -70,6 +72,7 @@ CLAIM_COLUMNS = ("key", "title", *_CLAIM_MEASURES, *_CLAIM_COUNTS, "claim", "pub
 def finetune_frame(run: Run) -> pd.DataFrame:
     """One row an arm, training size and seed of a fine-tuning so far (FINETUNE_COLUMNS); empty while there is none.
 
+    `train_examples`: the texts that were really used.
     `answered`: how many classes it chooses among the test texts; NA without predictions and for several data sets.
     `lead_is_sure`: 1 where the best arm is beyond chance more accurate than its rival (`rivals`), on the same texts,
     else 0; the same in all rows, NA without predictions.
@@ -80,6 +83,7 @@ def finetune_frame(run: Run) -> pd.DataFrame:
         {
             **row.model_dump(exclude={"error"}),
             "title": arm_title(row.arm),
+            "train_examples": row.train_texts or row.train_examples,
             "answered": answered.get(_finetune_key(spec, row)),
             "error": row.error.message if row.error else None,
             "error_hint": row.error.hint if row.error else None,

@@ -53,6 +53,8 @@ COLUMNS = columns.of(
     "n_iterations",
     "kl_to_teacher",
     "layers",
+    "train_texts",
+    "labels",
     "train_s",
     "source",
 )
