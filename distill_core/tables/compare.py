@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from distill_core import units
+from distill_core import model_ref, units
 from distill_core.maths.intervals import ratio_interval
 from distill_core.results import CompareResult
 from distill_core.runs.run import Run
@@ -55,12 +55,13 @@ def compare_frame(run: Run) -> pd.DataFrame:
     """
     result = run.result_as(CompareResult)
     rows = result.rows if result is not None else ()
-    titles = {row.model: row.title for row in rows}
+    titles = {row.model: model_ref.title(row.model, row.title) for row in rows}
     records = []
     for row in rows:
         record = row.model_dump(exclude={"params_by_part", "error"})
-        twins = sum(title == row.title for title in titles.values())
-        record["label"] = row.title if twins == 1 else f"{row.title} ({row.model})"
+        record["title"] = title = titles[row.model]
+        twins = sum(other == title for other in titles.values())
+        record["label"] = title if twins == 1 else f"{title} ({row.model})"
         record["error"] = row.error.message if row.error else None
         record["error_hint"] = row.error.hint if row.error else None
         records.append(record)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distill_core import families
+from distill_core import model_ref
 from distill_core.arms import STUDENTS
 from distill_core.errors import RunError
 from distill_core.maths import intervals, paired
@@ -128,12 +128,12 @@ def rows_frame(run: Run) -> pd.DataFrame:
     """One row a student, arm and seed (ROW_COLUMNS), also those that are not trained yet; empty without a result."""
     result = run.result_as(StudentsResult)
     rows = result.rows if result is not None else ()
-    labels, source = _labels(rows), tables_sources.source_text(run)
+    source = tables_sources.source_text(run)
     teacher = result.teacher if result is not None else None
     records = [
         {
             **row.model_dump(exclude={"params_by_part", "error"}),
-            "label": labels[row.student],
+            **dict.fromkeys(("label", "title"), model_ref.title(row.student, row.title)),
             "arm_title": arm_title(row.arm),
             "batch_size": 1,
             "seq_len": result.seq_len if result else None,
@@ -178,15 +178,6 @@ def means_frame(frame: pd.DataFrame) -> pd.DataFrame:
     seeds = known.groupby(keys, sort=False)["seed"].nunique()
     merged = first.drop(columns=numbers).join(means).assign(seeds=seeds).reset_index()
     return tables_frames.typed(merged.to_dict("records"), MEAN_COLUMNS, _COUNTS, _MEASURES)
-
-
-def _labels(rows: tuple[StudentRow, ...]) -> dict[str, str]:
-    """A short name for each student: its family's where no two are of one family, else its own title."""
-    known = {row.student: (row.family, row.title) for row in rows}
-    one_of_each = len({family for family, _ in known.values() if family in families.BY_KEY}) == len(known)
-    return {
-        student: families.BY_KEY[family].title if one_of_each else title for student, (family, title) in known.items()
-    }
 
 
 def _retained_interval(row: StudentRow, teacher: TeacherOfTen | None) -> dict[str, float | None]:
