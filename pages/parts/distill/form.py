@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import units
+from distill_core import model_ref, units
 from distill_core.arms import DISTILL, LABELED_ONLY
 from distill_core.models import shapes
 from distill_core.plans import teachers, training_cost
@@ -17,7 +17,7 @@ from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec, Spec
 from distill_core.tables import training as tables_training
 from distill_core.terms import TERMS
-from pages.parts.shared import links, stored_runs, training_form, widget
+from pages.parts.shared import links, minis, stored_runs, training_form, widget
 
 MAPS = {"spread": "Evenly spread", "first": "The first", "last": "The last", "own": "Choose"}
 STARTS = {"teacher-layers": "Teacher's layers", "random": "Random weights"}
@@ -85,6 +85,7 @@ def pick_teacher(key: str) -> Teacher:
         bind="query-params",
         help=widget.help_of(DistillSpec, "teacher"),
     )
+    minis.caption([teachers.origin(model_ref.parse(ref), stored_runs.own())[0]])
     return by_ref[ref]
 
 

@@ -10,13 +10,13 @@ from distill_core import arms, families
 from distill_core.datasets import catalogue
 from distill_core.plans import training_cost
 from distill_core.specs import FinetuneSpec, Spec
-from pages.parts.shared import model_picker, own_file, training_form, widget
+from pages.parts.shared import minis, model_picker, own_file, training_form, widget
 
 OWN = "own file"
 USUAL_TEXTS = 2000
 MODEL_HELP = (
     "MiniLM is a real pre-trained model that needs no Hub. `bert@hub` and the others are the official checkpoints. "
-    "A run is a model of your own. Type `hub:org/name` for any other checkpoint of the ten families."
+    "A run is a model of your own. Type `bert@mini` for a mini, `hub:org/name` for any checkpoint of the ten families."
 )
 
 
@@ -31,6 +31,7 @@ def show() -> Spec | None:
         accept_new_options=True,
         help=MODEL_HELP,
     )
+    minis.caption([model])
     data = _data()
     if data is None:
         st.caption("Upload a file to go on, or choose another data set.")
