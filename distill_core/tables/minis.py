@@ -27,8 +27,7 @@ def _about(folder: Path) -> str:
         return ""
     results = [card["result"] for card in cards.values()]
     size = _range([result["params"] / 1e6 for result in results])
-    said = [f"Minis are small models in the architectures and tokenizers of the families: {_layers(folder, cards)}, "]
-    said[0] += f"{size} M parameters."
+    said = [f"Minis are small models of the families' architectures: {_layers(folder, cards)}, {size} M parameters."]
     if all(result["lesson"] == "embeddings" for result in results):
         said.append(_lesson(results))
     return " ".join([*said, *_distilled(cards)])
@@ -40,8 +39,8 @@ def _lesson(results: list[dict[str, Any]]) -> str:
     among = ", movie training texts without their labels among them," if _read(MOVIES, results) else ""
     tokens = _range([result["tokens"] / 1e6 for result in results])
     return (
-        "They did not learn by their family's own objective: each was taught to repeat MiniLM's embeddings of the same "
-        f"{texts}{among} {tokens} M tokens in all, and its token embeddings began as MiniLM's."
+        "All learned to repeat MiniLM's sentence embeddings, not by their family's own objective, from the same "
+        f"{texts}{among} {tokens} M tokens in all. Their token embeddings began from MiniLM's."
     )
 
 

@@ -48,7 +48,7 @@ def test_it_says_what_the_shipped_cards_say() -> None:
     assert {result["lesson"] for result in results} == {"embeddings"}
     assert all(one["spec"]["warm_start"] for one in cards)
     assert {result["texts"] for result in results} == {99_488}
-    assert "MiniLM's embeddings of the same 99,488 sentences" in said
+    assert "MiniLM's sentence embeddings, not by their family's own objective, from the same 99,488 sentences" in said
     assert all("Movie reviews" in result["sources"] for result in results)
     assert len({result["corpus_sha256"] for result in results}) == 1
     assert "movie training texts without their labels among them" in said

@@ -16,7 +16,7 @@ OWN = "own file"
 USUAL_TEXTS = 2000
 MODEL_HELP = (
     "MiniLM is a real pre-trained model that needs no Hub. `bert@hub` and the others are the official checkpoints. "
-    "A run is a model of your own. Type `bert@mini` for a mini, `hub:org/name` for any checkpoint of the ten families."
+    "A run is a model of your own. Type `hub:org/name` for any other checkpoint of the ten families."
 )
 
 
@@ -75,10 +75,10 @@ def _sizes(offered: tuple[int, ...]) -> list[int]:
 
 
 def _models() -> list[str]:
-    """MiniLM, the official checkpoints, models of own runs."""
+    """MiniLM, the minis, the official checkpoints, models of own runs."""
     hub = [f"{family.key}@hub" for family in families.FAMILIES]
     own = [ref for ref in model_picker.options() if ref.startswith("run:")]
-    return ["minilm", *hub, *own]
+    return ["minilm", *model_picker.minis(), *hub, *own]
 
 
 def _data() -> dict[str, Any] | None:
