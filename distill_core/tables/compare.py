@@ -51,17 +51,14 @@ COMPARE_COLUMNS = (*_TEXTS[:5], *_COUNTS, *_MEASURES, *_TEXTS[5:])
 def compare_frame(run: Run) -> pd.DataFrame:
     """One row for each model, batch size and length of a compare run so far; empty while there is none.
 
-    Columns: COMPARE_COLUMNS. `label` is the title, with the reference added where two models share a title.
+    Columns: COMPARE_COLUMNS. Title and label follow from the reference, so that no two models share one.
     """
     result = run.result_as(CompareResult)
     rows = result.rows if result is not None else ()
-    titles = {row.model: model_ref.title(row.model, row.title) for row in rows}
     records = []
     for row in rows:
         record = row.model_dump(exclude={"params_by_part", "error"})
-        record["title"] = title = titles[row.model]
-        twins = sum(other == title for other in titles.values())
-        record["label"] = title if twins == 1 else f"{title} ({row.model})"
+        record["title"] = record["label"] = model_ref.title(row.model, row.title)
         record["error"] = row.error.message if row.error else None
         record["error_hint"] = row.error.hint if row.error else None
         records.append(record)
