@@ -62,7 +62,8 @@ def title(models: pd.DataFrame, times: pd.DataFrame | None) -> str:
     size = models.set_index("family")["params"]
     if not {"bert", "distilbert"} <= set(size.index):
         return parameters.title(models)
-    saved = f"DistilBERT: {units.percent(1 - size['distilbert'] / size['bert'])} fewer parameters than BERT"
+    full = f"Full-size DistilBERT, {units.millions(size['distilbert'])}"
+    saved = f"{full}: {units.percent(1 - size['distilbert'] / size['bert'])} fewer parameters than BERT"
     if times is None or not {"bert", "distilbert"} <= set(times["family"]):
         return saved
     rows = {str(row["family"]): row for _, row in times.iterrows()}

@@ -149,7 +149,9 @@ def left_out(frame: pd.DataFrame) -> list[str]:
     """Measured models that this figure cannot show, because others have an accuracy and they have none."""
     if frame["accuracy"].isna().all():
         return []
-    return list(frame.loc[frame["accuracy"].isna() & frame["latency_ms_p50"].notna(), "label"])
+    rows = frame[frame["accuracy"].isna() & frame["latency_ms_p50"].notna()]
+    random = (rows["weights"] == "random").map({True: " (random weights)", False: ""})
+    return list(rows["label"] + random)
 
 
 def hovers(models: pd.DataFrame) -> list[str]:

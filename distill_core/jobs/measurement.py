@@ -123,7 +123,7 @@ def failed_row(ref: Ref, batch_size: int, seq_len: int, error: DistillError) -> 
     family = ref.family
     return BenchmarkRow(
         model=str(ref),
-        title=family.title if family and ref.source == "structure" else str(ref),
+        title=ref.title,
         family=family.key if family else "",
         batch_size=batch_size,
         seq_len=seq_len,

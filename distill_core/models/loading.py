@@ -37,7 +37,7 @@ transformers.logging.disable_progress_bar()
 Weights = Literal["random", "pretrained", "fine-tuned"]
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 # Names of weights that make a model what it is: embeddings and layers, in the spelling of all ten families.
-_BODY = re.compile(r"embed|\b(layer|layers|h|block|albert_layers)\.\d+\.|final_layer_norm")
+BODY = re.compile(r"embed|\b(layer|layers|h|block|albert_layers)\.\d+\.|final_layer_norm")
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ def _read_weights(auto: Any, path: Path, config: PretrainedConfig, *, fresh_head
             f"The weights in {path.name} do not load: {_reason(error, path)}.", "Delete the folder and fetch it again."
         ) from error
     random = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
-    lost = sorted(name for name in random if not fresh_head or _BODY.search(name))
+    lost = sorted(name for name in random if not fresh_head or BODY.search(name))
     if lost:
         raise ModelError(
             f"The weights in {path.name} are not whole: {len(lost)} tensors are missing or of another size, "

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from distill_core import units
+from distill_core import model_ref, units
 from distill_core.maths import ratios
 from distill_core.maths.intervals import WithLimits, ratio_interval
 from distill_core.results import CompareResult
@@ -66,20 +66,18 @@ COMPARE_COLUMNS = (*_TEXTS[:5], *_COUNTS, *_MEASURES, *_TEXTS[5:])
 def compare_frame(run: Run) -> pd.DataFrame:
     """One row for each model, batch size and length of a compare run so far; empty while there is none.
 
-    Columns: COMPARE_COLUMNS. `label` is the title, with the model's reference added where two share a title.
-    `reference` is the model with which all took turns, the run's baseline, and `over_reference` how many times as fast
-    each is, with its 95 % interval; `reference_ms` is the reference's time in these turns.
+    Columns: COMPARE_COLUMNS. Title and label follow from the reference, so that no two models share one. `reference` is
+    the model with which all took turns, the run's baseline, and `over_reference` how many times as fast each is, with
+    its 95 % interval; `reference_ms` is the reference's time in these turns.
     """
     result = run.result_as(CompareResult)
     rows = result.rows if result is not None else ()
-    titles = {row.model: row.title for row in rows}
     records = []
     for row in rows:
         record = row.model_dump(exclude={"params_by_part", "error", *_RENAMED})
         record |= {name: getattr(row, field) for field, name in _RENAMED.items()}
         record["reference"] = result.baseline if result is not None else None
-        twins = sum(title == row.title for title in titles.values())
-        record["label"] = row.title if twins == 1 else f"{row.title} ({row.model})"
+        record["title"] = record["label"] = model_ref.title(row.model, row.title)
         record["error"] = row.error.message if row.error else None
         record["error_hint"] = row.error.hint if row.error else None
         records.append(record)

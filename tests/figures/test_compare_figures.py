@@ -232,7 +232,7 @@ def test_tradeoff_when_the_best_is_alone() -> None:
     ]
     frame = frame_of(rows)
     assert title(tradeoff.draw(frame)) == "BERT is the most accurate; no faster model comes within chance of it"
-    assert tradeoff.left_out(frame) == ["GPT"]
+    assert tradeoff.left_out(frame) == ["GPT (random weights)"]
     assert tradeoff.left_out(frame_of()) == []
 
 
@@ -273,7 +273,7 @@ def test_own_runs_have_a_ring() -> None:
 
 @pytest.mark.parametrize("module", [parameters, latency, memory_use, tradeoff])
 def test_names_from_outside_are_text(module: ModuleType) -> None:
-    figure = module.draw(frame_of([sample_runs.row("bert", title="<a href='javascript:x'>y</a>")]))
+    figure = module.draw(frame_of([sample_runs.row("bert", model="path:<a href='javascript:x'>y</a>")]))
     assert "<a" not in figure.to_json().replace("\\u003c", "<")
     assert "&lt;a" in title(figure)
 
@@ -294,7 +294,9 @@ def test_an_unknown_family_is_gray_and_a_diamond() -> None:
 
 def test_overview_puts_sizes_beside_times(ten: pd.DataFrame) -> None:
     figure = overview.draw(tables_families.families_frame(), ten)
-    assert title(figure) == "DistilBERT: 39 % fewer parameters than BERT, 2.0 × as fast at 1 × 128 tokens"
+    assert title(figure) == (
+        "Full-size DistilBERT, 66.4 M: 39 % fewer parameters than BERT, 2.0 × as fast at 1 × 128 tokens"
+    )
     sizes, _, times, _ = figure.data
     assert list(sizes.y) == list(times.y)
     assert sizes.y[0] == "T5"
@@ -305,7 +307,7 @@ def test_overview_puts_sizes_beside_times(ten: pd.DataFrame) -> None:
 @pytest.mark.parametrize("speeds", [None, pd.DataFrame(columns=list(tables_compare.COMPARE_COLUMNS))])
 def test_overview_without_times(speeds: pd.DataFrame | None) -> None:
     figure = overview.draw(tables_families.families_frame(), speeds)
-    assert title(figure) == "DistilBERT: 39 % fewer parameters than BERT"
+    assert title(figure) == "Full-size DistilBERT, 66.4 M: 39 % fewer parameters than BERT"
     assert len(figure.data) == 2
 
 

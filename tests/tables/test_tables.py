@@ -46,10 +46,11 @@ def test_compare_frame_of_a_run_without_rows_is_empty_but_typed(store: RunStore)
     assert tables_compare.relative_to(frame, "bert@structure").empty
 
 
-def test_models_of_one_title_are_told_apart(store: RunStore) -> None:
-    rows = [sample_runs.row("bert"), sample_runs.row("bert", model="bert@hub"), sample_runs.row("gpt")]
+def test_models_of_one_family_are_told_apart_whatever_their_rows_say(store: RunStore) -> None:
+    others = [sample_runs.row("bert", model=ref) for ref in ("bert@hub", "bert@mini")]
+    rows = [sample_runs.row("bert"), *others, sample_runs.row("gpt")]
     labels = list(tables_compare.compare_frame(sample_runs.compare_run(store, rows))["label"])
-    assert labels == ["BERT (bert@structure)", "BERT (bert@hub)", "GPT"]
+    assert labels == ["BERT", "bert@hub", "BERT mini", "GPT"]
 
 
 def test_cells_and_rows_of_one_cell(store: RunStore) -> None:

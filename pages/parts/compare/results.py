@@ -17,7 +17,7 @@ from distill_core.results import CompareResult
 from distill_core.runs.run import Run
 from distill_core.tables import compare as tables_compare
 from pages.parts.compare import table
-from pages.parts.shared import downloads, once, page, provenance, run_panel, stored_runs
+from pages.parts.shared import downloads, minis, once, page, provenance, run_panel, stored_runs
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -96,6 +96,7 @@ def _main_figure(run: Run, view: View) -> None:
     if left_out:
         st.caption(f"Without an accuracy, so not in this figure: {page.plain(', '.join(left_out))}.")
     provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), f"sizes {provenance.EXACT}")
+    minis.caption(rows["model"])
 
 
 def _pickers(run: Run, frame: pd.DataFrame) -> View:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import arms, data_ref, units
+from distill_core import arms, data_ref, model_ref, units
 from distill_core.arms import LABELED_ONLY
 from distill_core.datasets import catalogue, known_splits
 from distill_core.models import shapes
@@ -21,7 +21,7 @@ from distill_core.tables import training as tables_training
 from distill_core.tasks import facts
 from distill_core.tasks.facts import TaskFacts
 from distill_core.terms import TERMS
-from pages.parts.shared import links, stored_runs, training_form, widget
+from pages.parts.shared import links, minis, stored_runs, training_form, widget
 
 MAPS = {"spread": "Evenly spread", "first": "The first", "last": "The last", "own": "Choose"}
 STARTS = {"teacher-layers": "Teacher's layers", "random": "Random weights"}
@@ -89,6 +89,7 @@ def pick_teacher(key: str) -> Teacher:
         bind="query-params",
         help=widget.help_of(DistillSpec, "teacher"),
     )
+    minis.caption([teachers.origin(model_ref.parse(ref), stored_runs.own())[0]])
     return by_ref[ref]
 
 

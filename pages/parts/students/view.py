@@ -16,10 +16,10 @@ from distill_core.tables import one_answer, student_gains
 from distill_core.tables import students as tables_students
 from distill_core.tables.student_gains import Claim
 from distill_core.tables.training import arm_title
-from pages.parts.shared import columns, downloads, once, page, provenance, run_panel, stored_runs
+from pages.parts.shared import columns, downloads, minis, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
-    "Each mark is a small network of one family: left is faster, high is more accurate, a larger mark has more "
+    "Each mark is a small network, of one family each: left is faster, high is more accurate, a larger mark has more "
     "parameters. The dashed line is their teacher. Below, each row is one family: the teacher's soft targets on texts "
     "without a label move it from the diamond to the dot; labels for all texts would have moved it to the square."
 )
@@ -92,6 +92,7 @@ def _picture(run: Run, arm: str, key: str, dark: bool) -> None:
     page.chart(ten_students.draw(_means(run), _teacher(run), arm, dark=dark), f"{key}_fig_picture")
     if run.environment() is not None:
         provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), "sizes :gray-badge[exact]")
+    minis.caption(_means(run)["student"])
     _pick(run, arm)
 
 
