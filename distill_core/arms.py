@@ -30,6 +30,8 @@ PALE: Color = ("#7A8793", "#7A8793")
 SAVED = "pretrained"  # the arm whose model a fine-tuning run keeps
 SENTENCE_MODEL = "minilm"  # the model that was trained to compare sentences
 LABELED_ONLY = "labeled-only"
+RANDOM_RATE = 5.0  # times the learning rate of the request, for a network that begins with random weights …
+RANDOM_STEPS = 400  # … and how many steps it takes at least: at the rate and steps of a fine-tuning it learns nothing
 WHOLE_STEP = 3.0  # passes through the network: a forward one, and a backward one at twice that
 _NUMBER = r"[1-9]\d?"
 
@@ -63,6 +65,7 @@ class FinetuneArm(Arm):
 
     passes       through the network for each training text; None without gradient descent
     rate         times the learning rate of the request
+    least_steps  texts are read again until the network has made so many steps
     offered      the forms that offer it: "fine-tune", "curves", "domains"
     depth        how much of the network learns, for the arms that differ in this alone
     is_numbered  a row for `top1` … `top99`: `numbered` gives one of them, whose `layers` highest layers learn
@@ -70,6 +73,7 @@ class FinetuneArm(Arm):
 
     passes: float | None = WHOLE_STEP
     rate: float = 1.0
+    least_steps: int = 0
     offered: tuple[str, ...] = ()
     depth: Depth | None = None
     reads_features: bool = False  # what the frozen network makes of the texts, computed once
@@ -162,7 +166,7 @@ FINETUNE: tuple[FinetuneArm, ...] = (
         reads_features=True,
         offered=_ALL,
     ),
-    FinetuneArm(*_SCRATCH, offered=_ALL),
+    FinetuneArm(*_SCRATCH, rate=RANDOM_RATE, least_steps=RANDOM_STEPS, offered=_ALL),
     FinetuneArm(
         "bow",
         "Bag of words",

@@ -89,7 +89,12 @@ class Classroom:
     ) -> Trained:
         """Train the student, or take up what a stopped try has left; `layers` are those of the teacher that its own
         learn from. Raises what training raises, and Stopped."""
-        settings = replace(train_settings(self.spec, cell.seed), epochs=cell.epochs, token_ids=lesson.encoded.token_ids)
+        settings = replace(
+            train_settings(self.spec, cell.seed),
+            epochs=cell.epochs,
+            learning_rate=self.spec.learning_rate * cell.rate,
+            token_ids=lesson.encoded.token_ids,
+        )
         step = DistillStep(cell.weights, lesson, student, self.teacher, layers, device)
         try:
             return train(student.model, lesson.encoded.lengths, step, settings, device, hooks)

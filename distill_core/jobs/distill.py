@@ -46,7 +46,8 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     device = prepared_device(spec, context)
     dataset = data.load((spec.dataset,), context)[spec.dataset.key]
     spec.check_texts(dataset.train_size)
-    planned, earlier = arms.plan(spec), context.run.result_as(DistillResult)
+    n = min(spec.train_examples or dataset.train_size, dataset.train_size)
+    planned, earlier = arms.plan(spec, n), context.run.result_as(DistillResult)
     done = list(earlier.students) if earlier is not None else []
     reporter = Reporter(context, len(planned) + 1, len(done))
     reporter.say("Loading the teacher")

@@ -175,7 +175,7 @@ def _settings(given: Assignment, workshop: Workshop, loaded: LoadedModel, encode
     spec = workshop.spec
     settings = replace(
         train_settings(spec, given.cell.seed),
-        epochs=transfer_cells.epochs(spec, len(given.train)),
+        epochs=transfer_cells.epochs(spec, given.row, len(given.train)),
         learning_rate=spec.learning_rate * given.row.rate,
         token_ids=encoded.token_ids,
     )

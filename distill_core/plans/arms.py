@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill_core import arms as table
+from distill_core.plans import cells
 from distill_core.plans.cells import StudentCell
 from distill_core.specs import DistillSpec
 from distill_core.terms import BY_KEY, LABELS_ALONE
@@ -27,11 +28,12 @@ class DistillCell(StudentCell):
         return {name: getattr(self.spec, name) for name in names}
 
 
-def plan(spec: DistillSpec) -> list[DistillCell]:
-    """All cells of a spec, seed by seed, so that every arm has a first result early."""
+def plan(spec: DistillSpec, train_texts: int | None = None) -> list[DistillCell]:
+    """All cells of a spec, seed by seed, so that every arm has a first result early. Their passes follow from the
+    `train_texts` that are there; without them they are right in all but that."""
     variants = _sweep(spec) or (_ablation(spec) if spec.ablation else []) or _arms(spec)
     return [
-        _cell(spec.model_copy(update=changes), name, seed)
+        _cell(spec.model_copy(update=changes), name, seed, train_texts)
         for seed in range(spec.seed, spec.seed + spec.seeds)
         for name, changes in variants
     ]
@@ -42,25 +44,38 @@ def kept(planned: list[DistillCell]) -> DistillCell:
     return next((cell for cell in planned if cell.is_taught), planned[0])
 
 
-def _cell(spec: DistillSpec, arm: str, seed: int) -> DistillCell:
-    """Texts without a label teach through the teacher alone: who does not hear it there leaves them out. In raw text
-    every text holds its own answers."""
+def _cell(spec: DistillSpec, arm: str, seed: int, train_texts: int | None) -> DistillCell:
+    """Texts without a label teach through the teacher alone: who does not hear it there leaves them out, and reads the
+    labeled ones more often instead. In raw text every text holds its own answers."""
     key = f"{arm}-{seed}" if spec.seeds > 1 else arm
     labels = spec.labeled_examples or None if spec.mode == "task" else None
+    starts_at_random = spec.init == "random"
     reads_all = spec.weights.asks_the_teacher and not _reads_labeled_alone(arm)
+    few = None if reads_all else labels
     return DistillCell(
         arm,
         seed,
         key,
         key.replace(" ", "-").replace(",", ""),
         spec.student or spec.teacher,
-        spec.init == "random",
+        starts_at_random,
         spec.weights,
-        None if reads_all else labels,
+        few,
         labels,
-        spec.epochs,
+        _epochs(spec, few, train_texts),
+        table.RANDOM_RATE if starts_at_random else 1.0,
         spec,
     )
+
+
+def _epochs(spec: DistillSpec, few: int | None, train_texts: int | None) -> int:
+    """Passes over what a student reads: the `few` labeled texts, or all. A network of random weights needs more."""
+    if train_texts is None:
+        return spec.epochs
+    epochs = spec.epochs if few is None else cells.epochs_of_few(spec.epochs, train_texts, few)
+    if spec.init != "random":
+        return epochs
+    return cells.epochs(epochs, spec.batch_size, few or train_texts, table.RANDOM_STEPS)
 
 
 def _reads_labeled_alone(arm: str) -> bool:

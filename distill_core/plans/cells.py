@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from distill_core.model_ref import Ref
 from distill_core.terms import LossWeights
 
+MOST_LABEL_EPOCHS = 15  # bounds what the arms of few texts cost
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -27,7 +29,8 @@ class StudentCell(Cell):
     """One training of a student beside a teacher: where it starts, what it reads, and what counts.
 
     `student` is the model itself, or for a shallower copy of the teacher the teacher. It reads the first `texts` of the
-    training texts `epochs` times, and sees the labels of the first `labels` of them; None: of all.
+    training texts `epochs` times, and sees the labels of the first `labels` of them; None: of all. `rate` times the
+    learning rate of the request is its own.
     """
 
     student: Ref
@@ -36,8 +39,24 @@ class StudentCell(Cell):
     texts: int | None
     labels: int | None
     epochs: int
+    rate: float
 
     @property
     def is_taught(self) -> bool:
         """Whether it learns from the teacher, and not from the labels alone."""
         return self.weights.asks_the_teacher
+
+
+def epochs(asked: int, batch_size: int, texts: int, least_steps: int) -> int:
+    """Passes over `texts` texts: as many as asked for, more where they would make fewer steps than are needed.
+
+    Two passes over 200 texts are 14 steps, in which a network learns next to nothing: with few texts the number of
+    steps decides, not that of passes (Mosbach et al., arXiv:2006.04884; Zhang et al., arXiv:2006.05987).
+    """
+    return max(asked, -(-least_steps // -(-texts // batch_size)))
+
+
+def epochs_of_few(asked: int, texts: int, few: int) -> int:
+    """Passes over the few labeled texts for as many steps as the others make with `asked` passes over all `texts`, but
+    no more than MOST_LABEL_EPOCHS, unless more were asked for."""
+    return max(asked, min(MOST_LABEL_EPOCHS, -(-asked * texts // few)))

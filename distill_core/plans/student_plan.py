@@ -10,11 +10,9 @@ from collections.abc import Iterator
 
 from distill_core import arms
 from distill_core.arms import StudentsArm
-from distill_core.plans.cells import StudentCell
+from distill_core.plans.cells import StudentCell, epochs_of_few
 from distill_core.specs import StudentsSpec
 from distill_core.terms import LABELS_ALONE, LossWeights
-
-MOST_LABEL_EPOCHS = 15  # bounds what the arms of few texts cost; --label-epochs allows more
 
 
 def plan(spec: StudentsSpec, train_texts: int) -> Iterator[StudentCell]:
@@ -33,6 +31,7 @@ def plan(spec: StudentsSpec, train_texts: int) -> Iterator[StudentCell]:
                     spec.labels if row.sees_labels_alone else None,
                     None if row.has_all_labels else spec.labels,
                     _epochs(spec, row, train_texts),
+                    1.0,
                 )
 
 
@@ -52,10 +51,10 @@ def _epochs(spec: StudentsSpec, row: StudentsArm, train_texts: int) -> int:
     """Passes over what the arm reads, of `train_texts` texts in all.
 
     Whoever reads all texts does so `epochs` times. Whoever reads the few labeled ones alone may take `label_epochs`
-    passes; without that, as many steps as the others take, but no more than MOST_LABEL_EPOCHS passes.
+    passes; without that, as many steps as the others take, within bounds.
     """
     if not row.sees_labels_alone:
         return spec.epochs
     if spec.label_epochs is not None:
         return spec.label_epochs
-    return max(1, min(MOST_LABEL_EPOCHS, -(-spec.epochs * train_texts // spec.labels)))
+    return epochs_of_few(spec.epochs, train_texts, spec.labels)

@@ -11,7 +11,15 @@ from functools import singledispatch
 from distill_core import arms as arm_table
 from distill_core.errors import DistillError
 from distill_core.plans import arms, student_plan
-from distill_core.plans.work import distill_work, finetune_work, most_texts, student_work, texts_there, work
+from distill_core.plans.work import (
+    distill_texts,
+    distill_work,
+    finetune_work,
+    most_texts,
+    student_work,
+    texts_there,
+    work,
+)
 from distill_core.results import DistillResult, FinetuneResult, StudentsResult
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
@@ -71,7 +79,7 @@ def _of_finetune(spec: FinetuneSpec, run: Run, store: RunStore) -> Told:
 @_told.register
 def _of_distill(spec: DistillSpec, run: Run, store: RunStore) -> Told:
     result = run.result_as(DistillResult)
-    planned = {(cell.arm, cell.seed): cell for cell in arms.plan(spec)}
+    planned = {(cell.arm, cell.seed): cell for cell in arms.plan(spec, round(distill_texts(spec)))}
     rows = [(planned.get((row.arm, row.seed)), row.train_s) for row in (result.students if result is not None else ())]
     return _sum([(distill_work(spec, cell, store), took) for cell, took in rows if cell is not None])
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from distill_core.arms import FinetuneArm
+from distill_core.plans import cells
 from distill_core.plans.cells import Cell
 from distill_core.specs import FinetuneSpec
 
@@ -38,11 +40,6 @@ def cell(spec: FinetuneSpec, arm: str, seed: int, dataset: str, n: int) -> Finet
     return FinetuneCell(arm, seed, key, key, dataset, n)
 
 
-def epochs(spec: FinetuneSpec, n: int) -> int:
-    """Passes over `n` training texts: as many as asked for, more where they would make fewer than `min_steps` steps.
-
-    Two passes over 200 texts are 14 steps, in which a network learns next to nothing: with few texts the number of
-    steps decides, not that of passes (Mosbach et al., arXiv:2006.04884; Zhang et al., arXiv:2006.05987).
-    """
-    steps = -(-n // spec.batch_size)
-    return max(spec.epochs, -(-spec.min_steps // steps))
+def epochs(spec: FinetuneSpec, arm: FinetuneArm, n: int) -> int:
+    """Passes of this arm over `n` training texts."""
+    return cells.epochs(spec.epochs, spec.batch_size, n, max(spec.min_steps, arm.least_steps))

@@ -52,7 +52,7 @@ def _finetune(spec: FinetuneSpec, store: RunStore) -> float:
         sizes = [texts_there(name, n) for n in spec.train_examples]
         for arm in rows:
             if arm.passes is not None:
-                looks = sum(_looks(name, transfer_cells.epochs(spec, math.ceil(n))) + test for n in sizes)
+                looks = sum(_looks(name, transfer_cells.epochs(spec, arm, math.ceil(n))) + test for n in sizes)
                 trained = sum(finetune_work(spec, arm, n, store) for n in sizes)
                 total += (trained + _weighted_layers(spec.model, store) * looks) * spec.seeds
         total += _weighted_layers(spec.model, store) * (_features(rows, sizes, spec) + _adapted(rows, name, spec))
@@ -73,7 +73,7 @@ def _tested(spec: FinetuneSpec) -> set[str]:
 def finetune_work(spec: FinetuneSpec, arm: FinetuneArm, n: float, store: RunStore) -> float:
     """Layer passes of one training on `n` texts; 0 without gradient descent."""
     passes = arm.passes_through((shape_of(spec.model, store) or BASE).layers) or 0.0
-    return _weighted_layers(spec.model, store) * passes * n * transfer_cells.epochs(spec, math.ceil(n))
+    return _weighted_layers(spec.model, store) * passes * n * transfer_cells.epochs(spec, arm, math.ceil(n))
 
 
 def _features(rows: list[FinetuneArm], sizes: list[float], spec: FinetuneSpec) -> float:
@@ -97,9 +97,9 @@ def _adapted(rows: list[FinetuneArm], name: str, spec: FinetuneSpec) -> float:
 def _distill(spec: DistillSpec, store: RunStore) -> float:
     teacher = _weighted_layers(spec.teacher, store)
     test = _test_texts(spec.dataset.key, spec)
-    total = teacher * (_distill_texts(spec) + test)
+    total = teacher * (distill_texts(spec) + test)
     watched = _looks(spec.dataset.key, spec.epochs) + test
-    for cell in arms.plan(spec):
+    for cell in arms.plan(spec, round(distill_texts(spec))):
         # for the live curve, the teacher speaks once about the validation texts
         total += distill_work(spec, cell, store) + _student(cell, store) * watched + teacher * _look(spec.dataset.key)
     return total
@@ -107,7 +107,7 @@ def _distill(spec: DistillSpec, store: RunStore) -> float:
 
 def distill_work(spec: DistillSpec, cell: DistillCell, store: RunStore) -> float:
     """Layer passes of the training of one student; a loss on inner states runs the teacher beside it."""
-    n = _distill_texts(spec)
+    n = distill_texts(spec)
     read = cell.epochs * min(n, cell.texts or n)
     live_teacher = _weighted_layers(spec.teacher, store) * read if cell.weights.needs_live_teacher else 0.0
     return _student(cell, store) * WHOLE_STEP * read + live_teacher
@@ -121,7 +121,8 @@ def _student(cell: DistillCell, store: RunStore) -> float:
     return layers * cell.spec.student_layers / (shape_of(cell.student, store) or BASE).layers
 
 
-def _distill_texts(spec: DistillSpec) -> float:
+def distill_texts(spec: DistillSpec) -> float:
+    """Texts that a distillation reads."""
     return texts_there(spec.dataset.key, spec.train_examples) if spec.train_examples else most_texts(spec.dataset.key)
 
 
