@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from distill_core import families
+from distill_core.datasets.typed_text import normal
 from distill_core.errors import ModelError, RunError
 from distill_core.families import Family
 from distill_core.model_ref import Ref, hub_id
@@ -58,12 +59,13 @@ class LoadedModel:
     prompt: str = ""
 
     def encode(self, texts: Sequence[str], max_length: int) -> Encoded:
-        """The texts as this model wants them. Raises ModelError without a tokenizer or beyond its positions."""
+        """The texts in their normal form, as this model wants them. Raises ModelError without a tokenizer or beyond its
+        positions."""
         if self.tokenizer is None:
             raise ModelError(
                 f"{self.ref} has random weights and no tokenizer.", "Choose minilm, a run, or a checkpoint of the Hub."
             )
-        return encode(self.tokenizer, [self.prompt + text for text in texts], max_length, self.family)
+        return encode(self.tokenizer, [self.prompt + normal(text) for text in texts], max_length, self.family)
 
     @property
     def title(self) -> str:
