@@ -20,8 +20,6 @@ from distill_core.tasks.base import labels_of
 from distill_core.tasks.classification import TASK as CLASSIFICATION
 from distill_core.tasks.classification import class_columns
 
-EVAL_LENGTH = 128  # tokens: longer than nearly every text of the offline data sets
-
 
 def load_dataset(spec: CompareSpec | FinetuneSpec | DistillSpec) -> Dataset | None:
     """The data set of a spec; None for "none". Raises DataError, AssetError."""
@@ -46,8 +44,7 @@ def of_model(loaded: LoadedModel, dataset: Dataset | None, limit: int, device: D
     if columns is None:
         return None, f"It tells other classes apart: {', '.join(loaded.label_names)}."
     texts, labels = test_texts(dataset, limit)
-    length = min(EVAL_LENGTH, loaded.family.max_positions or EVAL_LENGTH)
-    logits = evaluate.predict(loaded.model, loaded.encode(texts, length), device)
+    logits = evaluate.predict(loaded.model, loaded.encode(texts, loaded.reads()), device)
     return evaluate.accuracy(logits[:, columns], labels), f"Test split of {dataset.title}."
 
 

@@ -124,7 +124,8 @@ def _prepare(job: Job, teacher: LoadedModel) -> Classroom:
     spec, task, device, check = job.spec, job.task, job.device, job.context.check
     train = job.dataset.sample_train(spec.train_examples, spec.seed, clamp=True)
     teacher.model.to(device.torch_device).eval()
-    encoded = task.encode(teacher, train, spec.max_length)
+    length = teacher.reads(spec.max_length)
+    encoded = task.encode(teacher, train, length)
     teacher_outputs = None
     if not task.facts.drawn_anew:
         job.reporter.say("The teacher reads all texts once")
@@ -133,7 +134,8 @@ def _prepare(job: Job, teacher: LoadedModel) -> Classroom:
             teacher.model, encoded, device, asking=task, keep_hidden=keep_hidden, check=check
         )
     test = task.test_rows(job.dataset, spec.eval_examples)
-    logits, report = own_teacher.judged(task, teacher, task.probe(teacher, test, spec.max_length), device, check)
+    logits, report = own_teacher.judged(task, teacher, task.probe(teacher, test, length), device, check)
+    report = report.model_copy(update={"max_length": length})
     predictions = None
     if task.facts.positions == "text":  # one row of logits a text
         predictions = Predictions(job.context, list(texts_of(test)), labels_of(test))

@@ -114,7 +114,7 @@ class Classroom:
         self.job.reporter.say(f"{arm.key}: testing", 0.97)
         with Trained(learned_weights(student.model), report).kept_when_stopped(self.checkpoint_dir(arm)):
             if arm.key == arms.kept(arms.plan(self.job.spec)).key:
-                save_model(student, self.job.context)
+                save_model(student, self.job.context, self.job.spec.max_length)
             return self._report(arm, student, student_time, report.train_s)
 
     def checkpoint_dir(self, arm: Arm) -> Path:
@@ -153,6 +153,8 @@ class Classroom:
         loaded = self.job.task.learner(ref, self.job.dataset, self.job.context.store)
         if init == "random":
             return replace(loaded, model=self.job.task.head(loaded.model.config), weights="random")
+        if loaded.note:
+            self.job.context.log(f"{ref}: {loaded.note}")
         return loaded
 
     def _texts_for(self, arm: Arm, student: LoadedModel) -> Encoded:
@@ -161,16 +163,28 @@ class Classroom:
         encoded = self.encoded
         if self.job.task.facts.drawn_anew:
             return encoded  # each text holds its own answers
-        if not students.same_vocabulary(self.teacher.tokenizer, student.tokenizer):
-            if arm.spec.weights.compares_tokens:
-                raise SpecError(
-                    f"{student.ref} splits texts into other tokens than {self.teacher.ref}; only logits can be "
-                    "compared.",
-                    f"Set {TOKEN_TERMS} to 0, or take a student with the teacher's vocabulary.",
-                )
-            encoded = self.job.task.encode(student, self.train, self.job.spec.max_length)
+        same_words = students.same_vocabulary(self.teacher.tokenizer, student.tokenizer)
+        own = self.job.spec.max_length
+        if not same_words or self.teacher.reads(own) != own:
+            encoded = self.job.task.encode(student, self.train, own)
+            if arm.spec.weights.compares_tokens and (not same_words or encoded.lengths != self.encoded.lengths):
+                raise self._other_tokens(student, same_words=same_words)
         n_labeled = self.job.spec.labeled_examples or len(encoded)
         return encoded.answered_first(n_labeled) if arm.reads_unlabeled else encoded.part(slice(n_labeled))
+
+    def _other_tokens(self, student: LoadedModel, *, same_words: bool) -> SpecError:
+        """Why the states of this student's tokens cannot be compared with those of its teacher's."""
+        if not same_words:
+            return SpecError(
+                f"{student.ref} splits texts into other tokens than {self.teacher.ref}; only logits can be compared.",
+                f"Set {TOKEN_TERMS} to 0, or take a student with the teacher's vocabulary.",
+            )
+        own, teachers = self.job.spec.max_length, self.teacher.reads(self.job.spec.max_length)
+        return SpecError(
+            f"The teacher was trained on texts cut at {teachers} tokens, the student reads {own}; only logits can be "
+            "compared.",
+            f"Set max_length to {teachers}, or {TOKEN_TERMS} to 0.",
+        )
 
     def _follower(self, student: LoadedModel) -> Callable[[nn.Module], dict[str, float]]:
         """What moves while this student learns."""
@@ -178,7 +192,8 @@ class Classroom:
         return own if self.tested.predictions is None else _LiveStudent(student, self, own, self._live(self.teacher))
 
     def _live(self, loaded: LoadedModel) -> LiveAccuracy:
-        return LiveAccuracy(loaded, self.job.dataset, self.job.spec.max_length, self.job.device, self.job.task)
+        length = loaded.reads(self.job.spec.max_length)
+        return LiveAccuracy(loaded, self.job.dataset, length, self.job.device, self.job.task)
 
     def _time(self, arm: Arm, student: LoadedModel) -> Timing:
         """Teacher and student at batch size 1, in turns. Before training, so that a page can already place the student
@@ -214,6 +229,7 @@ class Classroom:
             speedup=teacher_ms / timing.latency_ms_p50 if teacher_ms else None,
             **size,
             **scored,
+            max_length=self.job.spec.max_length,
             **vars(agreed),
             **_latency(timing),
         )

@@ -165,7 +165,7 @@ class _Job:
         """The teacher's logits on all training texts; none where no arm is taught."""
         if not any(cell.row.is_taught for cell in self.open_cells()):
             return TeacherOutputs(torch.empty(0, len(self.dataset.label_names)), None, (), 0.0)
-        encoded = self.teacher.encode(self.train["text"].tolist(), self.spec.max_length)
+        encoded = self.teacher.encode(self.train["text"].tolist(), self.teacher.reads(self.spec.max_length))
         teacher_outputs = teacher_cache.outputs(
             self.teacher.model, encoded, self.device, keep_hidden=False, check=self.context.check
         )
@@ -202,6 +202,8 @@ class _Job:
     def _open(self, ref: Ref) -> LoadedModel:
         """A student that has shown that it reads."""
         student = loading.load(ref, self.context.store, label_names=self.dataset.label_names)
+        if student.note:
+            self.context.log(f"{ref}: {student.note}")
         student.model.to(self.device.torch_device)
         evaluate.predict(student.model, student.encode(self.texts[:PROBE_TEXTS], self.spec.max_length), self.device)
         return student

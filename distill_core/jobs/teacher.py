@@ -47,12 +47,14 @@ def judge(
     device: Device,
     check: Callable[[], None],
 ) -> tuple[Tensor, ModelReport]:
-    """What the teacher says about the test texts (texts, classes), and its report without times.
+    """What the teacher says about the test texts (texts, classes), and its report without times. Texts are cut as when
+    it was fine-tuned, at `max_length` tokens where that is not known.
 
     Raises DataError when it is never right: its accuracy divides that of its students.
     """
-    probe = teacher.encode(texts, max_length).answered(labels)
-    return judged(CLASSIFICATION, teacher, probe, device, check)
+    probe = teacher.encode(texts, teacher.reads(max_length)).answered(labels)
+    logits, report = judged(CLASSIFICATION, teacher, probe, device, check)
+    return logits, report.model_copy(update={"max_length": teacher.reads(max_length)})
 
 
 def judged(
@@ -101,6 +103,8 @@ def fine_tune(task: Task, context: JobContext, reporter: Reporter) -> tuple[Load
     spec, device = task.spec, task.device
     devices.seed_everything(spec.seed)
     loaded = loading.load(spec.base, context.store, label_names=task.dataset.label_names)
+    if loaded.note:
+        context.log(loaded.note)
     encoded = loaded.encode(task.train["text"].tolist(), spec.max_length)
     hooks = Hooks(
         on_event=partial(reporter.on_training, CURVE, f"Teacher {spec.base.title}"),
@@ -117,5 +121,5 @@ def fine_tune(task: Task, context: JobContext, reporter: Reporter) -> tuple[Load
     step = supervised_step(encoded, labels_of(task.train), device)
     with fast.logits_alone(loaded.model):
         report = fit(loaded.model, encoded.lengths, step, settings, device, hooks)
-    save_model(loaded, context)
+    save_model(loaded, context, spec.max_length)
     return loaded, report.train_s

@@ -13,7 +13,7 @@ class ModelReport(Record):
     """Size, speed and accuracy of one model, measured in the same run and process as its rival.
 
     `scores` are the metrics of its task, the one that is drawn first. Older results have none; `accuracy` with its
-    interval is always the first of them.
+    interval is always the first of them. `max_length`: tokens at which a text was cut for it, where that is known.
     """
 
     params: int
@@ -26,6 +26,7 @@ class ModelReport(Record):
     latency_ms_p50: float | None = None
     latency_ms_p95: float | None = None
     scores: tuple[Score, ...] = ()
+    max_length: int | None = None
 
 
 class StudentReport(ModelReport):

@@ -16,6 +16,7 @@ from distill_core.files import source_code
 from distill_core.results import LIVE, DistillResult
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
+from distill_core.tables import reading as tables_reading
 from distill_core.tables import soft_targets as tables_soft_targets
 from distill_core.tables import training as tables_training
 from distill_core.tables import unlabeled as tables_unlabeled
@@ -194,6 +195,9 @@ def _figures(run: Run, chosen: str, dark: bool) -> None:
     gain = tables_unlabeled.gain(run)
     if gain is not None:
         st.caption(gain.sentence)
+    lengths = tables_reading.sentence(run)
+    if lengths:
+        st.caption(lengths)
 
 
 def _choose(labels: list[str]) -> str:

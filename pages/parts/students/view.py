@@ -12,6 +12,7 @@ from distill_core.figures import curves, student_gaps, ten_students
 from distill_core.files import source_code
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
+from distill_core.tables import reading as tables_reading
 from distill_core.tables import students as tables_students
 from distill_core.tables.students import Claim
 from distill_core.tables.training import arm_title
@@ -131,6 +132,9 @@ def _gaps(run: Run, dark: bool) -> None:
                 f"The teacher itself has seen {teacher.labels:,} labels, its students alone {students_saw:,}: "
                 "a part of the gain is in these labels."
             )
+    lengths = tables_reading.sentence(run)
+    if lengths:
+        st.caption(lengths)
     for name, message, hint in tables_students.failures(_rows(run)):
         st.warning(f"{page.plain(message)} {page.plain(hint)}", title=f"{page.plain(name)} could not learn")
 
