@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from distill_core.results.records import ErrorInfo, Provenance, Record, Result, all_failed
+from distill_core.results.records import Accuracy, ErrorInfo, Provenance, Record, Result, all_failed
+
+
+class ClassAccuracy(Accuracy):
+    """An accuracy with what it is made of, as in `BenchmarkRow`."""
+
+    answered: int
+    class_counts: dict[str, int]
+    recalls: dict[str, float]
 
 
 class BenchmarkRow(Record):
-    """One model at one batch size and length. With `error` set, the numbers that could not be had are None."""
+    """One model at one batch size and length. With `error` set, the numbers that could not be had are None.
+
+    Beside its accuracy: how many classes it answers, how many test texts each class has, and which share of each it
+    finds (0–1).
+    """
 
     model: str
     title: str
@@ -37,6 +49,9 @@ class BenchmarkRow(Record):
     ci_high: float | None = None
     n_eval: int | None = None
     accuracy_note: str = ""
+    answered: int | None = None
+    class_counts: dict[str, int] | None = None
+    recalls: dict[str, float] | None = None
     commit: str | None = None
     provenance: Provenance = "measured"
     error: ErrorInfo | None = None

@@ -11,10 +11,11 @@ from distill_core import units
 from distill_core.maths.intervals import ratio_interval
 from distill_core.results import CompareResult
 from distill_core.runs.run import Run
+from distill_core.tables import balance
 from distill_core.tables.frames import typed
 from distill_core.tables.sources import source_text
 
-_COUNTS = ("params", "batch_size", "seq_len", "threads", "n_eval", "n_iterations")
+_COUNTS = ("params", "batch_size", "seq_len", "threads", "n_eval", "answered", "n_iterations")
 _MEASURES = (
     "latency_ms_p50",
     "latency_ms_p90",
@@ -29,6 +30,7 @@ _MEASURES = (
     "accuracy",
     "ci_low",
     "ci_high",
+    *balance.MEASURES,
 )
 _TEXTS = (
     "model",
@@ -39,6 +41,8 @@ _TEXTS = (
     "device",
     "dtype",
     "accuracy_note",
+    "majority_label",
+    "recalls",
     "commit",
     "provenance",
     "source",
@@ -58,7 +62,8 @@ def compare_frame(run: Run) -> pd.DataFrame:
     titles = {row.model: row.title for row in rows}
     records = []
     for row in rows:
-        record = row.model_dump(exclude={"params_by_part", "error"})
+        record = row.model_dump(exclude={"params_by_part", "error", "class_counts", "recalls"})
+        record |= balance.columns_of(row.class_counts, row.recalls)
         twins = sum(title == row.title for title in titles.values())
         record["label"] = row.title if twins == 1 else f"{row.title} ({row.model})"
         record["error"] = row.error.message if row.error else None

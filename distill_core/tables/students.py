@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distill_core import families
+from distill_core import families, units
 from distill_core.arms import STUDENTS
 from distill_core.errors import RunError
 from distill_core.maths import intervals, paired
@@ -21,6 +21,7 @@ from distill_core.plans import student_plan
 from distill_core.results import StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs.run import Run
 from distill_core.specs import StudentsSpec
+from distill_core.tables import balance, one_answer
 from distill_core.tables import frames as tables_frames
 from distill_core.tables import predictions as tables_predictions
 from distill_core.tables import sources as tables_sources
@@ -32,6 +33,7 @@ _COUNTS = (
     "params",
     "layers",
     "n_eval",
+    "answered",
     "train_texts",
     "labels",
     "epochs",
@@ -57,6 +59,7 @@ _MEASURES = (
     "gain",
     "gain_low",
     "gain_high",
+    *balance.MEASURES,
 )
 ROW_COLUMNS = (
     "student",
@@ -78,6 +81,8 @@ ROW_COLUMNS = (
     "ci_low",
     "ci_high",
     "n_eval",
+    "answered",
+    *balance.COLUMNS,
     "retained",
     "retained_low",
     "retained_high",
@@ -113,6 +118,8 @@ MEAN_COLUMNS = (
     "ci_low",
     "ci_high",
     "n_eval",
+    "majority_label",
+    "majority",
     "retained",
     "agreement",
     "kl_to_teacher",
@@ -129,6 +136,8 @@ def rows_frame(run: Run) -> pd.DataFrame:
     result = run.result_as(StudentsResult)
     rows = result.rows if result is not None else ()
     labels, source = _labels(rows), tables_sources.source_text(run)
+    answered, spec = one_answer.answered(run), run.spec_as(StudentsSpec)
+    keys = [student_plan.key(spec, row.student, row.arm, row.seed) if spec is not None else "" for row in rows]
     teacher = result.teacher if result is not None else None
     records = [
         {
@@ -140,9 +149,11 @@ def rows_frame(run: Run) -> pd.DataFrame:
             "error": row.error.message if row.error else None,
             "error_hint": row.error.hint if row.error else None,
             "source": source,
+            "answered": answered.get(key),
+            **(balance.columns(run, key) if row.accuracy is not None else {}),
             **_retained_interval(row, teacher),
         }
-        for row in rows
+        for row, key in zip(rows, keys, strict=True)
     ]
     return tables_frames.typed(records, ROW_COLUMNS, _COUNTS, _MEASURES)
 
@@ -163,6 +174,12 @@ def failures(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Student, message and hint of each failure, once a message."""
     failed = frame[frame["error"].notna()].fillna({"error_hint": ""})
     return list(dict.fromkeys(zip(failed["title"], failed["error"], failed["error_hint"], strict=True)))
+
+
+def as_arms(frame: pd.DataFrame) -> pd.DataFrame:
+    """`rows_frame` with the student and its way to learn as the title: `BERT, taught`, for `tables.one_answer`."""
+    titles = frame["label"] + ", " + frame["arm_title"].map(units.in_sentence)
+    return frame.assign(title=titles).drop(columns="train_texts")
 
 
 def means_frame(frame: pd.DataFrame) -> pd.DataFrame:

@@ -18,16 +18,19 @@ from distill_core.plans import transfer_cells
 from distill_core.results import DistillResult, FinetuneArmResult, FinetuneResult, ModelReport, StudentReport
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec, FinetuneSpec
+from distill_core.tables import balance, one_answer
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
-from distill_core.tables import one_answer
 from distill_core.tables import sources as tables_sources
 from distill_core.terms import TERMS
 
 TERM_TITLES = {"loss": "Sum", **{term.key: term.title for term in TERMS}}
 _FINETUNE_COUNTS = ("train_examples", "seed", "n_eval", "answered", "params", "params_trained")
 _FINETUNE_MEASURES = ("accuracy", "ci_low", "ci_high", "train_s")
-FINETUNE_COLUMNS = ("arm", "title", *_FINETUNE_COUNTS, *_FINETUNE_MEASURES, "error", "error_hint", "source")
+FINETUNE_COLUMNS = (
+    *("arm", "title", *_FINETUNE_COUNTS, *_FINETUNE_MEASURES),
+    *(*balance.COLUMNS, "error", "error_hint", "source"),
+)
 _STUDENT_COUNTS = (
     "seed",
     "layers",
@@ -53,7 +56,10 @@ _STUDENT_MEASURES = (
     "kl_to_teacher",
     "train_s",
 )
-STUDENT_COLUMNS = ("arm", "title", "label", "curve", *_STUDENT_COUNTS, *_STUDENT_MEASURES, "source")
+STUDENT_COLUMNS = (
+    *("arm", "title", "label", "curve", *_STUDENT_COUNTS, *_STUDENT_MEASURES),
+    *(*balance.COLUMNS, "source"),
+)
 CLAIM_COLUMNS = ("key", "title", "measured", "low", "high", "published", "claim", "published_source", "source")
 
 
@@ -67,6 +73,7 @@ def finetune_frame(run: Run) -> pd.DataFrame:
     records = [
         {
             **row.model_dump(exclude={"error"}),
+            **balance.columns(run, _finetune_key(spec, row)),
             "title": arm_title(row.arm),
             "answered": answered.get(_finetune_key(spec, row)),
             "error": row.error.message if row.error else None,
@@ -75,7 +82,8 @@ def finetune_frame(run: Run) -> pd.DataFrame:
         }
         for row in (result.arms if result is not None else ())
     ]
-    return tables_frames.typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, _FINETUNE_MEASURES)
+    measures = (*_FINETUNE_MEASURES, *balance.MEASURES)
+    return tables_frames.typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, measures)
 
 
 def _finetune_key(spec: FinetuneSpec | None, row: FinetuneArmResult) -> str:
@@ -90,30 +98,31 @@ def students_frame(run: Run) -> pd.DataFrame:
 
     `label` tells seeds apart; `curve` is the student's name among the run's points; `answered` as in `finetune_frame`.
     """
-    result = run.result_as(DistillResult)
+    result, measures = run.result_as(DistillResult), (*_STUDENT_MEASURES, *balance.MEASURES)
     if result is None or result.teacher is None:
-        return tables_frames.typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+        return tables_frames.typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, measures)
     source, answered, keys = tables_sources.source_text(run), one_answer.answered(run), _student_keys(run)
     name = arm_title("teacher")
     first = {"arm": "teacher", "title": name, "label": name, "answered": answered.get("teacher"), "source": source}
-    records = [{**_report(result.teacher), **first}]
+    records = [{**_report(result.teacher), **balance.columns(run, "teacher"), **first}]
     several = len({student.seed for student in result.students}) > 1
     for student in result.students:
         low, high = intervals.ratio_interval(_interval(student), _interval(result.teacher))
-        title = arm_title(student.arm)
+        title, key = arm_title(student.arm), keys.get((student.arm, student.seed), "")
         records.append(
             {
                 **_report(student),
+                **balance.columns(run, key),
                 "title": title,
                 "label": f"{title}, seed {student.seed}" if several else title,
                 "curve": f"{student.arm}-{student.seed}" if several else student.arm,
-                "answered": answered.get(keys.get((student.arm, student.seed), "")),
+                "answered": answered.get(key),
                 "retained_low": low,
                 "retained_high": high,
                 "source": source,
             }
         )
-    return tables_frames.typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+    return tables_frames.typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, measures)
 
 
 def _student_keys(run: Run) -> dict[tuple[str, int], str]:

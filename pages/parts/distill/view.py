@@ -40,6 +40,9 @@ COLUMNS = columns.of(
     "ci_low",
     "ci_high",
     "n_eval",
+    "majority",
+    "balanced_accuracy",
+    "recalls",
     "answered",
     "retained_low",
     "retained_high",
@@ -254,7 +257,7 @@ def _numbers(run: Run) -> None:
     st.dataframe(
         _frame(run),
         hide_index=True,
-        column_order=list(COLUMNS),
+        column_order=columns.known(_frame(run), COLUMNS),
         column_config=COLUMNS,
         placeholder="n/a",
         key="d_table",

@@ -16,6 +16,7 @@ from distill_core.tables import reading as tables_reading
 from distill_core.tables import students as tables_students
 from distill_core.tables.students import Claim
 from distill_core.tables.training import arm_title
+from pages.parts.finetune.view import say_one_answer
 from pages.parts.shared import columns, downloads, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
@@ -39,6 +40,10 @@ COLUMNS = columns.of(
     "ci_low",
     "ci_high",
     "n_eval",
+    "majority",
+    "balanced_accuracy",
+    "recalls",
+    "answered",
     "retained",
     "retained_low",
     "retained_high",
@@ -132,6 +137,7 @@ def _gaps(run: Run, dark: bool) -> None:
                 f"The teacher itself has seen {teacher.labels:,} labels, its students alone {students_saw:,}: "
                 "a part of the gain is in these labels."
             )
+    say_one_answer(tables_students.as_arms(_tested(run)))
     lengths = tables_reading.sentence(run)
     if lengths:
         st.caption(lengths)
@@ -172,7 +178,7 @@ def _numbers(run: Run) -> None:
     st.dataframe(
         _tested(run),
         hide_index=True,
-        column_order=list(COLUMNS),
+        column_order=columns.known(_tested(run), COLUMNS),
         column_config=COLUMNS,
         placeholder=units.MISSING,
         key="ts_table",
