@@ -41,7 +41,7 @@ def cell(arm: str, n: int, seed: int = 0, **more: object) -> FinetuneArmResult:
         "n_eval": 1037,
         "train_s": _seconds(arm, n),
         "params": TOTAL,
-        "train_tflop": 0.0 if arm in ("bow", "zero-shot") else n * 0.003,
+        "train_tflop": None if arm == "bow" else 0.0 if arm == "zero-shot" else n * 0.003,
         "params_trained": trained,
         "dataset": "movies",
         "test_dataset": "movies",

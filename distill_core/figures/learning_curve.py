@@ -109,6 +109,8 @@ def _cost_title(frame: pd.DataFrame, x: XAxis) -> str:
 
 
 def _cost(value: float, unit: str) -> str:
+    if pd.isna(value):
+        return "(compute not counted)"
     return unit.format(units.significant(value, 2)) if value > 0 else "without any"
 
 
@@ -221,7 +223,8 @@ def sentence(row: pd.Series[Any]) -> str:
     if int(row["seeds"]) > 1:
         spread = f"{units.percent(row['seed_low'], 3)} to {units.percent(row['seed_high'], 3)}"
         seeds = f", mean of {int(row['seeds'])} seeds ({spread})"
-    cost = f"{units.significant(row['train_s'], 2)} s, {units.significant(row['train_tflop'], 2)} TFLOP"
+    compute = "" if pd.isna(row["train_tflop"]) else f", {units.significant(row['train_tflop'], 2)} TFLOP"
+    cost = f"{units.significant(row['train_s'], 2)} s{compute}"
     return (
         f"{theme.safe(row['title'])} {texts}: right on {units.percent(row['accuracy'], 3)} of {int(row['n_eval']):,} "
         f"test texts<br>95 % interval {low} to {high}{seeds}; {cost}<br>{theme.safe(row['source'])}"
@@ -239,7 +242,7 @@ def _x_axis(frame: pd.DataFrame, guesses: pd.DataFrame | None, view: View) -> di
     room = max((high - low) * 0.05, 0.08)
     name = X_TITLES[view.x]
     if view.x == "train_tflop" and (frame["arm"] == "bow").any():
-        name += "; bag of words needs none"
+        name += "; not counted for bag of words"
     ticks: dict[str, Any] = {"dtick": 1, "tickformat": "~g"}
     if view.x == "train_examples":
         sizes = sorted(values)

@@ -17,8 +17,8 @@ from distill_core.tables.training import TERM_TITLES, arm_title
 def draw(frame: pd.DataFrame, weights: Mapping[str, float], *, x: XAxis = "examples", dark: bool = False) -> go.Figure:
     """The terms of the arm that learns now, or learned last. `weights`: the weight of each term in the sum."""
     arm = current_arm(frame)
-    own = frame[(frame["arm"].to_numpy() == arm) & (frame["split"].to_numpy() == "train")]
-    found = {name: line for name in TERM_TITLES for line in lines.lines(own, name, "train", x)}
+    drawn = lines.by_quantity(frame, tuple(TERM_TITLES), "train", x)
+    found = {name: line for name, every in drawn.items() for line in every if line.arm == lines.arm_of(arm)}
     if not found:
         return theme.empty("No loss yet", "The first point comes with the first training step.")
     data, ends = [], []

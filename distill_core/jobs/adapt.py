@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForMaskedLM
@@ -21,11 +22,23 @@ from distill_core.files.whole import whole_file
 from distill_core.jobs.supervised import answers_step, train_settings
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
+from distill_core.measure import flops
 from distill_core.models.loading import LoadedModel
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
 from distill_core.tasks import masked_words
 from distill_core.training.loop import Hooks, fit
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Weights below the head after more pre-training, and what that took. `is_shared`: an earlier training of the run
+    has paid for it."""
+
+    weights: dict[str, Tensor]
+    train_s: float
+    train_tflop: float
+    is_shared: bool
 
 
 @dataclass(frozen=True)
@@ -36,24 +49,27 @@ class Adapted:
     context: JobContext
     device: Device
 
-    def weights(self, domain: str, load: Callable[[], LoadedModel], texts: Sequence[str]) -> dict[str, Tensor]:
+    def backbone(self, domain: str, load: Callable[[], LoadedModel], texts: Sequence[str]) -> Backbone:
         """The weights below the head, for a model that will be fine-tuned on this domain.
 
         Raises ModelError for a family that does not learn from masked words.
         """
         file = self.context.run.adapted_dir / f"{hashlib.sha256(domain.encode()).hexdigest()[:16]}.safetensors"
-        if not file.is_file():
+        is_shared = file.is_file()
+        if not is_shared:
             devices.seed_everything(self.spec.seed)
             loaded = load()
-            adapt(loaded, texts, self.spec, self.device, self.context, file.stem)
-            _save(loaded.model.base_model.state_dict(), file)
-        return load_file(file)
+            took = adapt(loaded, texts, self.spec, self.device, self.context, file.stem)
+            _save(loaded.model.base_model.state_dict(), took, file)
+        with safe_open(file, "pt") as opened:
+            took = opened.metadata() or {}
+        return Backbone(load_file(file), float(took.get("train_s", 0)), float(took.get("train_tflop", 0)), is_shared)
 
 
-def _save(weights: dict[str, Tensor], file: Path) -> None:
+def _save(weights: dict[str, Tensor], took: dict[str, str], file: Path) -> None:
     file.parent.mkdir(exist_ok=True)
     with whole_file(file) as new:
-        save_file({name: tensor.cpu().contiguous() for name, tensor in weights.items()}, new)
+        save_file({name: tensor.cpu().contiguous() for name, tensor in weights.items()}, new, took)
 
 
 def drop_adapted(context: JobContext) -> None:
@@ -63,8 +79,10 @@ def drop_adapted(context: JobContext) -> None:
 
 def adapt(
     loaded: LoadedModel, texts: Sequence[str], spec: FinetuneSpec, device: Device, context: JobContext, name: str
-) -> None:
+) -> dict[str, str]:
     """Train the backbone of `loaded` in place on masked words of these texts; `name` is that of its checkpoints.
+
+    Returns what it took: `train_s` and `train_tflop`.
 
     Raises ModelError for a family that does not learn from masked words.
     """
@@ -76,6 +94,8 @@ def adapt(
     text = masked_words.masked_text(loaded, texts, spec.max_length)
     step = answers_step(masked_words.TASK, text, device)
     settings = replace(train_settings(spec, spec.seed), epochs=spec.adapt_epochs, evals_per_epoch=0)
+    tflop = flops.training_tflop(model, sum(text.lengths) * settings.epochs)
     hooks = Hooks(check=context.check, checkpoint_dir=context.run.checkpoint_dir / f"adapting-{name}")
-    fit(model, text.lengths, step, settings, device, hooks)
+    report = fit(model, text.lengths, step, settings, device, hooks)
     loaded.model.base_model.load_state_dict(model.base_model.state_dict(), strict=False)
+    return {"train_s": str(report.train_s), "train_tflop": str(tflop)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from distill_core.machine.devices import Device
+from distill_core.measure import flops
 from distill_core.models import parameters
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import sorted_batches
@@ -26,16 +28,23 @@ class FrozenFeatures:
         self._model.eval().to(device.torch_device)
         self._loaded, self._max_length, self._device, self._check = loaded, max_length, device, check
         self._rows: dict[str, Tensor] = {}
+        self._seconds: dict[str, float] = {}
 
     @property
     def params(self) -> int:
         return parameters.count(self._model)
 
     def tflop(self, texts: Sequence[str]) -> float:
-        """10¹² floating-point operations of one forward pass over these texts: 2 · parameters · tokens."""
-        sizes = parameters.count_by_part(self._model)
-        tokens = sum(self._loaded.encode(texts, self._max_length).lengths)
-        return 2 * (sizes["attention"] + sizes["feed_forward"] + sizes["other"]) * tokens / 1e12
+        """10¹² floating-point operations of one pass over these texts."""
+        return flops.forward_tflop(self._model, sum(self._loaded.encode(texts, self._max_length).lengths))
+
+    def seconds(self, texts: Sequence[str]) -> float:
+        """What computing these texts took, however often they are used. Raises KeyError for one that was not."""
+        return sum(self._seconds[text] for text in dict.fromkeys(texts))
+
+    def known(self, texts: Sequence[str]) -> list[str]:
+        """Those that have been computed already."""
+        return [text for text in texts if text in self._rows]
 
     def of(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
         """Shape: (texts, width)."""
@@ -49,9 +58,12 @@ class FrozenFeatures:
         with torch.inference_mode(), fast.memory():
             for indices in sorted_batches(encoded.lengths, BATCH):
                 self._check()
+                start = time.perf_counter()
                 batch = encoded.batch(indices, self._device.torch_device)
                 extra = {"decoder_input_ids": batch["input_ids"]} if self._model.config.is_encoder_decoder else {}
                 hidden = self._model(**batch, **extra).last_hidden_state.float()  # (batch, seq, width)
                 mask = batch["attention_mask"].unsqueeze(-1)  # (batch, seq, 1)
                 pooled = ((hidden * mask).sum(1) / mask.sum(1)).cpu().clone()
-                self._rows.update(zip([texts[index] for index in indices], pooled, strict=True))
+                read = [texts[index] for index in indices]
+                self._rows.update(zip(read, pooled, strict=True))
+                self._seconds.update(dict.fromkeys(read, (time.perf_counter() - start) / len(read)))

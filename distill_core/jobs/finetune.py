@@ -161,6 +161,7 @@ class _Job:
             test_dataset=test,
             train_s=learned.train_s,
             train_tflop=learned.train_tflop,
+            shared_s=learned.shared_s,
             params=learned.params,
             params_trained=learned.params_trained,
             **evaluate.accuracy(logits, labels).model_dump(),

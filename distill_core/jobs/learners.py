@@ -29,7 +29,7 @@ from distill_core.jobs.supervised import LiveAccuracy, labels_of, supervised_ste
 from distill_core.jobs.trained import Trained, learned_weights, taken_up
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
-from distill_core.measure import bag_of_words, evaluate
+from distill_core.measure import bag_of_words, evaluate, flops
 from distill_core.models import loading, parameters, students
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
@@ -60,13 +60,15 @@ class Task:
 @dataclass(frozen=True)
 class Learned:
     """Something that classifies. `classify` maps texts to logits (texts, classes) on the CPU. `trained` is what a
-    second try would have to learn anew, where that takes long."""
+    second try would have to learn anew, where that takes long. The costs are those of this one training alone;
+    `shared_s` of its seconds were spent once, for it and for others of the run. None: not counted."""
 
     classify: Callable[[Sequence[str]], Tensor]
     train_s: float
-    train_tflop: float
+    train_tflop: float | None
     params: int
     params_trained: int
+    shared_s: float = 0.0
     loaded: LoadedModel | None = None
     trained: Trained | None = None
 
@@ -131,16 +133,6 @@ def _random(task: Task, workshop: Workshop) -> LoadedModel:
     return replace(loaded, model=model, weights="random")
 
 
-def _adapted(task: Task, workshop: Workshop) -> LoadedModel:
-    """More pre-training on the target's unlabeled texts first: computed once a domain, whatever seed and size."""
-    workshop.reporter.say(f"{task.name}: more pre-training on unlabeled texts")
-    bare = partial(workshop.load, task.dataset.label_names)
-    weights = workshop.adapted.weights(task.cell.dataset, bare, task.target_texts)
-    loaded = _pre_trained(task, workshop)
-    loaded.model.base_model.load_state_dict(weights, strict=False)
-    return loaded
-
-
 def _head_alone(task: Task, workshop: Workshop) -> LoadedModel:
     loaded = _pre_trained(task, workshop)
     students.freeze_backbone(loaded.model)
@@ -168,7 +160,7 @@ def _descend(start: Start, task: Task, workshop: Workshop) -> Learned:
     settings = _settings(task, workshop, loaded, encoded)
     step = supervised_step(encoded, labels_of(task.train), workshop.device)
     trained = students.trainable(loaded.model)
-    hands_error_down = students.trainable(loaded.model.base_model) > 0
+    tflop = flops.training_tflop(loaded.model, sum(encoded.lengths) * settings.epochs)
     has_updates = hasattr(loaded.model, "merge_and_unload")  # of LoRA, to be merged into the weights
     short = contextlib.nullcontext() if has_updates else fast.logits_alone(loaded.model)
     hooks = _hooks(task, workshop, loaded)
@@ -180,14 +172,11 @@ def _descend(start: Start, task: Task, workshop: Workshop) -> Learned:
     if has_updates:  # merging ends them
         weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
         loaded = replace(loaded, model=loaded.model.merge_and_unload())
-    size = parameters.count(loaded.model)
-    backward = min(1.0, trained / size) * 2 + (2 if hands_error_down else 0)
-    tokens = sum(encoded.lengths) * settings.epochs
     return Learned(
         classify=partial(workshop.classify, loaded),
         train_s=report.train_s,
-        train_tflop=(2 + backward) * _computing(loaded) * tokens / 1e12,
-        params=size,
+        train_tflop=tflop,
+        params=parameters.count(loaded.model),
         params_trained=trained,
         loaded=loaded,
         trained=Trained(weights, report),
@@ -217,6 +206,27 @@ def _hooks(task: Task, workshop: Workshop, loaded: LoadedModel) -> Hooks:
     )
 
 
+def _adapted(task: Task, workshop: Workshop) -> Learned:
+    """More pre-training on the target's unlabeled texts first: done once a domain, whatever seed and size, and counted
+    in each training that begins with it."""
+    workshop.reporter.say(f"{task.name}: more pre-training on unlabeled texts")
+    bare = partial(workshop.load, task.dataset.label_names)
+    backbone = workshop.adapted.backbone(task.cell.dataset, bare, task.target_texts)
+    learned = _descend(partial(_begun, backbone.weights), task, workshop)
+    return replace(
+        learned,
+        train_s=learned.train_s + backbone.train_s,
+        train_tflop=(learned.train_tflop or 0.0) + backbone.train_tflop,
+        shared_s=backbone.train_s if backbone.is_shared else 0.0,
+    )
+
+
+def _begun(weights: dict[str, Tensor], task: Task, workshop: Workshop) -> LoadedModel:
+    loaded = _pre_trained(task, workshop)
+    loaded.model.base_model.load_state_dict(weights, strict=False)
+    return loaded
+
+
 # ── no gradient descent ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -229,7 +239,7 @@ def _bag_of_words(task: Task, workshop: Workshop) -> Learned:
     return Learned(
         classify=lambda texts: bag_of_words.logits(model, list(texts), n_classes),
         train_s=seconds,
-        train_tflop=0.0,
+        train_tflop=None,  # it counts words and fits one weight a word: no passes through a network
         params=size,
         params_trained=size,
     )
@@ -238,18 +248,21 @@ def _bag_of_words(task: Task, workshop: Workshop) -> Learned:
 def _linear_probe(task: Task, workshop: Workshop) -> Learned:
     """A linear classifier on the features of the frozen network."""
     features = workshop.features(task.dataset.label_names)
+    texts = task.train["text"].tolist()
+    known = features.known(texts)
+    learned = features.of(texts)
     start = time.perf_counter()
-    learned = features.of(task.train["text"].tolist())
     model = bag_of_words.linear_probe(task.cell.seed).fit(learned, task.train["label"].tolist())
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - start + features.seconds(texts)
     size = int(model[-1].coef_.size + model[-1].intercept_.size)
     n_classes = len(task.dataset.label_names)
     return Learned(
         classify=lambda texts: bag_of_words.logits(model, features.of(texts), n_classes),
         train_s=seconds,
-        train_tflop=features.tflop(task.train["text"].tolist()),
+        train_tflop=features.tflop(texts),
         params=features.params + size,
         params_trained=size,
+        shared_s=features.seconds(known),
     )
 
 
@@ -277,7 +290,7 @@ LEARNERS: dict[str, Callable[[Task, Workshop], Learned]] = {
     "head": partial(_descend, _head_alone),
     "top": partial(_descend, _highest_layers),
     "lora": partial(_descend, _low_rank),
-    "adapted": partial(_descend, _adapted),
+    "adapted": _adapted,
 }
 
 
@@ -289,10 +302,3 @@ def _lr_scale(decay: float, layers: int, name: str) -> float:
 def _unit(vectors: np.ndarray) -> np.ndarray:
     unit: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return unit
-
-
-def _computing(loaded: LoadedModel) -> int:
-    """Parameters that multiply each token: all but the embedding tables, shared layers as often as they are used."""
-    sizes = parameters.count_by_part(loaded.model)
-    used = students.n_layers(loaded.model.config) if loaded.family.shared_layers else 1
-    return (sizes["attention"] + sizes["feed_forward"]) * used + sizes["other"]

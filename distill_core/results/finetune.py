@@ -10,8 +10,10 @@ from distill_core.results.records import ErrorInfo, Record, Result
 class FinetuneArmResult(Record):
     """One arm at one training size and seed, tested on one data set.
 
-    `train_tflop`: floating-point operations of the training in units of 10¹², estimated as 6 · parameters · tokens for
-    a full step and 2 for a forward pass (Kaplan et al., arXiv:2001.08361 §2.1), embeddings not counted.
+    `train_s` and `train_tflop` are what this arm would have cost alone: frozen features and more pre-training count
+    in each row that needs them. `shared_s`: the part of `train_s` that an earlier row of the run had spent already.
+    `train_tflop`: floating-point operations in units of 10¹² (`measure/flops.py`); None: not counted. Runs before
+    version 0.2 have no `shared_s`, and leave shared work out.
     """
 
     arm: str
@@ -23,6 +25,7 @@ class FinetuneArmResult(Record):
     n_eval: int | None = None
     train_s: float | None = None
     train_tflop: float | None = None
+    shared_s: float | None = None
     params: int | None = None
     params_trained: int | None = None
     dataset: str = ""

@@ -26,6 +26,7 @@ from distill_core.tables.training import arm_title
 
 Experiment = Literal["curves", "unfreeze", "domains"]
 _COUNTS = ("train_examples", "n_eval", "seeds", "params", "params_trained")
+_NOT_COUNTED = ("bow",)  # arms without passes through a network, whose operations nobody counts
 _MEASURES = ("accuracy", "ci_low", "ci_high", "seed_low", "seed_high", "train_s", "train_tflop")
 CURVE_COLUMNS = ("arm", "title", *_COUNTS, *_MEASURES, "source")
 UNFREEZE_COLUMNS = ("arm", "title", "label", *_COUNTS, *_MEASURES, "share_trained", "decay", "source")
@@ -95,6 +96,8 @@ def _rows(run: Run) -> pd.DataFrame:
     frame = pd.DataFrame(records)
     if frame.empty:
         return frame
+    not_counted = frame["arm"].isin(_NOT_COUNTED)  # runs before version 0.2 say 0
+    frame["train_tflop"] = frame["train_tflop"].astype(float).mask(not_counted)
     own = frame["dataset"].where(frame["dataset"] != "", _dataset(run))
     return frame.assign(dataset=own, test_dataset=frame["test_dataset"].where(frame["test_dataset"] != "", own))
 

@@ -6,6 +6,7 @@ import itertools
 import threading
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from sample_training import metrics
 
@@ -92,6 +93,25 @@ def test_curves_are_kept_apart_in_the_order_in_which_they_began(run: Run) -> Non
     frame = Tail(run).frame()
     assert list(frame["arm"].unique()) == ["scratch", "pretrained"]
     assert frame.groupby(["arm", "split", "name"]).size().max() <= MAX_POINTS
+
+
+def test_one_curve_is_its_part_of_the_frame(run: Run) -> None:
+    tail = Tail(run)
+    assert tail.curve("scratch").empty
+    assert tail.learning() == ""
+    run.add_metrics([*metrics("scratch", 0.7), *metrics("pretrained", 0.8)])
+    own = tail.curve("scratch")
+    whole = tail.frame()
+    pd.testing.assert_frame_equal(own, whole[whole["arm"] == "scratch"].reset_index(drop=True))
+    assert set(own["arm"]) == {"scratch"}
+    assert tail.learning() == "pretrained"
+    run.add_metrics([point(1000, 0.4, "scratch")])
+    assert tail.curve("scratch")["step"].max() == 1000
+
+
+def test_a_test_alone_is_no_learning(run: Run) -> None:
+    run.add_metrics([point(1, arm="bow").model_copy(update={"split": "test", "name": "accuracy"})])
+    assert Tail(run).learning() == ""
 
 
 def test_many_readers_at_once_see_each_point_once(run: Run) -> None:

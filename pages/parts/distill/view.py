@@ -104,10 +104,10 @@ def _failures(run: Run) -> None:
 def _learning(run: Run, curve: str = "") -> None:
     """Curves with the teacher dashed; the terms of the loss and some texts as both see them, for one curve or the
     newest."""
-    points = run_panel.curves(run)
-    x, quantity = _pickers() if len(points) else ("examples", "accuracy")
+    learning = run_panel.learning(run)
+    x, quantity = _pickers() if learning else ("examples", "accuracy")
     view = curves.View(quantity, x, _teacher(run), page.is_dark())
-    shown, tests = curve or loss_terms.current_arm(points), run_panel.tests(run)
+    shown, tests = curve or learning, run_panel.tests(run)
     _curves(run, view, tests)
     _terms(run, shown, x, view.dark)
     _samples(run, shown, tests, view.dark)
@@ -123,7 +123,7 @@ def _curves(run: Run, view: curves.View, tests: int) -> None:
 
 @once.per_point
 def _terms(run: Run, curve: str, x: XAxis, dark: bool) -> None:
-    page.chart(loss_terms.draw(_of_curve(run, curve), _weights(run), x=x, dark=dark), "d_fig_terms")
+    page.chart(loss_terms.draw(run_panel.curve(run, curve), _weights(run), x=x, dark=dark), "d_fig_terms")
 
 
 @once.per_result
@@ -131,13 +131,7 @@ def _samples(run: Run, curve: str, tests: int, dark: bool) -> None:
     """As `_curves`."""
     result = run.result_as(DistillResult)
     if result is not None and result.sample_texts:
-        page.chart(samples.draw(_of_curve(run, curve), result, dark=dark), "d_fig_samples")
-
-
-def _of_curve(run: Run, curve: str) -> pd.DataFrame:
-    points = run_panel.curves(run)
-    own: pd.DataFrame = points[points["arm"] == curve]
-    return own
+        page.chart(samples.draw(run_panel.curve(run, curve), result, dark=dark), "d_fig_samples")
 
 
 def _pickers() -> tuple[XAxis, curves.Quantity]:

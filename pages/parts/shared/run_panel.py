@@ -128,8 +128,17 @@ def curves(run: Run) -> pd.DataFrame:
 def tests(run: Run) -> int:
     """How many points of the curves tell of texts that are not learned from: they come seldom beside those of the
     training itself, so what is made of them alone is drawn again only where this number has changed."""
-    curves(run)
     return _tail(str(run.path)).tests()
+
+
+def curve(run: Run, arm: str) -> pd.DataFrame:
+    """As `curves`, of one arm alone."""
+    return _tail(str(run.path)).curve(arm)
+
+
+def learning(run: Run) -> str:
+    """The arm that learns now, or learned last; empty before the first step."""
+    return _tail(str(run.path)).learning()
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
