@@ -19,7 +19,7 @@ from distill_core.places import PROJECT as PROJECT
 class Settings(BaseSettings):
     """Where things lie, and the limits of this installation."""
 
-    model_config = SettingsConfigDict(env_prefix="DISTILL_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DISTILL_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     runs_dir: Path = Field(PROJECT / "runs", description="Folder that holds one directory a run.")
     cache_dir: Path = Field(

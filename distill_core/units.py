@@ -84,6 +84,16 @@ def duration(seconds: float | None) -> str:
     return f"{significant(seconds / 3600, 2)} h"
 
 
+def seconds_between(start: str, end: str) -> float | None:
+    """Seconds from one ISO time to another, never below 0; None where one cannot be read. Without a zone it is UTC."""
+    try:
+        moments = [datetime.fromisoformat(iso) for iso in (start, end)]
+    except ValueError:
+        return None
+    first, last = (moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in moments)
+    return max(0.0, (last - first).total_seconds())
+
+
 def day(iso: str) -> str:
     """`2025-11-22T07:55:00.000+00:00 → 22 Nov 2025`; an unreadable time gives the empty string."""
     try:

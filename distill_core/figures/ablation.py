@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import arm_style, theme
+from distill_core.maths.paired import FEWEST_SEEDS
 from distill_core.tables.ablation import verdicts
 from distill_core.units import is_missing
 
@@ -49,27 +50,26 @@ def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
 
 
 def title(frame: pd.DataFrame) -> str:
-    """The largest difference that the seeds are sure of, or that there is none. `frame`: as for `draw`, not empty."""
+    """The largest difference beyond chance, or that there is none. `frame`: as for `draw`, not empty."""
     return _title(verdicts(frame))
 
 
 def _title(rows: pd.DataFrame) -> str:
     seeds = int(rows["seeds"].min())
-    if rows["is_sure"].isna().any():
-        worst = rows.iloc[0]
-        if worst["difference_points"] >= 0:
-            return f"No ingredient helped, as far as {count(seeds, 'seed')} can tell"
-        return f"{_claim(worst)}, as far as {count(seeds, 'seed')} can tell"
+    if rows["is_sure"].isna().all():
+        return "Without predictions or three seeds it is open which differences are chance"
     sure = rows[rows["is_sure"].fillna(False)]
     if sure.empty:
-        return f"No ingredient makes a difference that {count(seeds, 'seed')} can show"
+        chance = "these texts" if seeds == 1 else f"{count(seeds, 'seed')} and these texts"
+        return f"No ingredient makes a difference beyond the chance of {chance}"
+    care = "" if seeds >= FEWEST_SEEDS else f", as far as {count(seeds, 'seed')} can tell"
     ranked = sure.reindex(sure["difference_points"].abs().sort_values(ascending=False, kind="stable").index)
-    first = f"{_claim(ranked.iloc[0])}{_where(ranked.iloc[0])} (95 % interval {_ends(ranked.iloc[0])})"
+    first = f"{_claim(ranked.iloc[0])} (95 % interval {_ends(ranked.iloc[0])})"
     if len(ranked) == 1:
-        return first
+        return first + care
     second = ranked.iloc[1]
     phrase = _phrase(second)
-    return f"{first}; {phrase[0].lower()}{phrase[1:]} {_change(second)}{_where(second)} ({_ends(second)})"
+    return f"{first}; {phrase[0].lower()}{phrase[1:]} {_change(second)} ({_ends(second)}){care}"
 
 
 def _claim(row: pd.Series[Any]) -> str:
@@ -85,14 +85,8 @@ def _change(row: pd.Series[Any]) -> str:
     return f"{'loses' if value < 0 else 'gains'} {abs(value):.1f}"
 
 
-def _where(row: pd.Series[Any]) -> str:
-    """A word of care where other test texts might show nothing."""
-    low, high = row["texts_low_points"], row["texts_high_points"]
-    return " on these texts" if not is_missing(low) and float(low) <= 0 <= float(high) else ""
-
-
 def _ends(row: pd.Series[Any]) -> str:
-    low, high = sorted(abs(float(row[name])) for name in ("seeds_low_points", "seeds_high_points"))
+    low, high = sorted(abs(float(row[name])) for name in ("low_points", "high_points"))
     return f"{low:.1f} to {high:.1f}"
 
 

@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 from distill_core import units
 from distill_core.figures import arm_bars, arm_style, lines, theme
 from distill_core.figures.labels import Scale
+from distill_core.maths import intervals
+from distill_core.tables import training as tables_training
 
 EMPTY = ("No arm is tested yet", "A bar appears when an arm is trained and tested.")
 PLOT_PX = 270.0
@@ -26,20 +28,22 @@ def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
 
 
 def title(rows: pd.DataFrame) -> str:
-    """The best arm at the largest size against scratch, or the runner-up; means where there are several seeds."""
-    largest = rows[rows["train_examples"] == rows["train_examples"].max()]
-    means = largest.groupby(["arm", "title"], sort=False)[["accuracy", "ci_low", "ci_high", "n_eval"]].mean()
-    ranked = means.reset_index().sort_values("accuracy", ascending=False)
-    seeds = largest["seed"].nunique()
-    best = ranked.iloc[0]
-    claim = f"{best['title']} is right on {units.percent(best['accuracy'], 3)} of {int(best['n_eval']):,} test texts"
-    if len(ranked) > 1:
-        scratch = ranked[(ranked["arm"] == "scratch") & (ranked["arm"] != best["arm"])]
-        other = scratch.iloc[0] if len(scratch) else ranked.iloc[1]
+    """The best arm at the largest size against scratch, or the runner-up; means where there are several seeds. Says so
+    where which of the two is better may be chance."""
+    first, other, seeds = tables_training.rivals(rows)
+    claim = f"{first['title']} is right on {units.percent(first['accuracy'], 3)} of {int(first['n_eval']):,} test texts"
+    if other is not None:
         claim += f", {units.in_sentence(other['title'])} on {units.percent(other['accuracy'], 3)}"
-        if seeds == 1 and other["ci_high"] >= best["ci_low"]:
-            claim += " (their intervals overlap)"
+        claim += " (which is better may be chance)" if _may_be_chance(first, other, rows) else ""
     return claim if seeds == 1 else f"{claim} (means of {seeds} seeds)"
+
+
+def _may_be_chance(first: pd.Series[Any], other: pd.Series[Any], rows: pd.DataFrame) -> bool:
+    known = rows["lead_is_sure"].dropna()
+    if len(known):
+        return not bool(known.iloc[0])
+    ends = [tuple(float(one[name]) for name in ("accuracy", "ci_low", "ci_high")) for one in (first, other)]
+    return intervals.difference_interval(ends[0], ends[1])[0] <= 0  # type: ignore[arg-type]
 
 
 def _sentence(row: pd.Series[Any]) -> str:

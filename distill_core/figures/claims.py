@@ -125,6 +125,8 @@ def _axes(row: pd.Series[Any], suffix: str, domain: list[float]) -> dict[str, An
 def _heading(row: pd.Series[Any], suffix: str) -> dict[str, Any]:
     published = _TEXTS[row["key"]](row["published"])
     text = f"<b>{theme.safe(_phrase(row))}</b> · ◇ DistilBERT {published}"
+    if not is_missing(row["majority"]):
+        text += f" · most frequent class alone {units.percent(row['majority'])}"
     return {
         "x": 0,
         "xref": "paper",

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from distill_core import units
 from distill_core.figures import heat, theme
 from distill_core.figures.heat import Cell, Grid, Ramp
 
@@ -15,7 +16,7 @@ EMPTY = ("Nothing to compare yet", "Train the arms Fine-tuned and Adapted on the
 
 
 def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """`frame`: `tables.transfer.gain_frame`. A dot follows a change whose interval does not reach 0."""
+    """`frame`: `tables.transfer.gain_frame`. A change beyond chance is bold."""
     if frame.empty:
         return theme.empty(*EMPTY)
     trains, tests = (list(dict.fromkeys(theme.safe(name) for name in frame[column])) for column in ("train", "test"))
@@ -38,13 +39,15 @@ def title(frame: pd.DataFrame) -> str:
     sure = sum(is_sure(row) for _, row in rows.iterrows())
     word = "gains" if mean >= 0 else "loses"
     where = "away from home" if len(away) else "at home"
-    chance = f"{sure} of {len(rows)} changes are beyond chance" if sure else "no change is beyond chance"
+    chance = f"{sure} of {len(rows)} changes {'is' if sure == 1 else 'are'} beyond chance"
+    if rows["is_sure"].isna().any():
+        chance = "open without predictions whether by chance"
     return f"Reading the target's texts first {word} {abs(mean):.1f} points {where}; {chance}"
 
 
 def is_sure(row: pd.Series[Any]) -> bool:
-    """Whether the 95 % interval of the change lies on one side of 0."""
-    return bool(row["low"] > 0 or row["high"] < 0)
+    """Whether the change is beyond chance, all cells of the matrix counted."""
+    return bool(not units.is_missing(row["is_sure"]) and row["is_sure"])
 
 
 def sentence(row: pd.Series[Any]) -> str:
@@ -53,7 +56,8 @@ def sentence(row: pd.Series[Any]) -> str:
     change = f"{float(row['gain']) * 100:+.1f}".replace("-", "−")
     return (
         f"Trained on {theme.safe(row['train'])}, tested on {theme.safe(row['test'])}: {change} points by reading "
-        f"unlabeled texts of the other domains first<br>95 % interval {low} to {high}<br>{theme.safe(row['source'])}"
+        f"unlabeled texts of the other domains first<br>95 % interval {low} to {high}, "
+        f"{'the same texts' if row['is_paired'] else 'not paired: too wide'}<br>{theme.safe(row['source'])}"
     )
 
 

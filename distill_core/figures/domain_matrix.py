@@ -34,17 +34,20 @@ def title(rows: pd.DataFrame) -> str:
     lost = away["against_home_points"].dropna()
     if away.empty:
         return f"{name} is right on {units.percent(rows['accuracy'].mean(), 3)} at home"
-    below = int(away["is_below"].fillna(False).sum())
-    cells = (
-        f"{below} of {len(away)} are below the most frequent class"
-        if below
-        else "none is below the most frequent class"
-    )
+    cells = _below(away)
     if lost.empty:
         return f"{name} away from home, {len(away)} tested: {cells}"
     points = units.significant(abs(lost.mean()), 2)
     verb = "loses" if lost.mean() < 0 else "gains"
     return f"Away from home, {units.in_sentence(name)} {verb} {points} points on average; {cells}"
+
+
+def _below(away: pd.DataFrame) -> str:
+    """How many cells are below the most frequent class: beyond chance, where that is known."""
+    known = away["is_surely_below"].notna().all()
+    below = int(away["is_surely_below" if known else "is_below"].fillna(False).sum())
+    where = f"below the most frequent class{' beyond chance' if known else ''}"
+    return f"{below} of {len(away)} {'is' if below == 1 else 'are'} {where}" if below else f"none is {where}"
 
 
 def _guessed(guesses: pd.DataFrame | None, arm: str) -> dict[tuple[str, str], float]:

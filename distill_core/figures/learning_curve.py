@@ -13,8 +13,9 @@ from distill_core import arms, units
 from distill_core.arms import FinetuneArm
 from distill_core.figures import arm_style, lines, theme, transfer_style
 from distill_core.figures.bars import rgba
+from distill_core.tables import transfer_leads
 from distill_core.tables.training import arm_title
-from distill_core.tables.transfer import Lead, lead
+from distill_core.tables.transfer_leads import Lead
 
 PLOT_PX = 290.0
 GUESS_PX = 210.0  # lower, so that figure and sliders fit on one screen
@@ -30,11 +31,13 @@ _MOST_TICKS = 6
 
 @dataclass(frozen=True)
 class View:
-    """What runs along the axis; `majority`: the share of the most frequent class (0–1), drawn as a line."""
+    """What runs along the axis; `majority`: the share of the most frequent class (0–1), drawn as a line; `lead`: who
+    leads whom, for the title."""
 
     x: XAxis = "train_examples"
     majority: float | None = None
     dark: bool = False
+    lead: Lead | None = None
 
 
 def draw(frame: pd.DataFrame, guesses: pd.DataFrame | None = None, view: View | None = None) -> go.Figure:
@@ -73,7 +76,7 @@ def title(frame: pd.DataFrame, guesses: pd.DataFrame | None, view: View) -> str:
         return "Your guess, before the result is shown" if guesses is not None else EMPTY[0]
     if view.x != "train_examples":
         return _cost_title(frame, view.x)
-    found = lead(frame)
+    found = view.lead or transfer_leads.lead(frame)
     if found is None:
         best = frame.sort_values("accuracy", ascending=False).iloc[0]
         return (
@@ -88,15 +91,16 @@ def lead_sentence(found: Lead) -> str:
     unit = "point" if points == "1" else "points"
     names = f"{units.in_sentence(found.first)} is {points} {unit} {'ahead of' if found.gap >= 0 else 'behind'}"
     claim = f"With {found.train_examples:,} labels, {names} {units.in_sentence(found.second)}"
-    return claim if found.low > 0 or found.high < 0 else f"{claim}, which may be chance"
+    return claim if found.is_sure else f"{claim}, which may be chance"
 
 
 def interval_sentence(found: Lead) -> str:
     """The lead with its interval, for the line below the figure."""
     gap, low, high = (f"{value * 100:+.1f}".replace("-", "−") for value in (found.gap, found.low, found.high))
+    how = "over seeds and the same test texts" if found.is_paired else "as of different texts: no predictions are kept"
     return (
         f"{found.first} minus {units.in_sentence(found.second)} with {found.train_examples:,} labels: {gap} points, "
-        f"95 % interval {low} to {high}. Both read the same test texts."
+        f"95 % interval {low} to {high}, {how}."
     )
 
 

@@ -15,7 +15,7 @@ from distill_core import arms, units
 from distill_core.figures import arm_style, bars, theme
 from distill_core.results import TeacherOfTen
 from distill_core.tables import students as tables_students
-from distill_core.tables.students import Claim
+from distill_core.tables.student_gains import Claim
 from distill_core.tables.training import arm_title
 
 EMPTY = "No student is tested yet"
@@ -56,13 +56,20 @@ def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, claim: Claim | None,
 
 
 def title(frame: pd.DataFrame, teacher: TeacherOfTen, claim: Claim | None) -> str:
-    """How many students the teacher has helped."""
+    """How many students the teacher has helped beyond chance."""
     if claim is None:
         best = frame.sort_values("accuracy").iloc[-1]
         return f"{theme.safe(best['label'])} reaches {units.percent(best['accuracy'], 3)} so far"
-    count = f"{claim.better} of {claim.n} students" if claim.n > 1 else "the student"
-    verb = "beat" if claim.n > 1 else ("beats" if claim.better else "does not beat")
-    return f"Taught by {theme.safe(teacher.title)}, {count} {verb} the same labels alone"
+    start = f"Taught by {theme.safe(teacher.title)}"
+    points = units.significant(abs(100 * claim.mean), 2)
+    if claim.better is None or claim.worse is None:
+        change = f"{'gain' if claim.mean >= 0 else 'lose'} {points} points over the same labels alone"
+        return f"{start}, students {change}; without predictions it is open whether by chance"
+    if claim.n == 1:
+        verb = "beats" if claim.better else "falls behind" if claim.worse else "cannot be told from"
+        return f"{start}, the student {verb} the same labels alone{' beyond chance' if claim.better else ''}"
+    lost = f"; {claim.worse} fall{'s' if claim.worse == 1 else ''} behind" if claim.worse else ""
+    return f"{start}, {claim.better} of {claim.n} students beat the same labels alone beyond chance{lost}"
 
 
 def _shifts(shown: list[str]) -> dict[str, float]:

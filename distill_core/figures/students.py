@@ -23,14 +23,18 @@ def draw(frame: pd.DataFrame, *, dark: bool = False) -> go.Figure:
 
 
 def title(rows: pd.DataFrame) -> str:
-    """What the distilled student keeps, and what the weakest other way keeps."""
-    first = rows.iloc[0]
-    claim = f"{first['title']} keeps {units.percent(first['retained'])} of its teacher's accuracy"
-    others = rows[(rows["arm"] != first["arm"]) & rows["retained"].notna()]
-    if others.empty:
-        return claim
-    worst = others.sort_values("retained").iloc[0]
-    return f"{claim}, {worst['title'].lower()} {units.percent(worst['retained'])}"
+    """What the first way to learn keeps, what the weakest other one keeps, and what the most frequent class alone
+    would: means over the seeds of each."""
+    means = rows.groupby(["arm", "title"], sort=False)["retained"].mean().dropna().reset_index()
+    seeds = int(rows["seed"].nunique())
+    if means.empty:
+        return "What the students keep is not measured yet"
+    first, others = means.iloc[0], means.iloc[1:].sort_values("retained", kind="stable")
+    words = [f"{first['title']} keeps {units.percent(first['retained'])} of its teacher's accuracy"]
+    words += [f"{units.in_sentence(row['title'])} {units.percent(row['retained'])}" for _, row in others[:1].iterrows()]
+    majority = rows["majority_retained"].iloc[0]
+    words += [] if units.is_missing(majority) else [f"always the most frequent class {units.percent(majority)}"]
+    return f"{', '.join(words)}{f' (means of {seeds} seeds)' if seeds > 1 else ''}"
 
 
 def _sentence(row: pd.Series[Any]) -> str:

@@ -9,6 +9,8 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import theme
+from distill_core.maths import paired
+from distill_core.tables import sweep as tables_sweep
 from distill_core.units import is_missing
 
 Quantity = Literal["accuracy", "agreement", "kl_to_teacher"]
@@ -45,27 +47,33 @@ def draw(frame: pd.DataFrame, quantity: Quantity = "accuracy", *, dark: bool = F
 
 
 def best(rows: pd.DataFrame, quantity: Quantity) -> pd.Series[Any]:
-    """The cell with the highest accuracy or agreement, or the lowest KL."""
+    """The cell with the highest accuracy (`sweep.chosen`) or agreement, or the lowest KL."""
+    if quantity == "accuracy":
+        return tables_sweep.chosen(rows)
     values = rows[quantity].to_numpy(dtype=float)
     return rows.iloc[int(values.argmin() if quantity == "kl_to_teacher" else values.argmax())]
 
 
 def title(rows: pd.DataFrame, quantity: Quantity) -> str:
-    """The best setting, and for the accuracy how many others its interval cannot tell from it."""
+    """The best setting; for the accuracy on which texts it was chosen, and how many others are worse beyond chance."""
     top = best(rows, quantity)
     where = f"τ = {float(top['temperature']):g} with soft weight {float(top['soft']):g}"
     if quantity == "kl_to_teacher":
         return f"{where} comes closest to its teacher: KL {units.significant(top[quantity], 2)} nats"
     if quantity == "agreement":
         return f"{where} agrees most with its teacher: on {units.percent(top[quantity], 3)} of the test texts"
-    claim = f"{where} is best: right on {units.percent(top['accuracy'], 3)}"
-    rivals = int((rows["behind_high_points"] >= 0).sum())
-    others = int(rows["behind_high_points"].notna().sum())
-    if not others:
+    right = units.percent(top["accuracy"], 3)
+    claim = f"{where} is best on these test texts: right on {right}"
+    if tables_sweep.is_validated(rows):
+        claim = f"{where} is best on the validation texts: right on {right} of the test texts"
+    others = rows.dropna(subset=["behind_p"])
+    if others.empty:
         return claim
-    if rivals == others:
-        return f"{claim}, yet no other setting is surely worse"
-    return f"{claim}; {others - rivals} of the {others} others {'is' if others - rivals == 1 else 'are'} surely worse"
+    sure = paired.beyond_chance([float(p) for p in others["behind_p"]])
+    worse = sum(bool(is_sure) and gap < 0 for is_sure, gap in zip(sure, others["behind_points"], strict=True))
+    if not worse:
+        return f"{claim}, yet no other setting is worse beyond chance"
+    return f"{claim}; {worse} of {len(others)} others {'is' if worse == 1 else 'are'} worse beyond chance"
 
 
 Cells = list[list["pd.Series[Any] | None"]]

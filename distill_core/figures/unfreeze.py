@@ -12,6 +12,7 @@ from distill_core import units
 from distill_core.arms import SAVED
 from distill_core.figures import arm_style, theme, transfer_style
 from distill_core.figures.labels import Scale
+from distill_core.maths import intervals
 from distill_core.tables.training import arm_title
 from distill_core.tables.transfer import depth_of
 
@@ -120,14 +121,23 @@ def title(rows: pd.DataFrame) -> str:
         best = rows.sort_values("accuracy", ascending=False).iloc[0]
         return f"{best['label']} is right on {units.percent(best['accuracy'], 3)} of {int(best['n_eval']):,} test texts"
     full = whole.iloc[0]
-    near = fewer[fewer["ci_high"] >= full["accuracy"]].sort_values("params_trained")
+    near = fewer[[_may_be_as_good(row, full) for _, row in fewer.iterrows()]].sort_values("params_trained")
     if near.empty:
         best = fewer.sort_values("accuracy", ascending=False).iloc[0]
         return f"All layers are {_points(full, best)} ahead of {units.in_sentence(best['label'])}, the next best"
     cheap = near.iloc[0]
     ahead = "ahead of" if cheap["accuracy"] > full["accuracy"] else "behind"
     share = units.percent(cheap["share_trained"])
-    return f"{cheap['label']}: {share} of the weights learn, {_points(full, cheap)} {ahead} training all"
+    points = f"{_points(full, cheap)} {ahead} training all, which may be chance"
+    return f"{cheap['label']}: {share} of the weights learn, {points}"
+
+
+def _may_be_as_good(row: pd.Series[Any], full: pd.Series[Any]) -> bool:
+    """Whether the 95 % interval of the difference to all layers reaches zero: on the same texts where that is known."""
+    if not units.is_missing(row["behind_high"]):
+        return bool(row["behind_high"] >= 0)
+    ends = [tuple(float(one[name]) for name in ("accuracy", "ci_low", "ci_high")) for one in (row, full)]
+    return intervals.difference_interval(ends[0], ends[1])[1] >= 0  # type: ignore[arg-type]
 
 
 def _points(first: pd.Series[Any], second: pd.Series[Any]) -> str:

@@ -23,9 +23,15 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in the file; None when it is missing, half-written or not an object."""
+    """The object in the file; None when it is missing, half-written, not an object, nested too deep, or holds what
+    `write_json` never writes: NaN, infinities by name, half a pair of UTF-16 surrogates, which no text can show."""
     try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        data = json.loads(path.read_bytes().decode(), parse_constant=_refuse)
+        json.dumps(data, ensure_ascii=False).encode()
+    except (OSError, ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON.")

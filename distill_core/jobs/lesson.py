@@ -44,7 +44,8 @@ class Lesson:
     `held_out(module)` gives the losses on text that is not read; `backbone()` the network to keep; `signals` counts the
     targets of the whole training, where that is known beforehand, and `counted()` the tokens and signals so far, where
     it is not. `bare()` is the network below its heads. `cloze(module)` is what it says about sentences with a gap;
-    `looks`: how often it is asked, and the held-out loss measured.
+    `looks`: how often it is asked, and the held-out loss measured. `by_kind(module)` is the held-out loss by what
+    became of the asked tokens (`asked_tokens`).
     """
 
     module: nn.Module
@@ -59,6 +60,8 @@ class Lesson:
     counted: Callable[[], tuple[int, int]] | None = None
     looks: int | None = None
     unigram_nats: float | None = None
+    asked_unigram_nats: float | None = None
+    by_kind: Callable[[nn.Module], dict[str, float]] | None = None
 
     @property
     def tokens(self) -> int:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from distill_core.errors import SpecError
-from distill_core.jobs import reading
+from distill_core.jobs import asked_tokens, reading
 from distill_core.jobs.lesson import Lesson, Material, mini_config, usual_dropout, within_budget
 from distill_core.machine.devices import Device
 from distill_core.models import loading
@@ -87,7 +87,24 @@ def prepare(material: Material) -> Lesson:
         counted=lambda: (int(learner.counts[0]), int(learner.counts[1])),
         looks=LOOKS,
         unigram_nats=text.unigram_nats,
+        asked_unigram_nats=asked_tokens.unigram_nats(objective, text.held_out, text.counts),
+        by_kind=lambda module: _by_kind(module, text, teacher, material.device),
     )
+
+
+def _by_kind(module: Any, text: _Text, teacher: Any, device: Device) -> dict[str, float]:
+    """The held-out loss by what became of the asked tokens."""
+    was_training = module.training
+    module.eval()
+    with torch.inference_mode():
+        found = asked_tokens.by_kind(
+            module.objective,
+            text.held_out,
+            text.vocabulary.mask,
+            lambda batch: float(_with_teacher(module, batch, teacher, device).parts["masked"]),
+        )
+    module.train(was_training)
+    return found
 
 
 @dataclass(frozen=True)
@@ -100,6 +117,7 @@ class _Text:
     epochs: int
     held_out: list[Corrupted]
     unigram_nats: float
+    counts: Tensor  # how often each token is read, plus one
 
 
 def _within_budget(material: Material) -> _Text:
@@ -115,8 +133,9 @@ def _within_budget(material: Material) -> _Text:
     )
     lengths = [round(reading.length(document) * stretch) for document in documents]
     n_read, epochs = within_budget(lengths, spec.tokens)
-    nats = _unigram_nats(documents[:n_read], kept, encode, vocabulary.size)
-    return _Text(vocabulary, documents, lengths[:n_read], epochs, [batch for batch, _ in held_out], nats)
+    counts = _counts(documents[:n_read], vocabulary.size)
+    nats = _unigram_nats(counts, kept, encode)
+    return _Text(vocabulary, documents, lengths[:n_read], epochs, [batch for batch, _ in held_out], nats, counts)
 
 
 def _encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
@@ -183,11 +202,17 @@ def _held_out(module: nn.Module, batches: Sequence[Corrupted], teacher: Any, dev
     return {name: value / total for name, value in sums.items()}
 
 
-def _unigram_nats(read: Sequence[Document], kept: Sequence[Sequence[str]], encode: reading.Encode, size: int) -> float:
-    """The loss on the held-out text of one who knows nothing but how often each token was read (plus one). Nats."""
+def _counts(read: Sequence[Document], size: int) -> Tensor:
+    """How often each token was read, plus one. Shape: (vocab,)."""
     counts = torch.ones(size, dtype=torch.float64)
     for document in read:
         counts += torch.bincount(torch.tensor([token for sentence in document for token in sentence]), minlength=size)
+    return counts
+
+
+def _unigram_nats(counts: Tensor, kept: Sequence[Sequence[str]], encode: reading.Encode) -> float:
+    """The loss on the held-out text of one who knows nothing but how often each token was read (plus one). Nats."""
+    size = len(counts)
     rows = encode([sentence for passage in kept for sentence in passage])
     asked = torch.bincount(torch.tensor([token for row in rows for token in row]), minlength=size).double()
     return float(-(asked * (counts / counts.sum()).log()).sum() / asked.sum())

@@ -69,6 +69,7 @@ def run(spec: PretrainSpec, context: JobContext) -> PretrainResult:
     return _so_far(context).model_copy(
         update={
             "held_out": held_out,
+            "held_out_by_kind": lesson.by_kind(lesson.module) if lesson.by_kind else {},
             "train_s": report.train_s,
             "tokens": tokens,
             "signals": signals,
@@ -123,6 +124,7 @@ def _begin(material: Material, lesson: Lesson) -> None:
             corpus_sha256=text.digest,
             held_out_before=lesson.held_out(lesson.module),
             unigram_nats=lesson.unigram_nats,
+            asked_unigram_nats=lesson.asked_unigram_nats,
             cloze=lesson.cloze(lesson.module) if lesson.cloze else (),
             probe_dataset=spec.probe_dataset.key,
             probe_labels=linear_probe.n_labels(probe),

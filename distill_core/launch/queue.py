@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
-from datetime import datetime
 
 from distill_core.errors import LaunchError
 from distill_core.files import turns
@@ -13,6 +12,7 @@ from distill_core.results import FINAL
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.settings import settings
+from distill_core.units import seconds_between
 
 _TOKENS_KEPT = 200
 _DURATIONS_USED = 10
@@ -79,9 +79,8 @@ def estimate_wait_s(store: RunStore, ahead: int, slots: int) -> float | None:
     durations: list[float] = []
     for run in reversed(store.list()):
         state = run.state()
-        if state.state in FINAL and state.started_at and state.ended_at:
-            took = datetime.fromisoformat(state.ended_at) - datetime.fromisoformat(state.started_at)
-            durations.append(max(0.0, took.total_seconds()))
+        took = seconds_between(state.started_at, state.ended_at) if state.state in FINAL else None
+        durations += [took] if took is not None else []
         if len(durations) == _DURATIONS_USED:
             break
     return sum(durations) / len(durations) * ahead / slots if durations else None

@@ -36,8 +36,10 @@ class PretrainResult(Result):
     `held_out` and `held_out_before`: each loss on sentences that were not read, after and before the training.
     `signals` counts the tokens (or, for embeddings, the sentences) that gave a target in all. `corpus_sha256` is of
     the whole corpus, of which `texts` texts were read. `unigram_nats`: the loss of one who knows nothing but how often
-    each token occurs. `linear_probe`: a linear classifier on the frozen network, learned from `probe_labels` labels of
-    `probe_dataset`.
+    each token occurs, on all unread tokens; `asked_unigram_nats` on those alone that the loss asks for, so that both
+    can be compared. `held_out_by_kind`: the loss of masked words apart for tokens that were "masked", "replaced" by
+    another and "kept" visible. Older results have neither. `linear_probe`: a linear classifier on the frozen network,
+    learned from `probe_labels` labels of `probe_dataset`.
     """
 
     kind: Literal["pretrain"] = "pretrain"
@@ -53,6 +55,8 @@ class PretrainResult(Result):
     held_out_before: dict[str, float] = Field(default_factory=dict)
     held_out: dict[str, float] = Field(default_factory=dict)
     unigram_nats: float | None = None
+    asked_unigram_nats: float | None = None
+    held_out_by_kind: dict[str, float] = Field(default_factory=dict)
     cloze: tuple[ClozeLook, ...] = ()
     probe_dataset: str = ""
     probe_labels: int | None = None

@@ -16,7 +16,7 @@ LIVE: frozenset[str] = frozenset({"queued", "running", "paused"})
 class Record(BaseModel):
     """Frozen; unknown keys are kept out so that an old result still reads after a field was removed."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class ErrorInfo(Record):
@@ -91,7 +91,11 @@ class State(Record):
 
 
 class Metric(Record):
-    """One point of a curve. `arm` names the curve (for instance "distilled"), `step` counts updates."""
+    """One point of a curve. `arm` names the curve (for instance "distilled"), `step` counts updates.
+
+    A loss that runs away may be infinite or not a number: such a point is written, and no reader takes it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=True)
 
     arm: str = ""
     step: int

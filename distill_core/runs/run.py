@@ -19,6 +19,7 @@ JSON is written whole (files/json_files.py); a reader of metrics.jsonl skips a h
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -193,7 +194,7 @@ class Run:
         for line in data[:end].split(b"\n"):
             with contextlib.suppress(ValueError):
                 found.append(Metric.model_validate_json(line))
-        return found, offset + end
+        return [metric for metric in found if _is_finite(metric)], offset + end
 
     def set_result(self, result: Result) -> None:
         write_json(self.path / "result.json", result.model_dump())
@@ -217,6 +218,10 @@ class Run:
                 return file.read().decode("utf-8", "replace").replace("\0", "")
         except OSError:
             return ""
+
+
+def _is_finite(metric: Metric) -> bool:
+    return all(map(math.isfinite, (metric.value, metric.epoch, metric.elapsed_s)))
 
 
 _DAMAGED = State(state="damaged", message="state.json cannot be read.", hint="Delete this run.")

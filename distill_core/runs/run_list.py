@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -13,7 +12,7 @@ from distill_core.kinds import KINDS
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
 from distill_core.specs import Spec
-from distill_core.units import now
+from distill_core.units import now, seconds_between
 
 COLUMNS = ("id", "title", "kind", "state", "created", "started", "duration_s", "device", "message")
 _NAMELESS = ("title", "kind")
@@ -51,11 +50,7 @@ def duration_s(run: Run) -> float | None:
     """Seconds from its start to its end, or until now while it is live; None for one that never began."""
     state = run.state()
     end = state.ended_at or (now() if state.state in LIVE else "")
-    try:
-        took = datetime.fromisoformat(end) - datetime.fromisoformat(state.started_at)
-    except ValueError:
-        return None
-    return max(0.0, took.total_seconds())
+    return seconds_between(state.started_at, end)
 
 
 def changes(asked: Spec, done: Spec) -> list[str]:

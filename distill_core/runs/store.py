@@ -16,6 +16,7 @@ from distill_core.specs import Spec
 from distill_core.units import now
 
 _ID = re.compile(r"\d{6,9}-[0-9a-f]{6}|[a-z0-9][a-z0-9-]{0,60}")
+_FILES = ("spec.json", "state.json", "launch.json", "alive.lock", "log.txt", "metrics.jsonl")
 
 
 class RunStore:
@@ -52,7 +53,7 @@ class RunStore:
         if not _ID.fullmatch(run_id):
             raise RunError(f"{run_id[:80]!r} is not a run id.", "List the runs with: python -m distill_core runs list")
         path = self.root / run_id
-        if path.is_symlink() or not path.is_dir():
+        if path.is_symlink() or not _is_run(path):
             raise RunError(f"There is no run {run_id}.", "List the runs with: python -m distill_core runs list")
         return Run(path)
 
@@ -60,9 +61,10 @@ class RunStore:
         """All runs, oldest first."""
         try:
             with os.scandir(self.root) as entries:
-                names = [e.name for e in entries if _ID.fullmatch(e.name) and e.is_dir(follow_symlinks=False)]
+                there = [e.name for e in entries if _ID.fullmatch(e.name) and e.is_dir(follow_symlinks=False)]
         except OSError:
             return []
+        names = [name for name in there if _is_run(self.root / name)]
         return [Run(self.root / name) for name in sorted(names, key=lambda name: (_number(name), name))]
 
     def remove(self, run_id: str) -> None:
@@ -77,6 +79,15 @@ class RunStore:
             raise RunError(
                 f"Cannot delete the run {run_id}: {error.strerror}.", "Close programs that use it."
             ) from error
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a folder with a run's name has a run's files: any other folder is somebody's own, and none to delete.
+
+    One that holds nothing at all is a run whose files were lost."""
+    if any((path / name).exists() for name in _FILES):
+        return True
+    return bool(_number(path.name)) and path.is_dir() and not any(path.iterdir())
 
 
 def _number(run_id: str) -> int:

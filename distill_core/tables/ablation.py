@@ -7,23 +7,22 @@ is NA: a planned arm has its row before it is trained. Means are taken over the 
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from distill_core import families
+from distill_core import families, units
 from distill_core.errors import RunError
 from distill_core.maths import paired
 from distill_core.plans import arms
 from distill_core.results import DistillResult, StudentReport
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
+from distill_core.tables import differences
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
-from distill_core.tables import predictions as tables_predictions
 from distill_core.tables import sources as tables_sources
 from distill_core.tables.training import arm_title
 
@@ -40,6 +39,9 @@ _ABLATION_MEASURES = (
     "seeds_high_points",
     "texts_low_points",
     "texts_high_points",
+    "low_points",
+    "high_points",
+    "p",
     "published_points",
 )
 ABLATION_COLUMNS = ("arm", "title", *_ABLATION_COUNTS, *_ABLATION_MEASURES, "published_source", "source")
@@ -71,8 +73,10 @@ def ablation_frame(run: Run) -> pd.DataFrame:
     """One row an ingredient left out (ABLATION_COLUMNS): what the student loses against the full recipe, in points.
 
     `difference_points` is the mean of the differences of the same seed. `seeds_*` is its 95 % interval over seeds (from
-    three on), `texts_*` the one over test texts. `published_points` is the paper's, for a score and a task of its own:
-    rows that only the paper has stand last, with nothing measured. Raises RunError for a run that is no distillation.
+    three on), `texts_*` the one over test texts. `low_points` to `high_points` counts both, with its p value; where the
+    run has kept no predictions it is the one over seeds. `published_points` is the paper's, for a score and a task of
+    its own: rows that only the paper has stand last, with nothing measured. Raises RunError for a run that is no
+    distillation.
     """
     spec, result = asked(run)
     by_arm: dict[str, dict[int, StudentReport]] = {}
@@ -107,18 +111,21 @@ def _ablation_row(
     row: dict[str, Any] = {"arm": name, "seeds": len(seeds), "seeds_planned": spec.seeds}
     if not seeds:
         return row
-    differences = [own[seed].accuracy - full[seed].accuracy for seed in seeds]
+    gaps = [own[seed].accuracy - full[seed].accuracy for seed in seeds]
     row |= {
         "n_eval": own[seeds[0]].n_eval,
         "accuracy": mean([own[seed].accuracy for seed in seeds]),
         "full_accuracy": mean([full[seed].accuracy for seed in seeds]),
-        "difference_points": 100 * mean(differences),
+        "difference_points": 100 * mean(gaps),
     }
     pairs = [right[name, seed] - right[FULL, seed] for seed in seeds if {(name, seed), (FULL, seed)} <= right.keys()]
     texts = paired.over_texts(np.mean(pairs, axis=0)) if len(pairs) == len(seeds) else None
-    for prefix, interval in (("seeds", paired.over_seeds(differences)), ("texts", texts)):
+    for prefix, interval in (("seeds", paired.over_seeds(gaps)), ("texts", texts)):
         if interval is not None:
             row |= {f"{prefix}_low_points": 100 * interval[0], f"{prefix}_high_points": 100 * interval[1]}
+    found = paired.compare(np.stack(pairs)) if len(pairs) == len(seeds) else paired.compare_seeds(gaps)
+    if found is not None:
+        row |= {"low_points": 100 * found.interval[0], "high_points": 100 * found.interval[1], "p": found.p}
     return row
 
 
@@ -130,24 +137,10 @@ def mean(values: list[float]) -> float:
 def right_answers(run: Run) -> dict[tuple[str, int], NDArray[np.float64]]:
     """For each arm and seed 1 where its answer to a test text is right, else 0; empty without predictions.
 
-    Computed once for all who look at the run: do not change the arrays.
+    Shared by all who look at the run: do not change the arrays.
     """
-    return _right_answers(run.path, tables_predictions.version(run.predictions_file))
-
-
-@lru_cache(maxsize=32)
-def _right_answers(path: Path, _: tables_predictions.Version) -> dict[tuple[str, int], NDArray[np.float64]]:
-    run = Run(path)
-    try:
-        frame = tables_predictions.logits_of(run)
-    except RunError:
-        return {}
-    labels, there = frame[tables_predictions.LABEL].to_numpy(), set(tables_predictions.arms(frame))
-    return {
-        (arm.name, arm.seed): (tables_predictions.logits(frame, arm.key).argmax(-1) == labels).astype(float)
-        for arm in arms.plan(asked(run)[0])
-        if arm.key in there
-    }
+    right = differences.right_answers(run)
+    return {(arm.name, arm.seed): right[arm.key] for arm in arms.plan(asked(run)[0]) if arm.key in right}
 
 
 _PAPER_ROWS = {  # what the row of Table 4 says was removed
@@ -172,11 +165,11 @@ def _published(mode: str) -> dict[str, dict[str, Any]]:
 
 
 def verdicts(frame: pd.DataFrame) -> pd.DataFrame:
-    """The measured rows of `ablation_frame`, the largest loss first, with `is_sure`: whether the interval over seeds
-    excludes zero; NA below three seeds."""
+    """The measured rows of `ablation_frame`, the largest loss first, with `is_sure`: whether the difference is beyond
+    chance, by Holm's correction over all measured rows; NA without predictions, unless there are three seeds."""
     rows = frame.dropna(subset=["difference_points"]).sort_values("difference_points", kind="stable")
-    sure = (rows["seeds_high_points"] < 0) | (rows["seeds_low_points"] > 0)
-    return rows.assign(is_sure=sure.astype("boolean")).reset_index(drop=True)
+    sure = paired.beyond_chance([None if units.is_missing(p) else float(p) for p in rows["p"]])
+    return rows.assign(is_sure=pd.Series(sure, index=rows.index, dtype="boolean")).reset_index(drop=True)
 
 
 def texts_half_width(frame: pd.DataFrame) -> float | None:

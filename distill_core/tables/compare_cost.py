@@ -7,14 +7,13 @@ proportion to the tokens; how far that run's own time was off corrects this one.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import pandas as pd
 
 from distill_core.data_ref import NONE
 from distill_core.runs.run import Run
 from distill_core.specs import CompareSpec
 from distill_core.tables import compare as tables_compare
+from distill_core.units import seconds_between
 
 START_S = 5.0  # a new process that loads torch and transformers
 LOAD_S = 2.0  # a base-size model from its configuration, or from disk
@@ -61,9 +60,8 @@ def _pace(run: Run, speeds: pd.Series[float]) -> float:
     spec, state = run.spec_as(CompareSpec), run.state()
     if spec is None:
         return 1.0
-    try:
-        took = datetime.fromisoformat(state.ended_at) - datetime.fromisoformat(state.started_at)
-    except ValueError:
+    took = seconds_between(state.started_at, state.ended_at)
+    if took is None:
         return 1.0
     low, high = PACE_LIMITS
-    return min(high, max(low, took.total_seconds() / _seconds(spec, speeds)))
+    return min(high, max(low, took / _seconds(spec, speeds)))

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from distill_core import units
+from distill_core.datasets import known_splits
 from distill_core.errors import RunError
 from distill_core.runs.run import Run
+from distill_core.specs import TrainSpec
+from distill_core.tables import differences
 from distill_core.tables import predictions as tables_predictions
 
 
@@ -33,6 +37,33 @@ def _answered(path: Path, _: tables_predictions.Version) -> dict[str, int]:
         arm: len(set(tables_predictions.logits(frame, arm).argmax(-1).tolist()))
         for arm in tables_predictions.arms(frame)
     }
+
+
+def majority_share(run: Run) -> float | None:
+    """What always answering the most frequent class reaches on the run's test texts (0–1): from the labels beside its
+    predictions, else from what is known of the whole test split. None where neither is there."""
+    right = differences.right_answers(run).get(differences.MAJORITY)
+    if right is not None:
+        return float(right.mean())
+    try:
+        spec = run.spec_as(TrainSpec)
+    except RunError:
+        return None
+    return known_splits.majority_share(spec.dataset.key) if spec is not None and not spec.eval_examples else None
+
+
+def kept(run: Run, teacher_accuracy: float | None) -> float | None:
+    """The share of the teacher's accuracy that always answering the most frequent class keeps; None where unknown."""
+    share = majority_share(run)
+    return share / teacher_accuracy if share is not None and teacher_accuracy else None
+
+
+def kept_sentence(run: Run, teacher_accuracy: float | None) -> str:
+    """`Always answering the most frequent class keeps 60 % of the teacher's accuracy.`; empty where unknown."""
+    share = kept(run, teacher_accuracy)
+    if share is None:
+        return ""
+    return f"Always answering the most frequent class keeps {units.percent(share)} of the teacher's accuracy."
 
 
 def sentences(frame: pd.DataFrame) -> list[str]:

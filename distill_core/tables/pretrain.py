@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from distill_core import families
+from distill_core import families, units
 from distill_core.errors import DistillError
 from distill_core.plans import pretrain_scale
 from distill_core.results import ClozeLook, PretrainResult
@@ -68,16 +68,30 @@ class Reference(NamedTuple):
 def reference(result: PretrainResult, points: pd.DataFrame | None = None) -> Reference | None:
     """What one would reach who knows frequencies alone, where the main part can be compared with it.
 
-    Of tokens (`unigram_nats`), or for ELECTRA the share of replaced ones: that changes with its generator, so the
-    newest look counts, in `points` while the run is live.
+    Of the tokens that the loss asks for (`asked_unigram_nats`; older results have none), or for ELECTRA the share of
+    replaced ones: that changes with its generator, so the newest look counts, in `points` while the run is live.
     """
     if main_part(result) in UNIGRAM_PARTS:
-        return Reference(result.unigram_nats, "Word counts") if result.unigram_nats is not None else None
+        return Reference(result.asked_unigram_nats, "Word counts") if result.asked_unigram_nats is not None else None
     found = result.held_out.get(BASE_RATE)
     if found is None and points is not None:
         seen = points.loc[(points["split"] == "validation") & (points["name"] == BASE_RATE), "value"]
         found = float(seen.iloc[-1]) if len(seen) else None
     return Reference(found, "Base rate") if found is not None else None
+
+
+def kinds_sentence(result: PretrainResult) -> str:
+    """The loss on unread text by what became of the asked token, beside word counts; empty where it is not known."""
+    known, counts = result.held_out_by_kind, result.asked_unigram_nats
+    if not known or counts is None:
+        return ""
+    titles = {"masked": "hidden", "replaced": "replaced by another", "kept": "left visible"}
+    parts = ", ".join(f"{titles[kind]} {units.significant(value)}" for kind, value in known.items() if kind in titles)
+    words = f"The loss by what became of the asked token: {parts} nats; word counts alone {units.significant(counts)}."
+    if "masked" in known:
+        side = "below" if known["masked"] < counts else "not below"
+        words += f" On hidden tokens, which cannot be copied, the network is {side} word counts."
+    return words
 
 
 def looks_frame(run: Run, points: pd.DataFrame) -> pd.DataFrame:

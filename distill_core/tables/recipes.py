@@ -28,7 +28,7 @@ def best(run: Run, question: Question) -> Recipe:
     if question == "weights":
         cells = tables_sweep.sweep_frame(run).dropna(subset=["accuracy"])
         if len(cells):
-            cell = cells.iloc[int(cells["accuracy"].to_numpy(dtype=float).argmax())]
+            cell = tables_sweep.chosen(cells)
             values |= {name: float(cell[name]) for name in ("temperature", "soft", "hard")}
             words = f"τ = {values['temperature']:g} and soft weight {values['soft']:g}"
             return Recipe(words, {**values, "student_layers": int(cell["layers"])})

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from distill_core import arms
 from distill_core.errors import RunError
 from distill_core.maths import paired
@@ -18,6 +15,7 @@ from distill_core.maths.intervals import Interval
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import ablation as tables_ablation
+from distill_core.tables import differences
 
 TAUGHT = "distilled"
 Key = tuple[str, int]  # arm and seed
@@ -25,9 +23,8 @@ Key = tuple[str, int]  # arm and seed
 
 @dataclass(frozen=True)
 class Worth:
-    """In points of accuracy, mean over the seeds that both arms have. `interval` is the 95 % interval over test texts,
-    from three seeds on over seeds and texts; None without predictions. `is_sure`: zero lies outside of it, and outside
-    of the intervals over texts alone and, where seeds are enough, over seeds alone."""
+    """In points of accuracy, mean over the seeds that both arms have. `interval` is that of `paired.compare`, over
+    seeds and test texts; None without predictions. `is_sure`: the gain is beyond chance."""
 
     what: str
     points: float
@@ -90,24 +87,10 @@ def worth(run: Run) -> Worth | None:
         return None
     gains = [found[TAUGHT, seed] - found[control, seed] for seed in seeds]
     right = tables_ablation.right_answers(run)
-    pairs = [(right.get((TAUGHT, seed)), right.get((control, seed))) for seed in seeds]
-    known = [taught - alone for taught, alone in pairs if taught is not None and alone is not None]
-    interval, is_sure = _interval(np.stack(known)) if len(known) == len(seeds) else (None, False)
-    in_points = interval and (100 * interval[0], 100 * interval[1])
-    return Worth(_what(spec), 100 * tables_ablation.mean(gains), len(seeds), in_points, is_sure)
-
-
-def _interval(differences: NDArray[np.float64]) -> tuple[Interval | None, bool]:
-    """The interval to show, and whether zero lies outside of every one. `differences`: −1, 0 or 1; (seeds, texts).
-
-    The bootstrap spreads too little with few seeds or texts, so that it does not decide alone.
-    """
-    texts = paired.over_texts(differences.mean(0))
-    both = paired.over_seeds_and_texts(differences, np.random.default_rng(0), draws=2_000)
-    seeds = paired.over_seeds(differences.mean(1).tolist())
-    every = [one for one in (both, texts, seeds) if one is not None]
-    is_sure = bool(every) and (all(low > 0 for low, _ in every) or all(high < 0 for _, high in every))
-    return both or texts, is_sure
+    gain = differences.between(*([right.get((arm, seed)) for seed in seeds] for arm in (TAUGHT, control)))
+    interval = None if gain is None else (100 * gain.interval[0], 100 * gain.interval[1])
+    points = 100 * tables_ablation.mean(gains)
+    return Worth(_what(spec), points, len(seeds), interval, gain is not None and gain.is_sure)
 
 
 def _what(spec: DistillSpec) -> str:

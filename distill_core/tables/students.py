@@ -1,32 +1,27 @@
-"""Ten students, one teacher → DataFrames: every row, the means over seeds, and what one arm gains over another.
+"""Ten students, one teacher → DataFrames: every row, and the means over seeds.
 
-Units stand in the column names, fractions are 0–1, what is missing is NA. A gain is compared in pairs: the same
-student, the same seeds, the same test texts.
+Units stand in the column names, fractions are 0–1, what is missing is NA. What one arm gains over another is in
+`student_gains.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from distill_core import families, units
 from distill_core.arms import STUDENTS
-from distill_core.errors import RunError
-from distill_core.maths import intervals, paired
-from distill_core.maths.intervals import Interval
+from distill_core.maths import intervals
 from distill_core.plans import student_plan
 from distill_core.results import StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs.run import Run
 from distill_core.specs import StudentsSpec
-from distill_core.tables import balance, one_answer
+from distill_core.tables import balance, differences, one_answer
 from distill_core.tables import frames as tables_frames
-from distill_core.tables import predictions as tables_predictions
 from distill_core.tables import sources as tables_sources
+from distill_core.tables.differences import Right
 from distill_core.tables.training import arm_title
 
+TEACHER = "teacher"
 _COUNTS = (
     "seed",
     "seeds",
@@ -56,9 +51,9 @@ _MEASURES = (
     "agreement",
     "kl_to_teacher",
     "train_s",
-    "gain",
-    "gain_low",
-    "gain_high",
+    "behind",
+    "behind_low",
+    "behind_high",
     *balance.MEASURES,
 )
 ROW_COLUMNS = (
@@ -126,14 +121,20 @@ MEAN_COLUMNS = (
     "labels",
     "train_texts",
     "train_s",
+    "behind",
+    "behind_low",
+    "behind_high",
     "source",
 )
-GAIN_COLUMNS = ("student", "label", "family", "seeds", "gain", "gain_low", "gain_high", "source")
 
 
 def rows_frame(run: Run) -> pd.DataFrame:
-    """One row a student, arm and seed (ROW_COLUMNS), also those that are not trained yet; empty without a result."""
-    result = run.result_as(StudentsResult)
+    """One row a student, arm and seed (ROW_COLUMNS), also those that are not trained yet; empty without a result.
+
+    `retained_low` to `retained_high` is the 95 % interval over test texts, paired by text where the run has kept the
+    answers.
+    """
+    result, right = run.result_as(StudentsResult), right_answers(run)
     rows = result.rows if result is not None else ()
     labels, source = _labels(rows), tables_sources.source_text(run)
     answered, spec = one_answer.answered(run), run.spec_as(StudentsSpec)
@@ -151,7 +152,7 @@ def rows_frame(run: Run) -> pd.DataFrame:
             "source": source,
             "answered": answered.get(key),
             **(balance.columns(run, key) if row.accuracy is not None else {}),
-            **_retained_interval(row, teacher),
+            **_retained_interval(row, teacher, right),
         }
         for row, key in zip(rows, keys, strict=True)
     ]
@@ -190,7 +191,7 @@ def means_frame(frame: pd.DataFrame) -> pd.DataFrame:
     known = frame.dropna(subset=["accuracy"])
     keys = ["student", "arm"]
     first = known.drop_duplicates(keys).set_index(keys)
-    numbers = [name for name in MEAN_COLUMNS if name in _MEASURES]
+    numbers = [name for name in MEAN_COLUMNS if name in _MEASURES and name in ROW_COLUMNS]
     means = known.groupby(keys, sort=False)[numbers].mean()
     seeds = known.groupby(keys, sort=False)["seed"].nunique()
     merged = first.drop(columns=numbers).join(means).assign(seeds=seeds).reset_index()
@@ -206,120 +207,47 @@ def _labels(rows: tuple[StudentRow, ...]) -> dict[str, str]:
     }
 
 
-def _retained_interval(row: StudentRow, teacher: TeacherOfTen | None) -> dict[str, float | None]:
+def right_answers(run: Run) -> dict[tuple[str, str, int], Right]:
+    """Right answers by student, arm and seed, and the teacher's as ("", "teacher", 0); empty without predictions."""
+    spec, right = run.spec_as(StudentsSpec), differences.right_answers(run)
+    if spec is None or TEACHER not in right:
+        return {}
+    cells = [(str(cell.student), cell.arm, cell.seed) for cell in student_plan.plan(spec)]
+    keys = {cell: student_plan.key(spec, *cell) for cell in cells}
+    return {("", TEACHER, 0): right[TEACHER], **{cell: right[key] for cell, key in keys.items() if key in right}}
+
+
+def _retained_interval(
+    row: StudentRow, teacher: TeacherOfTen | None, right: dict[tuple[str, str, int], Right]
+) -> dict[str, float | None]:
     if row.accuracy is None or row.ci_low is None or row.ci_high is None or teacher is None:
         return {}
-    own = (row.accuracy, row.ci_low, row.ci_high)
-    low, high = intervals.ratio_interval(own, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
-    return {"retained_low": low, "retained_high": high}
+    limits: tuple[float | None, float | None] | None
+    limits = differences.ratio(right.get((row.student, row.arm, row.seed)), right.get(("", TEACHER, 0)))
+    if limits is None:
+        own = (row.accuracy, row.ci_low, row.ci_high)
+        limits = intervals.ratio_interval(own, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
+    return {"retained_low": limits[0], "retained_high": limits[1]}
 
 
-# ── what one arm gains over another ──────────────────────────────────────────────────────────────────────────────
+def with_distance(means: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """`means_frame` with how far each student lies behind the most accurate one of its arm, among those with a time:
+    `behind` (≤ 0, share of the test texts), and its 95 % interval over test texts. NA without predictions.
 
-
-@dataclass(frozen=True)
-class Claim:
-    """How many of `n` students are more accurate in one arm than in another, and how many by more than the 95 %
-    interval of the difference. `mean` is the gain of all students together (share of the test texts)."""
-
-    n: int
-    better: int
-    sure: int
-    mean: float
-    interval: Interval | None
-
-
-@dataclass(frozen=True)
-class _Gain:
-    """One student: the mean gain over its seeds, and for each test text the mean of right minus right, where known."""
-
-    student: str
-    label: str
-    family: str
-    seeds: int
-    gain: float
-    differences: NDArray[np.float64] | None
-
-    @property
-    def interval(self) -> Interval | None:
-        """The 95 % interval of the gain over test texts."""
-        return paired.over_texts(self.differences) if self.differences is not None else None
-
-
-def gains_frame(run: Run, better: str = "taught", worse: str = "labels") -> pd.DataFrame:
-    """One row a student with both arms (GAIN_COLUMNS). `gain`: share of test texts that `better` adds to `worse`.
-
-    The interval is over test texts (paired.over_texts), NA where the run has kept no predictions.
+    Of the two sources of chance it takes the one alone: to call a student as good as the best needs the narrower
+    interval, as to call it worse needs the wider one.
     """
-    records = []
-    for one in _gains(run, better, worse):
-        low, high = one.interval or (None, None)
-        records.append(
-            {
-                "student": one.student,
-                "label": one.label,
-                "family": one.family,
-                "seeds": one.seeds,
-                "gain": one.gain,
-                "gain_low": low,
-                "gain_high": high,
-                "source": tables_sources.source_text(run),
-            }
-        )
-    return tables_frames.typed(records, GAIN_COLUMNS, _COUNTS, _MEASURES)
-
-
-def claim(run: Run, better: str = "taught", worse: str = "labels") -> Claim | None:
-    """The gains of all students in one sentence's numbers; None while no student has both arms."""
-    gains = _gains(run, better, worse)
-    if not gains:
-        return None
-    known = [one.differences for one in gains if one.differences is not None]
-    together = paired.over_texts(np.mean(known, axis=0)) if len(known) == len(gains) else None
-    sure = sum(1 for one in gains if one.interval is not None and one.interval[0] > 0)
-    mean = float(np.mean([one.gain for one in gains]))
-    return Claim(len(gains), sum(one.gain > 0 for one in gains), sure, mean, together)
-
-
-def _gains(run: Run, better: str, worse: str) -> list[_Gain]:
-    frame, found = rows_frame(run), []
-    for student, label, family in _students(frame):
-        pairs = _pairs(frame[frame["student"] == student], better, worse)
-        if len(pairs):
-            differences = _differences(run, student, [int(seed) for seed in pairs.index], better, worse)
-            gain = float((pairs[better] - pairs[worse]).mean())
-            found.append(_Gain(student, label, family, len(pairs), gain, differences))
+    right, found = right_answers(run), means.copy()
+    for arm, rows in means.dropna(subset=["latency_ms_p50", "accuracy"]).groupby("arm", sort=False):
+        answers = {str(student): _mean_answers(right, str(student), str(arm)) for student in rows["student"]}
+        best = answers[str(rows.sort_values("accuracy", kind="stable")["student"].iloc[-1])]
+        for index, student in rows["student"].items():
+            gap = differences.between([answers[str(student)]], [best])
+            if gap is not None:
+                found.loc[index, ["behind", "behind_low", "behind_high"]] = (gap.mean, *gap.interval)
     return found
 
 
-def _students(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
-    one_each = frame.drop_duplicates("student")
-    return list(zip(one_each["student"], one_each["label"], one_each["family"].fillna(""), strict=True))
-
-
-def _pairs(own: pd.DataFrame, better: str, worse: str) -> pd.DataFrame:
-    """Accuracies of one student by seed, of the seeds that have both arms."""
-    by_seed = own.dropna(subset=["accuracy"]).pivot_table(index="seed", columns="arm", values="accuracy")
-    if better not in by_seed or worse not in by_seed:
-        return pd.DataFrame(columns=[better, worse])
-    return by_seed[[better, worse]].dropna()
-
-
-def _differences(run: Run, student: str, seeds: list[int], better: str, worse: str) -> NDArray[np.float64] | None:
-    """For each test text the mean over seeds of right (1) or wrong (0) in `better` minus in `worse`."""
-    spec = run.spec_as(StudentsSpec)
-    if spec is None:
-        return None
-    try:
-        said = tables_predictions.logits_of(run)
-        truth = said[tables_predictions.LABEL].to_numpy()
-        right = {
-            (arm, seed): tables_predictions.logits(said, student_plan.key(spec, student, arm, seed)).argmax(-1) == truth
-            for arm in (better, worse)
-            for seed in seeds
-        }
-    except RunError:
-        return None
-    gains = [right[better, seed].astype(float) - right[worse, seed].astype(float) for seed in seeds]
-    differences: NDArray[np.float64] = np.mean(gains, axis=0)
-    return differences
+def _mean_answers(right: dict[tuple[str, str, int], Right], student: str, arm: str) -> Right | None:
+    """The share of its seeds that are right on each text."""
+    return differences.mean([answers for (one, own, _), answers in right.items() if (one, own) == (student, arm)])

@@ -18,6 +18,7 @@ from distill_core.plans import arms
 from distill_core.plans.arms import Arm
 from distill_core.results import DistillResult
 from distill_core.runs.run import Run
+from distill_core.tables import differences
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
 from distill_core.tables import sources as tables_sources
@@ -38,6 +39,8 @@ _MEASURES = (
     "behind_points",
     "behind_low_points",
     "behind_high_points",
+    "behind_p",
+    "validation",
     "agreement",
     "kl_to_teacher",
     "params_share",
@@ -52,16 +55,52 @@ def sweep_frame(run: Run) -> pd.DataFrame:
     """One row a planned setting (SWEEP_COLUMNS), its measures as means over the finished seeds.
 
     `ci_*` is the mean of the seeds' Wilson intervals; `retained` = accuracy / teacher's, with the interval of
-    `tables.ratio_interval`; `params_share` and `time_share` = student / teacher. `behind_points` is the difference to
-    the most accurate setting so far, with its 95 % interval over test texts, paired by text; NA for that setting.
+    `differences.ratio`, paired by text where the run has kept the answers; `params_share` and `time_share` = student /
+    teacher. `validation` is the last accuracy on the validation texts. `behind_points` is the difference to the setting
+    of `chosen`, with its 95 % interval and p value over seeds and test texts, paired by text; NA for that setting.
     Raises RunError for a run that is no distillation.
     """
     spec, result = asked(run)
     source = tables_sources.source_text(run)
     planned = {arm.name: arm for arm in reversed(arms.plan(spec))}
     records = [{**_sweep_row(planned[name], result), "source": source} for name in reversed(planned)]
+    _add_validation(records, run)
+    _add_retained(records, run)
     _compare_with_best(records, run)
     return tables_frames.typed(records, SWEEP_COLUMNS, _COUNTS, _MEASURES)
+
+
+def chosen(rows: pd.DataFrame) -> pd.Series:
+    """The most accurate setting: on the validation texts where all finished ones have such a value, else on the test
+    texts. `rows`: of `sweep_frame`, one at least with an accuracy."""
+    known = rows.dropna(subset=["accuracy"])
+    name = "validation" if is_validated(rows) else "accuracy"
+    return known.iloc[int(known[name].to_numpy(dtype=float).argmax())]
+
+
+def is_validated(rows: pd.DataFrame) -> bool:
+    """Whether `chosen` goes by the validation texts."""
+    return bool(rows.loc[rows["accuracy"].notna(), "validation"].notna().all())
+
+
+def _add_validation(records: list[dict[str, Any]], run: Run) -> None:
+    """The last look at the validation texts, mean over seeds."""
+    spec, _ = asked(run)
+    points, _ = run.read_metrics()
+    last = {one.arm: one.value for one in points if (one.split, one.name) == ("validation", "accuracy")}
+    for record in records:
+        keys = [arm.key for arm in arms.plan(spec) if arm.name == record["arm"]]
+        if "accuracy" in record and all(key in last for key in keys[: record["seeds"]]):
+            record["validation"] = mean([last[key] for key in keys[: record["seeds"]]])
+
+
+def _add_retained(records: list[dict[str, Any]], run: Run) -> None:
+    """The paired interval of what is retained, in place of the one that takes the texts as different ones."""
+    teacher, right = differences.right_answers(run).get("teacher"), _right_by_setting(run)
+    for record in records:
+        found = differences.ratio(right[record["arm"]].mean(0), teacher) if record["arm"] in right else None
+        if found is not None and "accuracy" in record:
+            record["retained_low"], record["retained_high"] = found
 
 
 def _compare_with_best(records: list[dict[str, Any]], run: Run) -> None:
@@ -69,23 +108,27 @@ def _compare_with_best(records: list[dict[str, Any]], run: Run) -> None:
     done = [record for record in records if "accuracy" in record]
     if not done:
         return
-    best, right = max(done, key=lambda record: record["accuracy"]), _right_by_setting(run)
+    best = str(chosen(tables_frames.typed(done, SWEEP_COLUMNS, _COUNTS, _MEASURES))["arm"])
+    right, accuracy = _right_by_setting(run), next(record["accuracy"] for record in done if record["arm"] == best)
     for record in done:
-        if record is best:
+        if record["arm"] == best:
             continue
-        record["behind_points"] = 100 * (record["accuracy"] - best["accuracy"])
-        if {record["arm"], best["arm"]} <= right.keys():
-            interval = paired.over_texts(right[record["arm"]] - right[best["arm"]])
-            if interval is not None:
-                record["behind_low_points"], record["behind_high_points"] = (100 * end for end in interval)
+        record["behind_points"] = 100 * (record["accuracy"] - accuracy)
+        if {record["arm"], best} <= right.keys():
+            own, other = right[record["arm"]], right[best]
+            seeds = min(len(own), len(other))
+            found = paired.compare(own[:seeds] - other[:seeds])
+            if found is not None:
+                record["behind_low_points"], record["behind_high_points"] = (100 * end for end in found.interval)
+                record["behind_p"] = found.p
 
 
 def _right_by_setting(run: Run) -> dict[str, NDArray[np.float64]]:
-    """For each setting the share of its seeds that are right on each test text. Shape: (texts,)."""
+    """For each setting which test texts its seeds get right. Shape: (seeds, texts)."""
     found: dict[str, list[NDArray[np.float64]]] = {}
     for (name, _), right in right_answers(run).items():
         found.setdefault(name, []).append(right)
-    return {name: np.mean(answers, axis=0) for name, answers in found.items()}
+    return {name: np.stack(answers) for name, answers in found.items()}
 
 
 def _sweep_row(arm: Arm, result: DistillResult | None) -> dict[str, Any]:

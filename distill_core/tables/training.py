@@ -18,7 +18,7 @@ from distill_core.plans import transfer_cells
 from distill_core.results import DistillResult, FinetuneArmResult, FinetuneResult, ModelReport, StudentReport
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec, FinetuneSpec
-from distill_core.tables import balance, one_answer
+from distill_core.tables import balance, differences, one_answer, transfer_answers
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
 from distill_core.tables import sources as tables_sources
@@ -26,7 +26,7 @@ from distill_core.terms import TERMS
 
 TERM_TITLES = {"loss": "Sum", **{term.key: term.title for term in TERMS}}
 _FINETUNE_COUNTS = ("train_examples", "seed", "n_eval", "answered", "params", "params_trained")
-_FINETUNE_MEASURES = ("accuracy", "ci_low", "ci_high", "train_s")
+_FINETUNE_MEASURES = ("accuracy", "ci_low", "ci_high", "train_s", "lead_is_sure")
 FINETUNE_COLUMNS = (
     *("arm", "title", *_FINETUNE_COUNTS, *_FINETUNE_MEASURES),
     *(*balance.COLUMNS, "error", "error_hint", "source"),
@@ -55,18 +55,35 @@ _STUDENT_MEASURES = (
     "agreement",
     "kl_to_teacher",
     "train_s",
+    "majority_retained",
 )
 STUDENT_COLUMNS = (
     *("arm", "title", "label", "curve", *_STUDENT_COUNTS, *_STUDENT_MEASURES),
     *(*balance.COLUMNS, "source"),
 )
-CLAIM_COLUMNS = ("key", "title", "measured", "low", "high", "published", "claim", "published_source", "source")
+CLAIM_COLUMNS = (
+    "key",
+    "title",
+    "measured",
+    "low",
+    "high",
+    "published",
+    "majority",
+    "claim",
+    "published_source",
+    "source",
+)
+
+_CLAIM_MEASURES = ("measured", "low", "high", "published", "majority")
+CLAIM_COLUMNS = ("key", "title", *_CLAIM_MEASURES, "claim", "published_source", "source")
 
 
 def finetune_frame(run: Run) -> pd.DataFrame:
     """One row an arm, training size and seed of a fine-tuning so far (FINETUNE_COLUMNS); empty while there is none.
 
     `answered`: how many classes it chooses among the test texts; NA without predictions and for several data sets.
+    `lead_is_sure`: 1 where the best arm is beyond chance more accurate than its rival (`rivals`), on the same texts,
+    else 0; the same in all rows, NA without predictions.
     """
     result, spec = run.result_as(FinetuneResult), run.spec_as(FinetuneSpec)
     answered = one_answer.answered(run)
@@ -83,7 +100,35 @@ def finetune_frame(run: Run) -> pd.DataFrame:
         for row in (result.arms if result is not None else ())
     ]
     measures = (*_FINETUNE_MEASURES, *balance.MEASURES)
-    return tables_frames.typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, measures)
+    frame = tables_frames.typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, measures)
+    return frame.assign(lead_is_sure=pd.array([_lead_is_sure(frame, run)] * len(frame), dtype="Float64"))
+
+
+def rivals(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series | None, int]:
+    """The best arm at the largest size with a number, its rival there, and how many seeds: from scratch where that is
+    not the best itself, else the runner-up. Means over seeds. `rows`: `finetune_frame`, not all without a number."""
+    known = rows.dropna(subset=["accuracy"])
+    largest = known[known["train_examples"] == known["train_examples"].max()]
+    names = ["accuracy", "ci_low", "ci_high", "n_eval"]
+    means = largest.groupby(["arm", "title"], sort=False)[names].mean().reset_index()
+    ranked = means.sort_values("accuracy", ascending=False, kind="stable")
+    others = ranked.iloc[1:]
+    scratch = others[others["arm"] == "scratch"]
+    other = (scratch if len(scratch) else others).iloc[0] if len(others) else None
+    return ranked.iloc[0], other, int(largest["seed"].nunique())
+
+
+def _lead_is_sure(frame: pd.DataFrame, run: Run) -> float | None:
+    if frame["accuracy"].isna().all():
+        return None
+    first, other, _ = rivals(frame)
+    if other is None:
+        return None
+    size = int(frame.dropna(subset=["accuracy"])["train_examples"].max())
+    right = [transfer_answers.of(run, str(one["arm"]), size) for one in (first, other)]
+    seeds = sorted(right[0].keys() & right[1].keys())
+    found = differences.between(*([one[seed] for seed in seeds] for one in right))
+    return None if found is None else float(found.is_sure and found.mean > 0)
 
 
 def _finetune_key(spec: FinetuneSpec | None, row: FinetuneArmResult) -> str:
@@ -96,7 +141,9 @@ def _finetune_key(spec: FinetuneSpec | None, row: FinetuneArmResult) -> str:
 def students_frame(run: Run) -> pd.DataFrame:
     """The teacher's row, then one row a student (STUDENT_COLUMNS); empty while the teacher is not measured yet.
 
-    `label` tells seeds apart; `curve` is the student's name among the run's points; `answered` as in `finetune_frame`.
+    `retained_low` to `retained_high`: 95 % over test texts, paired by text where the run has kept the answers;
+    `majority_retained`: what always answering the most frequent class keeps. `label` tells seeds apart; `curve` is the
+    student's name among the run's points; `answered` as in `finetune_frame`.
     """
     result, measures = run.result_as(DistillResult), (*_STUDENT_MEASURES, *balance.MEASURES)
     if result is None or result.teacher is None:
@@ -106,9 +153,13 @@ def students_frame(run: Run) -> pd.DataFrame:
     first = {"arm": "teacher", "title": name, "label": name, "answered": answered.get("teacher"), "source": source}
     records = [{**_report(result.teacher), **balance.columns(run, "teacher"), **first}]
     several = len({student.seed for student in result.students}) > 1
+    right, majority = differences.right_answers(run), one_answer.kept(run, result.teacher.accuracy)
     for student in result.students:
-        low, high = intervals.ratio_interval(_interval(student), _interval(result.teacher))
         title, key = arm_title(student.arm), keys.get((student.arm, student.seed), "")
+        own = right.get(key)
+        low, high = differences.ratio(own, right.get("teacher")) or intervals.ratio_interval(
+            _interval(student), _interval(result.teacher)
+        )
         records.append(
             {
                 **_report(student),
@@ -119,6 +170,7 @@ def students_frame(run: Run) -> pd.DataFrame:
                 "answered": answered.get(key),
                 "retained_low": low,
                 "retained_high": high,
+                "majority_retained": majority,
                 "source": source,
             }
         )
@@ -172,7 +224,7 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
     """
     row = students(frame)[lambda rows: rows["label"] == label]
     if row.empty:
-        return tables_frames.typed([], CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
+        return tables_frames.typed([], CLAIM_COLUMNS, (), _CLAIM_MEASURES)
     student = row.iloc[0]
     small, large = _paper("DistilBERT", "params"), _paper("BERT", "params")
     fast, slow = _paper("DistilBERT", "inference speed"), _paper("BERT", "inference speed")
@@ -201,13 +253,14 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
             "low": student["retained_low"],
             "high": student["retained_high"],
             "published": kept / full,
+            "majority": student["majority_retained"],
             "claim": "97 % of the performance kept",
             "published_source": f"{_PAPER}, Table 1",
         },
     ]
     for record in records:
         record["source"] = student["source"]
-    return tables_frames.typed(records, CLAIM_COLUMNS, (), ("measured", "low", "high", "published"))
+    return tables_frames.typed(records, CLAIM_COLUMNS, (), _CLAIM_MEASURES)
 
 
 def _paper(title: str, metric: str) -> float:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -17,11 +16,13 @@ from distill_core import arms
 from distill_core.arms import SAVED, Depth, FinetuneArm
 from distill_core.datasets import known_splits
 from distill_core.errors import RunError
-from distill_core.maths import intervals
+from distill_core.maths import paired
 from distill_core.results import FinetuneResult
 from distill_core.runs.run import Run
 from distill_core.specs import FinetuneSpec, dataset_name
+from distill_core.tables import differences
 from distill_core.tables import sources as tables_sources
+from distill_core.tables import transfer_answers as answers
 from distill_core.tables.training import arm_title
 
 Experiment = Literal["curves", "unfreeze", "domains"]
@@ -29,7 +30,8 @@ _COUNTS = ("train_examples", "n_eval", "seeds", "params", "params_trained")
 _NOT_COUNTED = ("bow",)  # arms without passes through a network, whose operations nobody counts
 _MEASURES = ("accuracy", "ci_low", "ci_high", "seed_low", "seed_high", "train_s", "train_tflop")
 CURVE_COLUMNS = ("arm", "title", *_COUNTS, *_MEASURES, "source")
-UNFREEZE_COLUMNS = ("arm", "title", "label", *_COUNTS, *_MEASURES, "share_trained", "decay", "source")
+_BEHIND = ("behind", "behind_low", "behind_high")
+UNFREEZE_COLUMNS = ("arm", "title", "label", *_COUNTS, *_MEASURES, "share_trained", "decay", *_BEHIND, "source")
 DOMAIN_COLUMNS = (
     "arm",
     "title",
@@ -39,11 +41,11 @@ DOMAIN_COLUMNS = (
     *_MEASURES,
     "majority",
     "is_below",
+    "is_surely_below",
     "is_home",
     "against_home_points",
     "source",
 )
-GAIN_COLUMNS = ("train", "test", "gain", "low", "high", "is_home", "source")
 
 
 def experiment_of(run: Run) -> Experiment | None:
@@ -121,11 +123,11 @@ def _means(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def _typed(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
-    floats = (*_MEASURES, "share_trained", "decay", "majority", "against_home_points", "gain", "low", "high")
+    floats = (*_MEASURES, "share_trained", "decay", "majority", "against_home_points", *_BEHIND)
     kinds = {
         **dict.fromkeys(_COUNTS, "Int64"),
         **dict.fromkeys(floats, "Float64"),
-        **dict.fromkeys(("is_below", "is_home"), "boolean"),
+        **dict.fromkeys(("is_below", "is_surely_below", "is_home"), "boolean"),
     }
     frame = frame.reindex(columns=list(columns))
     return frame.astype({name: kinds.get(name, "string") for name in columns}).reset_index(drop=True)
@@ -144,47 +146,15 @@ def curve_frame(run: Run) -> pd.DataFrame:
     return _typed(frame, CURVE_COLUMNS)
 
 
-@dataclass(frozen=True)
-class Lead:
-    """How far one arm is ahead of another with `train_examples` labeled texts: a share with its 95 % interval."""
-
-    train_examples: int
-    first: str
-    second: str
-    gap: float
-    low: float
-    high: float
-
-
-def lead(frame: pd.DataFrame, near: int = 200) -> Lead | None:
-    """The pre-trained arm against bag of words (else against the next arm), at the size nearest to `near`.
-
-    None while no size has both. Nearest is meant in ratios: 100 and 400 are as far from 200.
-    """
-    first = SAVED if SAVED in set(frame["arm"]) else next(iter(frame["arm"]), "")
-    second = next((arm for arm in ("bow", "scratch", *frame["arm"]) if arm != first and arm in set(frame["arm"])), "")
-    cells: dict[tuple[str, int], Any] = {(row.arm, row.train_examples): row for row in frame.itertuples()}  # type: ignore[misc]
-    both = [n for arm, n in cells if arm == first and (second, n) in cells]
-    if not both:
-        return None
-    n = min(both, key=lambda size: abs(math.log(size / near)))
-    one, other = cells[first, n], cells[second, n]
-    own, others = _interval(one), _interval(other)
-    low, high = intervals.difference_interval(own, others)
-    return Lead(n, str(one.title), str(other.title), own[0] - others[0], low, high)
-
-
-def _interval(row: Any) -> tuple[float, float, float]:
-    return float(row.accuracy), float(row.ci_low), float(row.ci_high)
-
-
 # ── how much to unfreeze ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def unfreeze_frame(run: Run) -> pd.DataFrame:
     """One row a depth, fewest trained parameters first (UNFREEZE_COLUMNS); of several sizes the largest.
 
-    `share_trained`: trained parameters among all; `decay`: the layer-wise learning-rate decay, 1 for none.
+    `share_trained`: trained parameters among all; `decay`: the layer-wise learning-rate decay, 1 for none. `behind`:
+    the accuracy minus that of training all layers, with its 95 % interval over the same test texts; NA without
+    predictions.
     """
     rows, spec = _rows(run), run.spec_as(FinetuneSpec)
     if rows.empty or spec is None:
@@ -200,7 +170,20 @@ def unfreeze_frame(run: Run) -> pd.DataFrame:
         source=tables_sources.source_text(run),
         share_trained=frame["params_trained"] / frame["params"],
     )
+    frame = frame.join(_behind_all(frame, run))
     return _typed(frame.sort_values("params_trained", kind="stable"), UNFREEZE_COLUMNS)
+
+
+def _behind_all(rows: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """The columns `behind`, `behind_low` and `behind_high`: over texts alone, the narrower interval, since the question
+    is which depth is as good."""
+    whole, found = answers.of(run, SAVED, int(rows["train_examples"].iloc[0])), {}
+    for index, row in rows.iterrows():
+        own = answers.of(run, str(row["arm"]), int(row["train_examples"]))
+        seeds = sorted(own.keys() & whole.keys())
+        gap = differences.between(*([differences.mean([one[seed] for seed in seeds])] for one in (own, whole)))
+        found[index] = (gap.mean, *gap.interval) if gap is not None else (None, None, None)
+    return pd.DataFrame.from_dict(found, orient="index", columns=list(_BEHIND))
 
 
 def with_other_decays(run: Run, others: Iterable[Run]) -> pd.DataFrame:
@@ -233,8 +216,9 @@ def domain_frame(run: Run) -> pd.DataFrame:
     """One row an arm, training domain and test domain (DOMAIN_COLUMNS); of several sizes the largest.
 
     `majority`: the most frequent class of the test split; `is_below`: the accuracy lies below it, so that the transfer
-    is negative. `against_home_points`: the accuracy minus that of the same arm trained at home, in percentage points.
-    `train` and `test` are the titles of `domain_titles`.
+    is negative. `is_surely_below`: it does so beyond chance, on the same texts, by Holm's correction over the cells
+    of an arm; NA without predictions. `against_home_points`: the accuracy minus that of the same arm trained at home,
+    in percentage points. `train` and `test` are the titles of `domain_titles`.
     """
     rows = _rows(run)
     if rows.empty:
@@ -256,9 +240,25 @@ def domain_frame(run: Run) -> pd.DataFrame:
         is_home=frame["train"] == frame["test"],
         against_home_points=100 * (frame["accuracy"] - pd.Series(homes, index=frame.index)),
     )
+    frame = frame.assign(is_surely_below=_surely_below(frame, run))
     titles = domain_titles(run)
     frame = frame.assign(train=frame["train"].map(titles), test=frame["test"].map(titles))
     return _typed(frame, DOMAIN_COLUMNS)
+
+
+def _surely_below(frame: pd.DataFrame, run: Run) -> pd.Series:
+    """By the keys of the data sets in `train` and `test`."""
+    right, found = answers.in_domains(run), pd.Series(pd.NA, index=frame.index, dtype="boolean")
+    for arm, rows in frame.groupby("arm", sort=False):
+        gaps = []
+        for row in rows.itertuples():
+            own = right.get((str(arm), str(row.train), str(row.test)), {})
+            majority = answers.majority(run, str(row.test))
+            gaps.append(differences.between(list(own.values()), [majority] * len(own)))
+        sure = paired.beyond_chance([gap.p if gap is not None else None for gap in gaps])
+        pairs = zip(gaps, sure, strict=True)
+        found[rows.index] = [None if gap is None else bool(is_sure and gap.mean < 0) for gap, is_sure in pairs]
+    return found
 
 
 def domain_titles(run: Run) -> dict[str, str]:
@@ -271,28 +271,6 @@ def domain_titles(run: Run) -> dict[str, str]:
         again = sum(other == title or other.startswith(f"{title} ") for other in titles.values())
         titles[ref.key] = f"{title} {again + 1}" if again else title
     return titles
-
-
-def gain_frame(frame: pd.DataFrame, arm: str = "adapted", base: str = SAVED) -> pd.DataFrame:
-    """What `arm` changes against `base`, cell by cell of `domain_frame`, with the interval (GAIN_COLUMNS)."""
-    records = []
-    cells = {(row.arm, row.train, row.test): row for row in frame.itertuples()}
-    for (name, train, test), row in cells.items():
-        if name == arm and (base, train, test) in cells:
-            own, other = _interval(row), _interval(cells[base, train, test])
-            low, high = intervals.difference_interval(own, other)
-            records.append(
-                {
-                    "train": train,
-                    "test": test,
-                    "gain": own[0] - other[0],
-                    "low": low,
-                    "high": high,
-                    "is_home": row.is_home,
-                    "source": row.source,
-                }
-            )
-    return _typed(pd.DataFrame(records), GAIN_COLUMNS)
 
 
 def newest(runs: Iterable[Run], experiment: str) -> Run | None:

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from distill_core.arms import LABELED_ONLY
 from distill_core.errors import RunError
-from distill_core.maths import paired
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import ablation as tables_ablation
+from distill_core.tables import differences
 
 
 @dataclass(frozen=True)
 class Gain:
-    """In points of accuracy, mean over seeds, with the 95 % interval over test texts; None without predictions."""
+    """In points of accuracy, mean over seeds, with the 95 % interval over seeds and test texts; None without
+    predictions. `is_sure`: it is beyond chance."""
 
     points: float
     low_points: float | None
     high_points: float | None
     labeled: int
+    is_sure: bool = False
 
     @property
     def sentence(self) -> str:
-        """`Texts without a label add 2.1 points (95 % interval 0.3 to 3.9): …`"""
+        """`Texts without a label add 2.1 points of accuracy (95 % interval +0.3 to +3.9), beyond chance: …`"""
         change = f"add {self.points:.1f}" if self.points >= 0 else f"cost {-self.points:.1f}"
-        sure = ""
+        sure = ", open without predictions whether by chance"
         if self.low_points is not None and self.high_points is not None:
-            sure = f" (95 % interval {self.low_points:+.1f} to {self.high_points:+.1f})"
+            low, high = (f"{end:+.1f}".replace("-", "−") for end in (self.low_points, self.high_points))
+            sure = f" (95 % interval {low} to {high}), {'' if self.is_sure else 'not '}beyond chance"
         return (
             f"Texts without a label {change} points of accuracy{sure}: the teacher speaks about them too. "
             f"The other student read the {self.labeled:,} labeled texts alone, in as many passes and so in fewer steps."
@@ -50,19 +51,13 @@ def gain(run: Run) -> Gain | None:
         return None
     pairs = [(found["distilled", seed], found[LABELED_ONLY, seed]) for seed in seeds]
     points = 100 * tables_ablation.mean([full.accuracy - fewer.accuracy for full, fewer in pairs])
-    low, high = _interval(run, seeds)
-    return Gain(points, low, high, _labeled(spec))
+    right = tables_ablation.right_answers(run)
+    sure = differences.between(*([right.get((arm, seed)) for seed in seeds] for arm in ("distilled", LABELED_ONLY)))
+    if sure is None:
+        return Gain(points, None, None, _labeled(spec))
+    low, high = (100 * end for end in sure.interval)
+    return Gain(points, low, high, _labeled(spec), sure.is_sure)
 
 
 def _labeled(spec: DistillSpec) -> int:
     return min(spec.labeled_examples, spec.train_examples or spec.labeled_examples)
-
-
-def _interval(run: Run, seeds: list[int]) -> tuple[float | None, float | None]:
-    right = tables_ablation.right_answers(run)
-    keys = [(name, seed) for seed in seeds for name in ("distilled", LABELED_ONLY)]
-    if not all(key in right for key in keys):
-        return None, None
-    differences = np.mean([right["distilled", seed] - right[LABELED_ONLY, seed] for seed in seeds], axis=0)
-    interval = paired.over_texts(differences)
-    return (None, None) if interval is None else (100 * interval[0], 100 * interval[1])

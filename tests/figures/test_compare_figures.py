@@ -149,7 +149,7 @@ def test_tradeoff_marks_tell_architectures_apart(ten: pd.DataFrame) -> None:
 
 def test_tradeoff_of_accuracies(judged: pd.DataFrame) -> None:
     figure = tradeoff.draw(judged)
-    assert title(figure) == "DistilBERT: 2.0 × as fast as BERT, and their intervals overlap"
+    assert title(figure) == "DistilBERT: 2.0 × as fast as BERT, and which is more accurate may be chance"
     assert figure.layout.yaxis.title.text == "accuracy (%)"
     whiskers, frontier, points = figure.data
     assert list(whiskers.y[:2]) == [pytest.approx(88), pytest.approx(92)]
@@ -166,7 +166,7 @@ def test_tradeoff_when_the_best_is_alone() -> None:
         sample_runs.row("gpt"),
     ]
     frame = frame_of(rows)
-    assert title(tradeoff.draw(frame)) == "BERT is the most accurate; no faster model's interval reaches it"
+    assert title(tradeoff.draw(frame)) == "BERT is the most accurate; no faster model comes within chance of it"
     assert tradeoff.left_out(frame) == ["GPT"]
     assert tradeoff.left_out(frame_of()) == []
 

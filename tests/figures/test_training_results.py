@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import sample_training as sample
@@ -85,7 +86,8 @@ def test_no_claims_yet(empty: pd.DataFrame) -> None:
 
 def test_students_against_the_teacher(frame: pd.DataFrame) -> None:
     figure = students.draw(frame)
-    assert figure.layout.title.text == "Distilled keeps 97 % of its teacher's accuracy, from scratch 82 %"
+    words = "Distilled keeps 97 % of its teacher's accuracy, from scratch 82 %, always the most frequent class 62 %"
+    assert figure.layout.title.text == words
     assert list(figure.data[0].x) == pytest.approx([81.8, 80.0, 69.0])
     assert list(figure.data[0].error_x.array) == pytest.approx([2.3, 2.3, 2.3])
     assert figure.layout.shapes[0].x0 == pytest.approx(84.2)
@@ -93,6 +95,31 @@ def test_students_against_the_teacher(frame: pd.DataFrame) -> None:
     assert figure.layout.xaxis.title.text == "accuracy (%), whiskers: 95 % interval"
     assert figure.layout.xaxis.range[0] == 0
     assert "95 % interval 79.3 % to 84.1 %" in figure.data[0].hovertext[0]
+
+
+def test_the_title_takes_means_and_no_seed(store: RunStore) -> None:
+    """The first distilled seed is its best, one seed from scratch is far the worst: neither is picked."""
+    found = [sample.student("distilled", seed=seed, retained=kept) for seed, kept in enumerate((0.99, 0.95, 0.94))]
+    found += [sample.student("scratch", seed=seed, retained=kept) for seed, kept in enumerate((0.9, 0.6, 0.9))]
+    frame = tables.students_frame(sample.distill_run(store, "minilm", students=tuple(found), seeds=3))
+    title = students.title(tables.students(frame))
+    assert title.startswith("Distilled keeps 96 % of its teacher's accuracy, from scratch 80 %, always")
+    assert title.endswith("(means of 3 seeds)")
+
+
+def test_an_unknown_share_of_the_most_frequent_class_is_not_said(frame: pd.DataFrame) -> None:
+    rows = tables.students(frame).assign(majority_retained=pd.NA)
+    assert students.title(rows) == "Distilled keeps 97 % of its teacher's accuracy, from scratch 82 %"
+    heading = claims.draw(tables.claims_frame(frame, "Distilled")).layout.annotations[2].text
+    assert heading.endswith("· most frequent class alone 62 %")
+    unknown = claims.draw(tables.claims_frame(frame.assign(majority_retained=pd.NA), "Distilled"))
+    assert "most frequent" not in unknown.layout.annotations[2].text
+
+
+def test_a_student_better_than_its_teacher_keeps_more_than_all(store: RunStore) -> None:
+    found = (sample.student("distilled", retained=1.04), sample.student("scratch", retained=0.9))
+    frame = tables.students_frame(sample.distill_run(store, "minilm", students=found))
+    assert students.title(tables.students(frame)).startswith("Distilled keeps 104 % of its teacher's accuracy")
 
 
 def test_several_seeds_have_names_of_their_own(store: RunStore) -> None:
@@ -137,7 +164,23 @@ def test_overlapping_intervals_are_said(store: RunStore) -> None:
     results = (sample.arm_result("pretrained"), sample.arm_result("frozen", accuracy=0.83))
     run.set_result(FinetuneResult(model="minilm", dataset="movies", arms=results))
     figure = arms.draw(tables.finetune_frame(run))
-    assert figure.layout.title.text.endswith("frozen on 83 % (their intervals overlap)")
+    assert figure.layout.title.text.endswith("frozen on 83 % (which is better may be chance)")
+
+
+@pytest.mark.parametrize(("more", "is_said"), [(0, True), (6, False)])
+def test_the_same_texts_decide_whether_a_lead_may_be_chance(store: RunStore, more: int, is_said: bool) -> None:
+    """Six texts of 200 that the first alone has right: 3 points, beyond chance in pairs and not in separate texts."""
+    run, labels = sample.finetune_run(store, arms=("pretrained", "frozen")), np.arange(200) % 2
+    columns: dict[str, object] = {"text": [str(i) for i in range(200)], "label": labels}
+    for arm, right in (("pretrained", 150 + more), ("frozen", 150)):
+        size = np.where((np.arange(200) < right) == (labels == 1), 1.0, -1.0)
+        columns |= {f"{arm}: logit 0": -size, f"{arm}: logit 1": size}
+    pd.DataFrame(columns).to_parquet(run.predictions_file, index=False)
+    rights = {"pretrained": 0.75 + more / 200, "frozen": 0.75}
+    results = tuple(sample.arm_result(arm, accuracy=share) for arm, share in rights.items())
+    run.set_result(FinetuneResult(model="minilm", dataset="movies", arms=results))
+    title = arms.draw(tables.finetune_frame(run)).layout.title.text
+    assert title.endswith("(which is better may be chance)") == is_said
 
 
 def test_several_sizes_are_learning_curves_of_means(store: RunStore) -> None:

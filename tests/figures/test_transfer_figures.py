@@ -23,7 +23,7 @@ from distill_core.figures.learning_curve import View
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.specs import FinetuneSpec
-from distill_core.tables import guesses
+from distill_core.tables import guesses, transfer_leads
 from distill_core.tables import moved as tables_moved
 from distill_core.tables import transfer as tables
 
@@ -96,7 +96,7 @@ def test_the_title_says_where_it_may_be_chance(store: RunStore, gap: float, word
     rows = [sample.cell("pretrained", 200, accuracy=0.7 + gap), sample.cell("bow", 200, accuracy=0.7)]
     frame = tables.curve_frame(sample.run_with(store, rows, train_examples="200,400"))
     assert learning_curve.draw(frame).layout.title.text == f"With 200 labels, fine-tuned is {words}"
-    found = tables.lead(frame)
+    found = transfer_leads.lead(frame)
     assert found is not None
     assert learning_curve.interval_sentence(found).startswith("Fine-tuned minus bag of words with 200 labels: ")
 
@@ -128,7 +128,10 @@ def test_a_single_arm_is_told_by_itself(store: RunStore) -> None:
 
 def test_depths_over_their_trained_parameters(store: RunStore) -> None:
     figure = unfreeze.draw(tables.unfreeze_frame(sample.unfreeze_run(store)))
-    assert figure.layout.title.text == "LoRA: 3.1 % of the weights learn, 0.8 points behind training all"
+    assert (
+        figure.layout.title.text
+        == "LoRA: 3.1 % of the weights learn, 0.8 points behind training all, which may be chance"
+    )
     assert named(figure, "Head only").x[0] == 148_610
     assert named(figure, "Top 2 layers").y[0] == pytest.approx(80)
     assert "148,610 of 22,713,986 weights learn" in named(figure, "Head only").hovertext[0]
@@ -209,13 +212,13 @@ def test_one_domain_at_home_and_a_half_filled_matrix(store: RunStore) -> None:
 
 
 def test_the_gain_is_told_in_points_with_its_chance(store: RunStore) -> None:
-    frame = tables.gain_frame(tables.domain_frame(sample.domains_run(store)))
+    frame = transfer_leads.gain_frame(tables.domain_frame(sample.domains_run(store)))
     figure = domain_gain.draw(frame)
     assert figure.layout.title.text == (
-        "Reading the target's texts first gains 1.0 points away from home; no change is beyond chance"
+        "Reading the target's texts first gains 1.0 points away from home; open without predictions whether by chance"
     )
     assert set(figure.data[0].text) == {"+1.0"}
-    loss = frame.assign(gain=-0.1, low=-0.15, high=-0.05)
+    loss = frame.assign(gain=-0.1, low=-0.15, high=-0.05, is_sure=True, is_paired=True)
     figure = domain_gain.draw(loss)
     assert figure.layout.title.text.endswith("loses 10.0 points away from home; 12 of 12 changes are beyond chance")
     assert figure.data[0].text[0] == "<b>−10.0</b>"
@@ -294,7 +297,7 @@ def test_empty_figures_say_what_is_missing(nothing: Run) -> None:
         learning_curve.draw(curves),
         unfreeze.draw(depths),
         domain_matrix.draw(domains, "bow"),
-        domain_gain.draw(tables.gain_frame(domains)),
+        domain_gain.draw(transfer_leads.gain_frame(domains)),
         moved_cka.draw(tables_moved.cka_frame(nothing)),
         moved_plane.draw(tables_moved.plane_frame(nothing)),
     )

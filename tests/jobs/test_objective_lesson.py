@@ -276,7 +276,8 @@ def test_documents_stop_at_the_budget_and_hold_whole_sentences():
 
 def test_the_unigram_loss_is_that_of_word_counts_alone():
     """Against hand arithmetic: three tokens read 3, 1 and 0 times, one more each; the held-out text asks 0 and 1."""
-    got = objective_lesson._unigram_nats([[(0, 0), (0, 1)]], [("x",)], lambda texts: [[0, 1]], 3)
+    counts = objective_lesson._counts([[(0, 0), (0, 1)]], 3)
+    got = objective_lesson._unigram_nats(counts, [("x",)], lambda texts: [[0, 1]])
     assert got == pytest.approx(-(math.log(4 / 7) + math.log(2 / 7)) / 2)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from distill_core.maths import paired
+from distill_core.maths import paired, student_t
 
 
 @pytest.mark.parametrize("n", range(3, 21))
@@ -73,34 +73,119 @@ def drawn(seed: int, seeds: int = 10, texts: int = 150) -> np.ndarray:
     return 0.05 + rng.normal(0, 0.03, (seeds, 1)) + rng.normal(0, 0.2, (1, texts)) + rng.normal(0, 0.1, (seeds, texts))
 
 
-def test_the_bootstrap_holds_the_truth_about_as_often_as_it_says() -> None:
-    limits = [paired.over_seeds_and_texts(drawn(i), np.random.default_rng(i), 400) or (1, 0) for i in range(200)]
-    assert 0.89 < np.mean([low <= 0.05 <= high for low, high in limits]) < 0.99
+def test_the_interval_over_both_holds_the_truth_about_as_often_as_it_says() -> None:
+    """Three seeds, whose spread is a third of what the texts bring, up to three times as much."""
+    for of_seed in (0.005, 0.015, 0.05):
+        rng, held = np.random.default_rng(1), []
+        for _ in range(1000):
+            drawn = 0.05 + rng.normal(0, of_seed, (3, 1)) + rng.normal(0, 0.2, 150) + rng.normal(0, 0.1, (3, 150))
+            low, high = paired.compare(drawn).interval  # type: ignore[union-attr]
+            held.append(low <= 0.05 <= high)
+        assert np.mean(held) > 0.92
 
 
-def test_the_bootstraps_spread_is_that_of_seeds_and_of_texts() -> None:
-    """Var = s² / S · (S − 1) / S for an effect of seeds alone, and the same with texts for one of texts alone."""
-    rng = np.random.default_rng(0)
-    effect = rng.normal(0, 1, 12)
-    expected = 2 * 1.959964 * effect.std() / 12**0.5
-    for differences in (np.tile(effect[:, None], (1, 12)), np.tile(effect, (12, 1))):
-        low, high = paired.over_seeds_and_texts(differences, rng) or (0, 0)
-        assert high - low == pytest.approx(expected, rel=0.05)
+def test_no_difference_is_found_beyond_chance_in_one_case_of_twenty_at_most() -> None:
+    rng, found = np.random.default_rng(2), []
+    for _ in range(600):
+        one, other = rng.uniform(size=(2, 3, 200)) < 0.8 + rng.normal(0, 0.02, (2, 3, 1))
+        compared = paired.compare(one.astype(float) - other)
+        found.append(compared is not None and compared.is_sure)
+    assert np.mean(found) < 0.06
 
 
-def test_the_bootstrap_is_that_of_its_generator() -> None:
-    one, same, other = (paired.over_seeds_and_texts(drawn(0), np.random.default_rng(seed), 700) for seed in (1, 1, 2))
-    assert one == same != other
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 8, 19, 50, 400, 2000])
+def test_t_is_scipys(freedom: int) -> None:
+    for t in (0.0, 0.3, -1.0, 2.0, 12.0):
+        assert student_t.two_sided(t, freedom) == pytest.approx(2 * stats.t.sf(abs(t), freedom), abs=1e-9)
+    assert student_t.quantile_975(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(0, 50), (1, 50), (2, 50), (3, 0)])
-def test_without_seeds_or_texts_to_draw_from_there_is_no_bootstrap(shape: tuple[int, int]) -> None:
-    differences = np.random.default_rng(0).normal(size=shape)
-    assert paired.over_seeds_and_texts(differences, np.random.default_rng(0)) is None
+def test_the_comparison_over_seeds_and_texts_by_hand() -> None:
+    differences = np.random.default_rng(4).choice([-1.0, 0.0, 1.0], p=[0.1, 0.6, 0.3], size=(3, 80))
+    texts = np.concatenate([differences.mean(0), [0.0, 0.0]])
+    middle = texts.sum() / 82
+    from_texts = ((np.square(texts).sum() + 1) / 82 - middle**2) / 82
+    from_seeds = differences.mean(1).var(ddof=1) / 3
+    freedom = int((from_texts + from_seeds) ** 2 / (from_texts**2 / 79 + from_seeds**2 / 2))
+    error = (from_texts + from_seeds) ** 0.5
+    found = paired.compare(differences)
+    assert found is not None
+    assert found.mean == pytest.approx(differences.mean())
+    assert found.interval == pytest.approx(stats.t.interval(0.95, freedom, middle, error), abs=1e-6)
+    assert found.p == pytest.approx(2 * stats.t.sf(middle / error, freedom), abs=1e-9)
+    assert found.is_sure == (found.interval[0] > 0)
 
 
-def test_equal_differences_are_no_certainty() -> None:
-    assert paired.over_seeds_and_texts(np.zeros((5, 50)), np.random.default_rng(0)) is None
+def test_one_seed_is_compared_by_its_texts() -> None:
+    differences = np.array([[1.0] * 30 + [-1.0] * 12 + [0.0] * 58])
+    found = paired.compare(differences)
+    assert found is not None
+    assert found.interval == pytest.approx(paired.agresti_min(30, 12, 100))
+    assert found.p >= stats.binomtest(30, 42, 0.5).pvalue
+
+
+@pytest.mark.parametrize("shape", [(0, 50), (1, 0), (3, 0)])
+def test_without_seeds_or_texts_there_is_no_comparison(shape: tuple[int, int]) -> None:
+    assert paired.compare(np.zeros(shape)) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (2, 50), (5, 50)])
+def test_ties_are_not_sure(shape: tuple[int, int]) -> None:
+    found = paired.compare(np.zeros(shape))
+    assert found is not None
+    assert (found.mean, found.p) == (0, 1)
+    assert found.interval[0] < 0 < found.interval[1]
+
+
+def test_where_accuracies_alone_are_known_seeds_decide() -> None:
+    values = [0.03, 0.01, 0.02]
+    found = paired.compare_seeds(values)
+    assert found is not None
+    assert found.interval == paired.over_seeds(values)
+    assert found.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=1e-9)
+    assert paired.compare_seeds([0.1, 0.1]) is None
+    assert [paired.compare_seeds([value] * 3).p for value in (0.0, 0.2)] == [1, 0]  # type: ignore[union-attr]
+
+
+# ── the ratio of two accuracies ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_paired_ratio_is_the_ratios_that_no_difference_contradicts() -> None:
+    """Brute force: r lies within where 0 lies in mean(x − r y) ± z · its error, half a text added to each cell."""
+    rng = np.random.default_rng(3)
+    teacher = rng.uniform(size=300) < 0.85
+    student = np.where(rng.uniform(size=300) < 0.9, teacher, ~teacher)
+    weights = np.r_[np.ones(300), 0.5 * np.ones(4)]
+    x, y = np.r_[student, 1, 1, 0, 0], np.r_[teacher, 1, 0, 1, 0]
+    within = []
+    for r in np.linspace(0.8, 1.2, 4001):
+        rest = x - r * y
+        middle = (weights * rest).sum() / 302
+        variance = ((weights * rest**2).sum() / 302 - middle**2) / 302
+        if middle**2 <= 1.959964**2 * variance:
+            within.append(r)
+    found = paired.ratio_over_texts(student.astype(float), teacher.astype(float))
+    assert found == pytest.approx((within[0], within[-1]), abs=2e-4)
+
+
+def test_the_paired_ratio_holds_the_truth_as_often_as_it_says() -> None:
+    rng, held = np.random.default_rng(5), []
+    for _ in range(600):
+        teacher = rng.uniform(size=250) < 0.8
+        student = np.where(teacher, rng.uniform(size=250) < 0.9, rng.uniform(size=250) < 0.2)
+        low, high = paired.ratio_over_texts(student.astype(float), teacher.astype(float))
+        held.append(low is not None and high is not None and low <= 0.95 <= high)  # (0.72 + 0.04) / 0.8
+    assert 0.93 < np.mean(held) < 0.98
+
+
+def test_the_paired_ratio_at_its_limits() -> None:
+    same = np.r_[np.ones(80), np.zeros(20)]
+    low, high = paired.ratio_over_texts(same, same)
+    assert low is not None
+    assert high is not None
+    assert low < 1 < high < 1.1  # equal answers are no certainty
+    assert paired.ratio_over_texts(same, np.zeros(100)) == (None, None)
+    assert paired.ratio_over_texts(np.zeros(0), np.zeros(0)) == (None, None)
 
 
 # ── tests ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -132,3 +217,9 @@ def test_holm_of_equal_ones_of_one_and_of_none() -> None:
     assert paired.holm([0.04]) == (0.04,)
     assert paired.holm([0.9, 0.8]) == (1.0, 1.0)
     assert paired.holm([]) == ()
+
+
+def test_what_is_unknown_is_no_comparison_and_corrects_nothing() -> None:
+    assert paired.beyond_chance([0.03, None, 0.02]) == (True, None, True)
+    assert paired.beyond_chance([0.03, 0.9, 0.02]) == (False, False, False)
+    assert paired.beyond_chance([]) == ()

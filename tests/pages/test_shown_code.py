@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
-import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
@@ -51,7 +51,7 @@ SHOWN: dict[str, tuple[str, tuple[Callable[..., object], ...]]] = {
         WORDS["unfreeze"].code,
         (models_students.freeze_below, models_students.with_lora, learners._lr_scale),
     ),
-    "domains": (WORDS["domains"].code, (adapt.adapt, intervals.difference_interval)),
+    "domains": (WORDS["domains"].code, (adapt.adapt, paired.compare)),
     "moved": (WORDS["moved"].code, (representation.linear_cka,)),
 }
 
@@ -90,16 +90,12 @@ def test_a_definition_that_is_gone_is_noticed() -> None:
         source_code.definitions("training/losses:soft_target_loss", "training/losses:no_such_loss")
 
 
-def test_the_interval_of_a_gain_has_both_limits_of_the_function() -> None:
-    """The two roots of the formula, worked out by hand, are what the function gives; they differ."""
-    (p1, l1, u1), (p2, l2, u2) = (0.9, 0.80, 0.95), (0.6, 0.55, 0.64)
-    below, above = math.hypot(p1 - l1, u2 - p2), math.hypot(u1 - p1, p2 - l2)
-    low, high = intervals.difference_interval((p1, l1, u1), (p2, l2, u2))
-    assert (low, high) == pytest.approx((p1 - p2 - below, p1 - p2 + above))
-    assert below != pytest.approx(above, rel=0.1)
-    formula = WORDS["domains"].formula
-    assert r"\Delta - \sqrt{(p_1 - l_1)^2 + (u_2 - p_2)^2}" in formula
-    assert r"\Delta + \sqrt{(u_1 - p_1)^2 + (p_2 - l_2)^2}" in formula
+def test_the_formula_of_the_domains_is_what_the_comparison_takes_the_mean_of() -> None:
+    adapted, tuned = np.array([1, 1, 0, 1, 0.0]), np.array([1, 0, 0, 0, 1.0])
+    found = paired.compare((adapted - tuned)[None])
+    assert found is not None
+    assert found.mean == pytest.approx(sum(adapted - tuned) / 5)
+    assert r"\frac{1}{n}\sum_{i=1}^{n} (r_i^{\text{adapted}} - r_i^{\text{fine-tuned}})" in WORDS["domains"].formula
 
 
 def test_the_formulas_of_hidden_states_and_attention_have_the_factor_of_the_mean() -> None:

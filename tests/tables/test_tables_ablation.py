@@ -72,7 +72,7 @@ def test_one_seed_has_no_interval_over_seeds_but_one_over_texts(store: RunStore)
     assert frame[["seeds_low_points", "seeds_high_points"]].isna().all(axis=None)
     assert frame[["texts_low_points", "texts_high_points"]].notna().all(axis=None)
     assert frame["seeds"].tolist() == [1] * 4
-    assert tables_ablation.verdicts(frame)["is_sure"].isna().all()
+    assert tables_ablation.verdicts(frame)["is_sure"].notna().all()
 
 
 def test_published_rows_stand_beside_and_never_in_a_measured_column(store: RunStore) -> None:
@@ -157,8 +157,19 @@ def test_verdicts_begin_with_the_largest_loss(store: RunStore) -> None:
     rows = tables_ablation.verdicts(tables_ablation.ablation_frame(run))
     assert rows["arm"].iloc[0] == "random init"
     assert rows["difference_points"].is_monotonic_increasing
-    sure = (rows["seeds_high_points"] < 0) | (rows["seeds_low_points"] > 0)
-    assert rows["is_sure"].tolist() == sure.tolist()
+    by_p = rows["p"].sort_values()
+    steps = [p * (len(rows) - place) < 0.05 for place, p in enumerate(by_p)]
+    named = set(by_p.index[: next((place for place, sure in enumerate(steps) if not sure), len(steps))])
+    assert rows["is_sure"].tolist() == [index in named for index in rows.index]
+    assert 0 < len(named) < len(rows)
+
+
+def test_without_predictions_three_seeds_decide_and_two_leave_it_open(store: RunStore) -> None:
+    for seeds, is_known in ((3, True), (2, False)):
+        run = sample.ablation(store, seeds=seeds)
+        run.predictions_file.unlink()
+        rows = tables_ablation.verdicts(tables_ablation.ablation_frame(run))
+        assert rows["is_sure"].notna().all() == rows["p"].notna().all() == is_known
     assert isinstance(run.result(), DistillResult)
 
 

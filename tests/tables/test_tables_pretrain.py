@@ -128,3 +128,19 @@ def test_the_newest_run_of_the_family_sets_the_pace(store):
     assert pretrain_scale.seconds(spec, [gpt, bert]) == pretrain_scale.START_S + 100
     running = sample.pretrain_run(store, "bert", state="running")
     assert pretrain_scale.tokens_per_s(running) is None
+
+
+def test_an_older_result_has_no_line_to_be_compared_with():
+    assert tables.reference(sample.result("bert", asked_unigram_nats=None)) is None
+
+
+def test_copying_what_is_visible_is_not_taken_for_knowledge():
+    """The mean loss lies below word counts; on hidden tokens alone it does not."""
+    kinds = {"masked": 7.1, "replaced": 7.5, "kept": 0.4}
+    words = tables.kinds_sentence(sample.result("bert", held_out_by_kind=kinds))
+    assert words.startswith("The loss by what became of the asked token: hidden 7.1, replaced by another 7.5, ")
+    assert words.endswith("the network is not below word counts.")
+    learned = tables.kinds_sentence(sample.result("bert", held_out_by_kind={**kinds, "masked": 6.5}))
+    assert learned.endswith("the network is below word counts.")
+    assert tables.kinds_sentence(sample.result("bert")) == ""
+    assert tables.kinds_sentence(sample.result("bert", held_out_by_kind=kinds, asked_unigram_nats=None)) == ""

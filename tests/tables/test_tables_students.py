@@ -11,6 +11,7 @@ import sample_students as sample
 from distill_core.maths import paired
 from distill_core.measure.evaluate import wilson
 from distill_core.runs.store import RunStore
+from distill_core.tables import student_gains
 from distill_core.tables import students as tables_students
 
 
@@ -58,8 +59,8 @@ def test_without_a_result_the_frames_are_empty(store: RunStore) -> None:
     frame = tables_students.rows_frame(run)
     assert frame.empty
     assert tables_students.means_frame(frame).empty
-    assert tables_students.gains_frame(run).empty
-    assert tables_students.claim(run) is None
+    assert student_gains.gains_frame(run).empty
+    assert student_gains.claim(run) is None
     assert tables_students.teacher_of(run) is None
 
 
@@ -85,14 +86,14 @@ def test_means_over_seeds(store: RunStore) -> None:
 
 def test_a_gain_is_paired_over_test_texts(store: RunStore) -> None:
     """Labels alone are right on the first 136 texts, taught on the first 148: 12 gained, none lost."""
-    gains = tables_students.gains_frame(sample.students_run(store))
-    assert tuple(gains.columns) == tables_students.GAIN_COLUMNS
+    gains = student_gains.gains_frame(sample.students_run(store))
+    assert tuple(gains.columns) == student_gains.GAIN_COLUMNS
     assert gains["label"].tolist()[:2] == ["BERT", "GPT"]
     assert gains.loc[0, "gain"] == pytest.approx(12 / 200)
     low, high = agresti_min(200, 12, 0)
     assert gains.loc[0, "gain_low"] == pytest.approx(low)
     assert gains.loc[0, "gain_high"] == pytest.approx(high)
-    back = tables_students.gains_frame(sample.students_run(store), better="labels", worse="taught")
+    back = student_gains.gains_frame(sample.students_run(store), better="labels", worse="taught")
     assert back.loc[0, "gain_high"] == pytest.approx(-low)
 
 
@@ -108,10 +109,11 @@ def test_the_claim_counts_who_is_better_and_by_more_than_the_interval(store: Run
         *pair("bart@mini", 150, 140),
         sample.failed("xlnet@mini", "taught"),
     )
-    claim = tables_students.claim(sample.students_run(store, rows))
+    claim = student_gains.claim(sample.students_run(store, rows))
     assert claim is not None
-    assert (claim.n, claim.better, claim.sure) == (4, 2, 1)
+    assert (claim.n, claim.better, claim.worse) == (4, 1, 1)
     assert agresti_min(200, 20, 0)[0] > 0 > agresti_min(200, 1, 0)[0]
+    assert 3 * paired.mcnemar_exact(0, 10) < 0.05  # of four the second surest
     assert claim.mean == pytest.approx((20 + 1 + 0 - 10) / 800)
     # texts 130–139: +1 for BERT; 140: +1 BERT, +1 GPT, −1 BART; 141–149: +1 BERT, −1 BART; of four students
     differences = [0.25] * 10 + [0.25] + [0.0] * 9 + [0.0] * 180
@@ -121,19 +123,21 @@ def test_the_claim_counts_who_is_better_and_by_more_than_the_interval(store: Run
 
 def test_several_seeds_are_paired_with_their_own_kind(store: RunStore) -> None:
     run = sample.students_run(store, sample.ten(("labels", "taught"), seeds=2), seeds=2)
-    gains = tables_students.gains_frame(run)
+    gains = student_gains.gains_frame(run)
     assert gains["seeds"].tolist() == [2] * 10
     assert gains.loc[0, "gain"] == pytest.approx(12 / 200)
     # texts 136, 137: the first seed alone gains; 138–147 both; 148, 149 the second alone
-    differences = sample.np.array([0.5] * 2 + [1.0] * 10 + [0.5] * 2 + [0.0] * 186)
-    assert (gains.loc[0, "gain_low"], gains.loc[0, "gain_high"]) == pytest.approx(paired.over_texts(differences))
+    first, second = ([1.0 if start <= text < start + 12 else 0.0 for text in range(200)] for start in (136, 138))
+    found = paired.compare(sample.np.array([first, second]))
+    assert found is not None
+    assert (gains.loc[0, "gain_low"], gains.loc[0, "gain_high"]) == pytest.approx(found.interval)
 
 
 def test_without_predictions_a_gain_has_no_interval(store: RunStore) -> None:
     run = sample.students_run(store, predictions=False)
-    gains = tables_students.gains_frame(run)
+    gains = student_gains.gains_frame(run)
     assert gains.loc[0, "gain"] == pytest.approx(12 / 200)
     assert gains["gain_low"].isna().all()
-    claim = tables_students.claim(run)
+    claim = student_gains.claim(run)
     assert claim is not None
-    assert (claim.n, claim.better, claim.sure, claim.interval) == (10, 10, 0, None)
+    assert (claim.n, claim.better, claim.worse, claim.interval) == (10, None, None, None)

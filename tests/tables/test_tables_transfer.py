@@ -18,6 +18,7 @@ from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec, FinetuneSpec
 from distill_core.tables import moved as tables_moved
 from distill_core.tables import transfer as tables
+from distill_core.tables import transfer_leads
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def test_frames_without_a_result_are_empty_and_typed(store: RunStore, build: typ
 
 def test_the_lead_is_taken_at_the_size_nearest_to_200(store: RunStore) -> None:
     frame = tables.curve_frame(sample.curves_run(store, sizes=(25, 150, 4000), seeds=1))
-    found = tables.lead(frame)
+    found = transfer_leads.lead(frame)
     assert found is not None
     assert (found.train_examples, found.first, found.second) == (150, "Fine-tuned", "Bag of words")
     cells = frame.set_index(["arm", "train_examples"])["accuracy"]
@@ -121,8 +122,8 @@ def test_the_lead_is_taken_at_the_size_nearest_to_200(store: RunStore) -> None:
 
 def test_there_is_no_lead_before_both_arms_have_a_common_size(store: RunStore) -> None:
     rows = [sample.cell("pretrained", 100), sample.cell("bow", 200)]
-    assert tables.lead(tables.curve_frame(sample.run_with(store, rows, train_examples="100,200"))) is None
-    assert tables.lead(pd.DataFrame({"arm": [], "train_examples": []})) is None
+    assert transfer_leads.lead(tables.curve_frame(sample.run_with(store, rows, train_examples="100,200"))) is None
+    assert transfer_leads.lead(pd.DataFrame({"arm": [], "train_examples": []})) is None
 
 
 # ── unfreezing ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -182,11 +183,11 @@ def test_an_unknown_data_set_has_no_majority_and_no_verdict(store: RunStore) -> 
 
 def test_the_gain_of_reading_the_target_first(store: RunStore) -> None:
     frame = tables.domain_frame(sample.domains_run(store))
-    gain = tables.gain_frame(frame)
+    gain = transfer_leads.gain_frame(frame)
     assert len(gain) == 16
     assert gain["gain"].to_list() == pytest.approx([0.01] * 16)
     assert gain["low"][0] == pytest.approx(0.01 - math.hypot(0.025, 0.025))
-    assert tables.gain_frame(frame[frame["arm"] != "adapted"]).empty
+    assert transfer_leads.gain_frame(frame[frame["arm"] != "adapted"]).empty
 
 
 # ── known splits and plans ───────────────────────────────────────────────────────────────────────────────────────

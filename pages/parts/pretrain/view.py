@@ -19,8 +19,9 @@ from pages.parts.shared import columns, downloads, links, once, page, provenance
 
 SEEN = (
     "The thick line is the loss on text that the network never reads, the thin one on what it reads. The dashed line "
-    "is what knowing frequencies alone would reach: how often each token occurs, for ELECTRA how often one is "
-    "replaced. Below it the network knows more than frequencies. Of the tokens that a masked model is asked for, one "
+    "is what knowing frequencies alone would reach on the same tokens: how often each occurs, for ELECTRA how often "
+    "one is replaced; runs from before this was measured have no line. Below it the network knows more than "
+    "frequencies. Of the tokens that a masked model is asked for, one "
     "in ten stands in plain sight: to copy it is a first gain. The table shows what the network says at a gap.\n\n"
     "**What such a budget can do.** A million tokens bring the loss near the dashed line, and frequent words into the "
     "gaps. **What it cannot do.** In a trial on two cores a masked model had read 6.6 million tokens, still lay on its "
@@ -99,7 +100,7 @@ def _words(run: Run, live: bool) -> None:
         provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)))
     _cloze(result)
     if not live:
-        st.caption(page.plain(_worth(result)))
+        st.caption(page.plain(" ".join(filter(None, [_worth(result), tables_pretrain.kinds_sentence(result)]))))
 
 
 def _cloze(result: PretrainResult) -> None:

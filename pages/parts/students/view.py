@@ -12,9 +12,10 @@ from distill_core.figures import curves, student_gaps, ten_students
 from distill_core.files import source_code
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
+from distill_core.tables import one_answer, student_gains
 from distill_core.tables import reading as tables_reading
 from distill_core.tables import students as tables_students
-from distill_core.tables.students import Claim
+from distill_core.tables.student_gains import Claim
 from distill_core.tables.training import arm_title
 from pages.parts.finetune.view import say_one_answer
 from pages.parts.shared import columns, downloads, once, page, provenance, run_panel, stored_runs
@@ -60,14 +61,14 @@ GAINS = columns.of(("label", "student"), "gain", "gain_low", "gain_high", "seeds
 
 
 _rows = once.per_result(tables_students.rows_frame)
-_claim = once.per_result(tables_students.claim)
+_claim = once.per_result(student_gains.claim)
 _teacher = once.per_result(tables_students.teacher_of)
-_gains = once.per_result(tables_students.gains_frame)
+_gains = once.per_result(student_gains.gains_frame)
 
 
 @once.per_result
 def _means(run: Run) -> pd.DataFrame:
-    return tables_students.means_frame(_rows(run))
+    return tables_students.with_distance(tables_students.means_frame(_rows(run)), run)
 
 
 def show(run: Run) -> None:
@@ -90,6 +91,20 @@ def _picture(run: Run, arm: str, key: str, dark: bool) -> None:
     page.chart(ten_students.draw(_means(run), _teacher(run), arm, dark=dark), f"{key}_fig_picture")
     if run.environment() is not None:
         provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), "sizes :gray-badge[exact]")
+    _pick(run, arm)
+
+
+def _pick(run: Run, arm: str) -> None:
+    """How the student of the title is chosen, and what chance alone keeps."""
+    teacher, own = _teacher(run), _means(run)
+    shown = own[own["arm"] == arm].dropna(subset=["latency_ms_p50", "accuracy"])
+    words = []
+    if len(shown) > 1:
+        how = "on the same test texts" if shown["behind_high"].notna().all() else "by unpaired intervals"
+        words.append(f"The title names the fastest whose distance from the most accurate may be chance ({how}, 95 %).")
+    kept = one_answer.kept_sentence(run, teacher.accuracy if teacher is not None else None)
+    if len(shown) or kept:
+        st.caption(" ".join(filter(None, [*words, kept])))
 
 
 def _arm(means: pd.DataFrame, key: str) -> str:
@@ -146,13 +161,22 @@ def _gaps(run: Run, dark: bool) -> None:
 
 
 def claim_sentence(claim: Claim) -> str:
-    """The mean gain with its interval, and how many gains are larger than chance explains."""
-    points = f"{100 * claim.mean:+.1f} points"
+    """The mean gain with its interval, and how "beyond chance" is counted."""
+    points = f"{_signed(claim.mean)} points"
     if claim.interval is not None:
-        low, high = (f"{100 * end:+.1f}" for end in claim.interval)
-        points += f" (95 % interval over test texts {low} to {high})"
+        low, high = (_signed(end) for end in claim.interval)
+        points += f" (95 % interval over seeds and test texts {low} to {high})"
     mean = f"The teacher adds {points} to the accuracy, as a mean of {claim.n} students."
-    return mean if claim.interval is None else f"{mean} For {claim.sure} of them the gain's own interval lies above 0."
+    if claim.better is None or claim.n == 1:
+        return mean
+    return (
+        f"{mean} {claim.better} of {claim.n} gain beyond chance: with so many students tried at once, each must be "
+        "surer than one alone would have to be (Holm's method)."
+    )
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 @once.per_result

@@ -16,6 +16,7 @@ from distill_core.plans import command_text
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
 from distill_core.tables import ablation as tables_ablation
+from distill_core.tables import one_answer
 from distill_core.tables import sweep as tables_sweep
 from distill_core.tables import training as tables_training
 from pages.parts.finetune.view import say_one_answer
@@ -29,17 +30,19 @@ SEEN = {
     "ingredients": (
         "Each bar is a student that was taught without one ingredient: the points of accuracy that it loses against "
         "the full recipe, seed by seed. Whiskers tell how far other seeds would move that, the gray band how far other "
-        "test texts would. One interval in twenty misses, so that of many bars one may look sure by chance."
+        "test texts would. One interval in twenty misses, so that of many bars one may look sure by chance: the title "
+        "counts both kinds of chance and corrects for the number of bars (Holm's method)."
     ),
     "weights": (
-        "Each cell is one student; all of them learned from the same teacher outputs, in the same order. Cells whose "
-        "intervals overlap are not surely different: look for a region, not for one cell. The best cell was picked on "
-        "the test texts themselves, so its number is a little too good."
+        "Each cell is one student; all of them learned from the same teacher outputs, in the same order. Look for a "
+        "region, not for one cell: with so many cells compared at once, only what is beyond chance after Holm's "
+        "correction is counted. The title says on which texts the best cell was chosen; a number from the texts that "
+        "chose it is a little too good."
     ),
     "layers": (
         "Each point is a student with so many of the teacher's layers. The embeddings stay whole, so that half of the "
-        "layers are more than half of the parameters. The hollow diamond is DistilBERT's published point, for its own "
-        "task and machine."
+        "layers are more than half of the parameters. The depth in the title was chosen on these test texts. The "
+        "hollow diamond is DistilBERT's published point, for its own task and machine."
     ),
 }
 FORMULA = {
@@ -177,11 +180,15 @@ def _captions(run: Run, frame: pd.DataFrame) -> None:
     if _question(run) == "ingredients":
         half = tables_ablation.texts_half_width(frame)
         found += [f"Other test texts would move a difference by about ±{half:.1f} points."] if half else []
+    if _question(run) == "layers":
+        found.append(
+            one_answer.kept_sentence(run, tables_training.teacher_accuracy(tables_training.students_frame(run)))
+        )
     shared = tables_sweep.sharing(run)
     if shared is not None:
         found.append(_saving(shared))
     if found:
-        st.caption(" ".join(found))
+        st.caption(" ".join(filter(None, found)))
     say_one_answer(tables_training.students_frame(run))
 
 

@@ -14,7 +14,7 @@ from distill_core.figures import domain_gain, domain_matrix, learning_curve, unf
 from distill_core.figures.learning_curve import X_TITLES, View
 from distill_core.runs.run import Run
 from distill_core.specs import FinetuneSpec
-from distill_core.tables import domain_answers
+from distill_core.tables import domain_answers, transfer_leads, transfer_trends
 from distill_core.tables import training as tables_training
 from distill_core.tables import transfer as tables_transfer
 from pages.parts.finetune.view import say_one_answer, warn_of_failures
@@ -51,7 +51,7 @@ _domain_frame = once.per_result(tables_transfer.domain_frame)
 
 @once.per_result
 def _gain_frame(run: Run) -> pd.DataFrame:
-    return tables_transfer.gain_frame(_domain_frame(run))
+    return transfer_leads.gain_frame(_domain_frame(run), run)
 
 
 def curves(run: Run, guess: Guess) -> None:
@@ -66,15 +66,18 @@ def curves(run: Run, guess: Guess) -> None:
 def _draw_curves(run: Run, guess: Guess, x: learning_curve.XAxis, *, dark: bool = False) -> Figure:
     frame, spec = _uncovered(_curve_frame(run), guess), run.spec_as(FinetuneSpec)
     majority = known_splits.majority_share(str(spec.dataset)) if spec is not None else None
-    return learning_curve.draw(frame, guess.graded(frame), View(x, majority, dark))
+    view = View(x, majority, dark, transfer_leads.lead(frame, run))
+    return learning_curve.draw(frame, guess.graded(frame), view)
 
 
 @once.per_result
 def _shown_curves(run: Run, guess: Guess, x: learning_curve.XAxis, dark: bool) -> None:
     page.chart(_draw_curves(run, guess, x, dark=dark), "tl_fig_curves")
-    lead = tables_transfer.lead(_uncovered(_curve_frame(run), guess))
+    lead = transfer_leads.lead(_uncovered(_curve_frame(run), guess), run)
     if lead is not None:
         st.caption(learning_curve.interval_sentence(lead))
+    for sentence in transfer_trends.trend_sentences(transfer_trends.trends(_uncovered(_curve_frame(run), guess), run)):
+        st.caption(sentence)
 
 
 def unfreezing(run: Run, guess: Guess) -> None:
@@ -91,7 +94,20 @@ def unfreezing(run: Run, guess: Guess) -> None:
         return unfreeze.draw(frame, marks, dark=dark)
 
     once.same(lambda: page.chart(draw(dark=dark), "tl_fig_unfreeze"), "pages.unfreezing.figure", versions, guess, dark)
+    if len(frame):
+        _steps(run)
     _behind(run, frame, guess, [draw])
+
+
+@once.per_result
+def _steps(run: Run) -> None:
+    """What each further depth adds, and on what the depth of the title was chosen."""
+    sentence = transfer_trends.step_sentence(tables_transfer.unfreeze_frame(run), run)
+    if sentence:
+        st.caption(
+            f"{sentence} With so many steps at once each must be surer than one alone (Holm's method). The depth in "
+            "the title was chosen on these test texts, so its number is a little too good."
+        )
 
 
 def domains(run: Run, guess: Guess) -> None:
@@ -124,8 +140,9 @@ def _shown_domains(run: Run, guess: Guess, arm: str, dark: bool) -> None:
     if len(gain):
         page.chart(domain_gain.draw(gain, dark=dark), "tl_fig_gain")
         st.caption(
-            "Percentage points; **bold** where the 95 % interval does not reach 0. The adapted model has read "
-            "unlabeled training texts of all other domains."
+            "Percentage points; **bold** where the change is beyond chance on the same test texts, with so many cells "
+            "compared at once (Holm's method). The adapted model has read unlabeled training texts of all other "
+            "domains."
         )
 
 

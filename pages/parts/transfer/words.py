@@ -51,7 +51,8 @@ WORDS = {
         empty="Nothing is unfrozen yet",
         seen="To the left only the head learns, to the right all layers do; the axis counts the weights that change. "
         "Look from mark to mark, with their whiskers: what did the next weights add? LoRA trains few weights, yet it "
-        "reaches into every layer.",
+        "reaches into every layer. Head only reads a text as the model's own head does, in BERT and MiniLM the first "
+        "token; Frozen, of the learning curves, reads the mean of all tokens: the two do not answer the same question.",
         formula=r"W' = W + \tfrac{\alpha}{r} BA \quad (\text{LoRA}) \qquad "
         r"\eta_{\ell} = \eta \cdot d^{\,(L + 1 - \ell)} \quad (\text{decay } d)",
         code=source_code.definitions(
@@ -66,10 +67,9 @@ WORDS = {
         seen="Each row is one training domain, each column one test domain; bold cells are at home. Away from home the "
         "accuracy falls, and a framed cell with ▼ is worse than always saying the most frequent class: negative "
         "transfer. The second matrix tells what it helps to read unlabeled texts of the other domains first.",
-        formula=r"\Delta = p_{\text{adapted}} - p_{\text{fine-tuned}}, \quad "
-        r"\left[\Delta - \sqrt{(p_1 - l_1)^2 + (u_2 - p_2)^2},\; "
-        r"\Delta + \sqrt{(u_1 - p_1)^2 + (p_2 - l_2)^2}\right]",
-        code=source_code.definitions("jobs/adapt:adapt", "maths/intervals:difference_interval"),
+        formula=r"\Delta = \frac{1}{n}\sum_{i=1}^{n} (r_i^{\text{adapted}} - r_i^{\text{fine-tuned}}), \quad "
+        r"r_i = 1 \text{ where text } i \text{ is answered rightly, else } 0",
+        code=source_code.definitions("jobs/adapt:adapt", "maths/paired:compare"),
         following=("moved", "What did fine-tuning change inside?"),
     ),
     "moved": Words(
