@@ -46,18 +46,21 @@ def draw(
         "textposition": "middle right",
         "textfont": {"size": 13, "color": theme.INK_DARK if dark else theme.INK},
     }
-    reference = theme.baseline_line(line[0] * 100, line[1], dark) if line else {"shapes": [], "annotations": []}
-    for name, marks in theme.majority_line(rows, dark).items():
-        reference[name] = [*reference[name], *marks]
     return theme.figure(
         [bar, text],
         title,
         dark=dark,
-        **reference,
+        **_references(rows, line, dark),
         height=104 + ROW_PX * len(rows),
         xaxis=theme.axis("accuracy (%), whiskers: 95 % interval", range=[0, 118], tickvals=[0, 20, 40, 60, 80, 100]),
         yaxis=theme.names_axis(),
     )
+
+
+def _references(rows: pd.DataFrame, line: tuple[float, str] | None, dark: bool) -> dict[str, Any]:
+    """The lines to compare with: the given one, and the most frequent class."""
+    own = theme.baseline_line(line[0] * 100, line[1], dark) if line else {}
+    return {name: [*own.get(name, []), *marks] for name, marks in theme.majority_line(rows, dark).items()}
 
 
 def silence(row: pd.Series[Any]) -> str:
