@@ -10,7 +10,7 @@ import sample_training as sample
 from numpy.typing import NDArray
 
 from distill_core.plans import arms
-from distill_core.plans.arms import Arm
+from distill_core.plans.arms import DistillCell
 from distill_core.results import DistillResult, ModelReport, StudentReport
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
@@ -30,28 +30,28 @@ def right(share: float, seed: int, n: int = N) -> Right:
     return ease >= np.sort(ease)[n - round(share * n)]
 
 
-def share_of(arm: Arm) -> float:
+def share_of(cell: DistillCell) -> float:
     """A plausible share of right answers: an ablation's arm, or a setting of a sweep."""
-    spec, jitter = arm.spec, math.sin(7.0 * arm.seed + len(arm.name)) * 0.003
-    if arm.name in ABLATION:
-        return ABLATION[arm.name] + jitter
-    if arm.name in UNLABELED:
-        return UNLABELED[arm.name]
-    if arm.spec.sweep_layers:
+    spec, jitter = cell.spec, math.sin(7.0 * cell.seed + len(cell.arm)) * 0.003
+    if cell.arm in ABLATION:
+        return ABLATION[cell.arm] + jitter
+    if cell.arm in UNLABELED:
+        return UNLABELED[cell.arm]
+    if cell.spec.sweep_layers:
         return 0.842 - 0.11 * math.exp(-0.75 * (spec.student_layers - 1)) + jitter / 2
     return 0.827 - 0.006 * math.log2(spec.temperature / 4) ** 2 - 0.05 * (spec.soft - 0.7) ** 2 + jitter / 2
 
 
-def student(arm: Arm, mine: Right, teacher: Right) -> StudentReport:
+def student(cell: DistillCell, mine: Right, teacher: Right) -> StudentReport:
     """The report of a student that gets these texts right."""
     accuracy, half = float(mine.mean()), 1.96 * math.sqrt(float(mine.var()) / len(mine))
-    layers = arm.spec.student_layers
+    layers = cell.spec.student_layers
     params = 12_000_000 + 1_775_000 * layers
     p50 = 0.6 + 1.97 * layers
     return sample.student(
-        arm.name,
+        cell.arm,
         accuracy,
-        seed=arm.seed,
+        seed=cell.seed,
         ci_low=accuracy - half,
         ci_high=accuracy + half,
         n_eval=len(mine),
@@ -63,7 +63,7 @@ def student(arm: Arm, mine: Right, teacher: Right) -> StudentReport:
         latency_ms_p50=p50,
         speedup=12.4 / p50,
         kl_to_teacher=0.03 + 0.6 * abs(0.83 - accuracy),
-        ingredients=arm.ingredients,
+        ingredients=cell.ingredients,
         inherited_errors=int((~mine & ~teacher).sum()),
         new_errors=int((~mine & teacher).sum()),
         repaired_errors=int((mine & ~teacher).sum()),
@@ -82,7 +82,7 @@ def run_of(
     """A distillation in which the arms with these keys are finished, with its predictions."""
     run = store.create(spec)
     run.set_environment(sample.ENVIRONMENT)
-    done = [arm for arm in arms.plan(spec) if arm.key in rights]
+    done = [cell for cell in arms.plan(spec) if cell.key in rights]
     n, share = len(teacher), float(teacher.mean())
     report = ModelReport.model_validate(
         {
@@ -100,10 +100,10 @@ def run_of(
             label_names=("negative", "positive"),
             teacher=report,
             teacher_pass_s=pass_s,
-            students=tuple(student(arm, rights[arm.key], teacher) for arm in done),
+            students=tuple(student(cell, rights[cell.key], teacher) for cell in done),
         )
     )
-    keep(run, {"teacher": teacher, **{arm.key: rights[arm.key] for arm in done}})
+    keep(run, {"teacher": teacher, **{cell.key: rights[cell.key] for cell in done}})
     ended = {"ended_at": sample.ENDED} if state == "done" else {"message": "no soft-0: step 66 of 120"}
     run.set_state(state=state, progress=1.0 if state == "done" else 0.4, started_at=sample.STARTED, **ended)
     return run
@@ -130,7 +130,7 @@ def sample_run(store: RunStore, *, teacher: str = "run:none", done: int | None =
     asked = DistillSpec.model_validate({"teacher": teacher, **spec})
     planned = arms.plan(asked)
     finished = planned[:done]
-    rights = {arm.key: right(share_of(arm), place + 1) for place, arm in enumerate(finished)}
+    rights = {cell.key: right(share_of(cell), place + 1) for place, cell in enumerate(finished)}
     state = "done" if len(finished) == len(planned) else "running"
     return run_of(store, asked, rights, right(0.842, 0), state=state)
 

@@ -73,7 +73,7 @@ print(json.dumps({
     "command": command_text.command(spec),
     "refused": refused,
     "formula": form.formula({"gap": 0.25}),
-    "arms": [arm.name for arm in arms.plan(spec)],
+    "arms": [cell.arm for cell in arms.plan(spec)],
     "title": arm_title("no gap"),
     "ingredients": arms.plan(spec)[0].ingredients["gap"],
     "offered": take_apart.INGREDIENTS["gap"],

@@ -1,5 +1,5 @@
-"""The runner of every job that is a list of cells, as "each arm with each seed": what is not finished yet is done, and
-each cell's rows are written as soon as they are there.
+"""The runner of every job that is a list of cells (`plans/cells.py`; a comparison is a list of models): what is not
+finished yet is done, and each cell's rows are written as soon as they are there.
 
 A cell's error is the error of its own rows. A stop and a full disk end the run; its next try does what is left.
 """
@@ -15,34 +15,38 @@ from typing import Any, Protocol, TypeVar
 from distill_core.errors import DistillError
 from distill_core.jobs.isolation import Outcome, attempt
 from distill_core.jobs.reporting import Reporter
+from distill_core.plans.cells import Cell
 from distill_core.results import Result
 from distill_core.runs.control import JobContext
 
-Cell = TypeVar("Cell", contravariant=True)
+Done = TypeVar("Done", contravariant=True)
 Found = TypeVar("Found", contravariant=True)
 One = TypeVar("One")
 
 
-class Job(Protocol[Cell, Found]):
+class Job(Protocol[Done, Found]):
     """What the cells share, and the rows so far. `Found` is what a cell that went well comes to."""
 
     context: JobContext
     reporter: Reporter
 
-    def cost(self, cell: Cell) -> float:
-        """Its share of the bar, in the units of the reporter's whole."""
+    def cost(self, cell: Done) -> float:
+        """Its share of the bar, in the units of the reporter's whole; unless a job knows better, all count alike."""
+        return 1.0
 
-    def keep(self, cell: Cell, found: Found) -> None:
+    def keep(self, cell: Done, found: Found) -> None:
         """Add the rows of a cell that went well."""
 
-    def failed(self, cell: Cell, error: DistillError) -> None:
+    def failed(self, cell: Done, error: DistillError) -> None:
         """Write the error into the rows of a cell, and into the log."""
-
-    def checkpoint_dir(self, cell: Cell) -> Path:
-        """Where its training may be gone on from; of no use once its rows are written."""
 
     def result(self) -> Result:
         """The result so far."""
+
+
+def checkpoint_dir(context: JobContext, cell: Cell) -> Path:
+    """Where the training of a cell may be gone on from; of no use once its rows are written."""
+    return context.run.checkpoint_dir / cell.folder
 
 
 def finish(job: Job[Any, Any], outcomes: Iterable[Outcome]) -> None:
@@ -57,7 +61,8 @@ def finish(job: Job[Any, Any], outcomes: Iterable[Outcome]) -> None:
             job.failed(outcome.key, outcome.error)
         job.context.set_result(job.result())
         job.reporter.arm_done(job.cost(outcome.key))
-        shutil.rmtree(job.checkpoint_dir(outcome.key), ignore_errors=True)
+        if isinstance(outcome.key, Cell):
+            shutil.rmtree(checkpoint_dir(job.context, outcome.key), ignore_errors=True)
 
 
 def in_turn(do: Callable[[One], Any], cells: Iterable[One]) -> Iterator[Outcome]:

@@ -34,7 +34,7 @@ def run(spec: CompareSpec, context: JobContext) -> CompareResult:
 
 
 @dataclass
-class _Job:
+class _Job(cells.Job[Ref, None]):
     """The rows so far: one for each model, batch size and length."""
 
     spec: CompareSpec
@@ -70,14 +70,6 @@ class _Job:
             if row.error is None and not row.accuracy_note:
                 row = row.model_copy(update={"accuracy_note": f"The accuracy could not be had: {error.message}"})
             self.rows[place] = row
-
-    def cost(self, ref: Ref) -> float:
-        """All models move the bar alike."""
-        return 1.0
-
-    def checkpoint_dir(self, ref: Ref) -> Path:
-        """Nothing is trained: there is none."""
-        return self.context.run.checkpoint_dir
 
     def result(self) -> CompareResult:
         """The result so far, in the order of the request."""

@@ -13,26 +13,28 @@ task's (`tasks/`): the classes of a data set, or in general distillation the mas
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from distill_core.datasets import catalogue
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError, SpecError
 from distill_core.jobs import cells
-from distill_core.jobs import teacher as own_teacher
+from distill_core.jobs.classroom import Classroom
 from distill_core.jobs.device import prepared_device
-from distill_core.jobs.distill_lesson import Classroom, Job, Tested
+from distill_core.jobs.distill_lesson import Lessons
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import Predictions
+from distill_core.jobs.supervised import Predictions, drop_checkpoints
+from distill_core.jobs.teacher import judged
+from distill_core.machine.devices import Device
 from distill_core.models import students
 from distill_core.models.loading import LoadedModel
 from distill_core.models.text_classifier import TextClassifier
 from distill_core.plans import arms
-from distill_core.plans.arms import Arm
+from distill_core.plans.arms import DistillCell
 from distill_core.results import DistillResult, ErrorInfo, FailedArm, StudentReport
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
 from distill_core.tasks import facts, table
-from distill_core.tasks.base import labels_of, texts_of
+from distill_core.tasks.base import Task, labels_of, texts_of
 from distill_core.training import teacher_cache
 
 
@@ -43,54 +45,46 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     """
     device = prepared_device(spec, context)
     dataset = catalogue.load(spec.dataset)
-    task = table.code_of(facts.of(spec.mode, dataset.task))
     planned, earlier = arms.plan(spec), context.run.result_as(DistillResult)
     done = list(earlier.students) if earlier is not None else []
     reporter = Reporter(context, len(planned) + 1, len(done))
     reporter.say("Loading the teacher")
-    job = Job(spec, context, device, dataset, task, reporter)
-    classroom = _prepare(job, _load_teacher(job, planned))
+    lessons = _lessons(spec, dataset, context, device, reporter, planned)
     if earlier is not None and earlier.teacher is not None:
         times = earlier.teacher.model_dump(include={"latency_ms_p50", "latency_ms_p95"})
-        classroom.teacher_report = classroom.teacher_report.model_copy(update=times)
-    learned = _Students(classroom, context, reporter, done)
-    context.set_result(learned.result())
+        lessons.teacher_report = lessons.teacher_report.model_copy(update=times)
+    job = _Job(context, reporter, lessons, done)
+    context.set_result(job.result())
     reporter.arm_done()
     finished = {(student.arm, student.seed) for student in done}
-    left = [arm for arm in planned if (arm.name, arm.seed) not in finished]
-    cells.finish(learned, cells.in_turn(classroom.teach, left))
-    learned.check_some_learned()
-    return learned.result()
+    left = [cell for cell in planned if (cell.arm, cell.seed) not in finished]
+    cells.finish(job, cells.in_turn(lessons.teach, left))
+    drop_checkpoints(context)
+    job.check_some_learned()
+    return job.result()
 
 
 @dataclass
-class _Students:
+class _Job(cells.Job[DistillCell, StudentReport]):
     """The students so far, and the arms that came to nothing."""
 
-    classroom: Classroom
     context: JobContext
     reporter: Reporter
+    lessons: Lessons
     done: list[StudentReport]
     failures: list[FailedArm] = field(default_factory=list)
     errors: list[DistillError] = field(default_factory=list)
 
-    def keep(self, arm: Arm, report: StudentReport) -> None:
+    def keep(self, cell: DistillCell, report: StudentReport) -> None:
         self.done.append(report)
 
-    def failed(self, arm: Arm, error: DistillError) -> None:
-        self.context.log(f"{arm.key}: {error}")
+    def failed(self, cell: DistillCell, error: DistillError) -> None:
+        self.context.log(f"{cell.key}: {error}")
         self.errors.append(error)
-        self.failures.append(FailedArm(arm=arm.name, seed=arm.seed, error=ErrorInfo(**error.as_json())))
-
-    def cost(self, arm: Arm) -> float:
-        """All arms move the bar alike."""
-        return 1.0
-
-    def checkpoint_dir(self, arm: Arm) -> Path:
-        return self.classroom.checkpoint_dir(arm)
+        self.failures.append(FailedArm(arm=cell.arm, seed=cell.seed, error=ErrorInfo(**error.as_json())))
 
     def result(self) -> DistillResult:
-        return self.classroom.result(self.done, self.failures)
+        return self.lessons.result(self.done, self.failures)
 
     def check_some_learned(self) -> None:
         """Raises the first error where no student came of the run."""
@@ -98,46 +92,56 @@ class _Students:
             raise self.errors[0]
 
 
-def _load_teacher(job: Job, planned: list[Arm]) -> LoadedModel:
+def _lessons(
+    spec: DistillSpec,
+    dataset: Dataset,
+    context: JobContext,
+    device: Device,
+    reporter: Reporter,
+    planned: list[DistillCell],
+) -> Lessons:
+    """Tokenize, run the teacher once over all texts unless they are drawn anew, and measure it."""
+    task, check = table.code_of(facts.of(spec.mode, dataset.task)), context.check
+    teacher = _load_teacher(spec, task, dataset, context, planned)
+    train = dataset.sample_train(spec.train_examples, spec.seed, clamp=True)
+    teacher.model.to(device.torch_device).eval()
+    length = teacher.reads(spec.max_length)
+    encoded = task.encode(teacher, train, length)
+    outputs = None
+    if not task.facts.drawn_anew:
+        reporter.say("The teacher reads all texts once")
+        keep_hidden = spec.weights.needs("last_hidden")
+        outputs = teacher_cache.outputs(
+            teacher.model, encoded, device, asking=task, keep_hidden=keep_hidden, check=check
+        )
+    test = task.test_rows(dataset, spec.eval_examples)
+    logits, report = judged(task, teacher, task.probe(teacher, test, length), device, check)
+    report = report.model_copy(update={"max_length": length})
+    predictions = None
+    if task.facts.positions == "text":  # one row of logits a text
+        predictions = Predictions(context, list(texts_of(test)), labels_of(test))
+        predictions.add("teacher", logits)
+    room = Classroom(spec, task, dataset, train, test, context.store, outputs, teacher, encoded)
+    return Lessons(room, spec, teacher, context, device, reporter, logits, predictions, report)
+
+
+def _load_teacher(
+    spec: DistillSpec, task: Task, dataset: Dataset, context: JobContext, planned: list[DistillCell]
+) -> LoadedModel:
     """The teacher, checked against data and students before any work is done."""
-    spec, task = job.spec, job.task.facts
-    unfit = [term.key for term in spec.weights.used if term.key not in task.terms]
+    unfit = [term.key for term in spec.weights.used if term.key not in task.facts.terms]
     if unfit:
         raise SpecError(
-            f"{', '.join(unfit)} means nothing for {task.title.lower()}.",
-            f"Set it to 0. It has {', '.join(task.terms)}.",
+            f"{', '.join(unfit)} means nothing for {task.facts.title.lower()}.",
+            f"Set it to 0. It has {', '.join(task.facts.terms)}.",
         )
-    teacher = job.task.teacher(spec.teacher, job.dataset, job.context.store)
+    teacher = task.teacher(spec.teacher, dataset, context.store)
     if isinstance(teacher.model, TextClassifier) and spec.student is None:
         raise SpecError(
             f"{spec.teacher} answers in words: it has no head that a shallower copy of it could begin with.",
             "Name a student, for instance minilm, or fine-tune the teacher first and name run:ID.",
         )
     if spec.student is None:
-        for arm in planned:
-            students.choose_layers(teacher.model.config, arm.spec)
+        for cell in planned:
+            students.choose_layers(teacher.model.config, cell.spec)
     return teacher
-
-
-def _prepare(job: Job, teacher: LoadedModel) -> Classroom:
-    """Tokenize, run the teacher once over all texts unless they are drawn anew, and measure it."""
-    spec, task, device, check = job.spec, job.task, job.device, job.context.check
-    train = job.dataset.sample_train(spec.train_examples, spec.seed, clamp=True)
-    teacher.model.to(device.torch_device).eval()
-    length = teacher.reads(spec.max_length)
-    encoded = task.encode(teacher, train, length)
-    teacher_outputs = None
-    if not task.facts.drawn_anew:
-        job.reporter.say("The teacher reads all texts once")
-        keep_hidden = spec.weights.needs("last_hidden")
-        teacher_outputs = teacher_cache.outputs(
-            teacher.model, encoded, device, asking=task, keep_hidden=keep_hidden, check=check
-        )
-    test = task.test_rows(job.dataset, spec.eval_examples)
-    logits, report = own_teacher.judged(task, teacher, task.probe(teacher, test, length), device, check)
-    report = report.model_copy(update={"max_length": length})
-    predictions = None
-    if task.facts.positions == "text":  # one row of logits a text
-        predictions = Predictions(job.context, list(texts_of(test)), labels_of(test))
-        predictions.add("teacher", logits)
-    return Classroom(job, teacher, train, encoded, teacher_outputs, Tested(test, logits, predictions), report)

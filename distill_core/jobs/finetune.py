@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from torch import Tensor
 
@@ -15,15 +14,15 @@ from distill_core.errors import DistillError, SpecError
 from distill_core.jobs import accuracy, cells, learners
 from distill_core.jobs.adapt import drop_adapted
 from distill_core.jobs.device import prepared_device
-from distill_core.jobs.learners import Learned, Task, Workshop
+from distill_core.jobs.learners import Assignment, Learned, Workshop
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.supervised import DomainPredictions, Predictions, save_model
+from distill_core.jobs.supervised import DomainPredictions, Predictions, drop_checkpoints, save_model
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate, representation
 from distill_core.models import loading
 from distill_core.models.loading import LoadedModel
 from distill_core.plans import transfer_cells
-from distill_core.plans.transfer_cells import Cell
+from distill_core.plans.transfer_cells import FinetuneCell
 from distill_core.results import ErrorInfo, FinetuneArmResult, FinetuneResult, Movement
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
@@ -40,6 +39,7 @@ def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
     job = _Job(spec, context, device, _load_all(spec))
     cells.finish(job, cells.in_turn(job.learn, job.open_cells()))
     drop_adapted(context)
+    drop_checkpoints(context)
     job.check_some_learned()
     return job.result()
 
@@ -60,7 +60,7 @@ def _load_all(spec: FinetuneSpec) -> dict[str, Dataset]:
 
 
 @dataclass
-class _Job:
+class _Job(cells.Job[FinetuneCell, list[FinetuneArmResult]]):
     spec: FinetuneSpec
     context: JobContext
     device: Device
@@ -75,41 +75,40 @@ class _Job:
             self.done, self.moved = [row for row in earlier.arms if row.error is None], earlier.moved
         plan = transfer_cells.plan(self.spec)
         self._place = {cell: place for place, cell in enumerate(plan)}
-        finished = set(map(_cell, self.done))
+        finished = set(map(self._cell, self.done))
         self._open = [cell for cell in plan if cell not in finished]
         self.reporter = Reporter(self.context, len(plan), len(plan) - len(self._open))
         self.workshop = Workshop(self.spec, self.context, self.device, self.reporter)
         self.tests = {name: accuracy.test_texts(one, self.spec.eval_examples) for name, one in self.loaded.items()}
 
-    def open_cells(self) -> list[Cell]:
+    def open_cells(self) -> list[FinetuneCell]:
         return self._open
 
-    def learn(self, cell: Cell) -> list[FinetuneArmResult]:
+    def learn(self, cell: FinetuneCell) -> list[FinetuneArmResult]:
         """Learn one cell and test it on every data set; the model of the run is saved."""
-        name = transfer_cells.name(self.spec, cell)
-        self.reporter.say(f"{name}: starting")
+        self.reporter.say(f"{cell.key}: starting")
         dataset = self.loaded[cell.dataset]
         train = dataset.sample_train(cell.n, cell.seed, clamp=bool(self.spec.domains))
         targets = self._target_texts(cell) if arms.finetune(cell.arm).reads_targets else ()
-        learned = learners.learn(Task(cell, name, train, dataset, targets), self.workshop)
-        with learned.kept_when_stopped(self.workshop.checkpoint_dir(name)):
-            return self._tested(cell, name, learned)
+        learned = learners.learn(Assignment(cell, train, dataset, targets), self.workshop)
+        with learned.kept_when_stopped():
+            return self._tested(cell, learned)
 
-    def _tested(self, cell: Cell, name: str, learned: Learned) -> list[FinetuneArmResult]:
-        self.reporter.say(f"{name}: testing", 0.97)
+    def _tested(self, cell: FinetuneCell, learned: Learned) -> list[FinetuneArmResult]:
+        self.reporter.say(f"{cell.key}: testing", 0.97)
         logits = {test: learned.classify(texts) for test, (texts, _) in self.tests.items()}
-        self._keep_predictions(cell, name, logits)
+        self._keep_predictions(cell, logits)
         if self._is_kept(cell) and learned.loaded is not None:
             self._keep_model(learned.loaded)
         return [self._row(cell, learned, test, logits[test]) for test in self.tests]
 
-    def keep(self, cell: Cell, found: list[FinetuneArmResult]) -> None:
+    def keep(self, cell: FinetuneCell, found: list[FinetuneArmResult]) -> None:
         """Add the rows of a cell, one for each data set that it was tested on."""
         self.done += found
 
-    def failed(self, cell: Cell, error: DistillError) -> None:
+    def failed(self, cell: FinetuneCell, error: DistillError) -> None:
         """One row that says why."""
-        self.context.log(f"{transfer_cells.name(self.spec, cell)}: {error}")
+        self.context.log(f"{cell.key}: {error}")
         self.errors.append(error)
         row = FinetuneArmResult(
             arm=cell.arm,
@@ -121,20 +120,12 @@ class _Job:
         )
         self.done.append(row)
 
-    def cost(self, cell: Cell) -> float:
-        """All cells move the bar alike."""
-        return 1.0
-
-    def checkpoint_dir(self, cell: Cell) -> Path:
-        """That of the whole run: one cell learns at a time."""
-        return self.context.run.checkpoint_dir
-
     def check_some_learned(self) -> None:
         """Raises the first error where nothing else came of the run."""
         if self.errors and all(row.error is not None for row in self.done):
             raise self.errors[0]
 
-    def _target_texts(self, cell: Cell) -> tuple[str, ...]:
+    def _target_texts(self, cell: FinetuneCell) -> tuple[str, ...]:
         """Training texts, without labels, of the domains that the model is tested on: as many of each, where there are
         more than `adapt_examples`."""
         others = [name for name in self.loaded if name != cell.dataset] or [cell.dataset]
@@ -144,14 +135,14 @@ class _Job:
             texts = [part.sample(min(most, len(part)), random_state=self.spec.seed) for part in texts]
         return tuple(text for part in texts for text in part)
 
-    def _keep_predictions(self, cell: Cell, name: str, logits: dict[str, Tensor]) -> None:
+    def _keep_predictions(self, cell: FinetuneCell, logits: dict[str, Tensor]) -> None:
         """What the model says about the test texts of its own data set, and of all of them where there are several."""
         if len(self.spec.domains) < 2:
-            Predictions(self.context, *self.tests[cell.dataset]).add(name, logits[cell.dataset])
+            Predictions(self.context, *self.tests[cell.dataset]).add(cell.key, logits[cell.dataset])
         if len(self.tests) > 1:
-            DomainPredictions(self.context, self.tests).add(name, logits)
+            DomainPredictions(self.context, self.tests).add(cell.key, logits)
 
-    def _row(self, cell: Cell, learned: Learned, test: str, logits: Tensor) -> FinetuneArmResult:
+    def _row(self, cell: FinetuneCell, learned: Learned, test: str, logits: Tensor) -> FinetuneArmResult:
         _, labels = self.tests[test]
         return FinetuneArmResult(
             arm=cell.arm,
@@ -167,7 +158,7 @@ class _Job:
             **evaluate.accuracy(logits, labels).model_dump(),
         )
 
-    def _is_kept(self, cell: Cell) -> bool:
+    def _is_kept(self, cell: FinetuneCell) -> bool:
         """Whether the run keeps this model: fine-tuned with the first seed, from the most labeled texts so far."""
         first = transfer_cells.plan(self.spec)[0]
         if (cell.arm, cell.dataset, cell.seed) != (SAVED, first.dataset, first.seed):
@@ -199,10 +190,9 @@ class _Job:
             model=str(self.spec.model),
             dataset=self.spec.dataset.key,
             label_names=first.label_names,
-            arms=tuple(sorted(self.done, key=lambda row: self._place[_cell(row)])),
+            arms=tuple(sorted(self.done, key=lambda row: self._place[self._cell(row)])),
             moved=self.moved,
         )
 
-
-def _cell(row: FinetuneArmResult) -> Cell:
-    return Cell(row.dataset, row.seed, row.train_examples, row.arm)
+    def _cell(self, row: FinetuneArmResult) -> FinetuneCell:
+        return transfer_cells.cell(self.spec, row.arm, row.seed, row.dataset, row.train_examples)

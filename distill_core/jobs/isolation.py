@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import pickle
 import signal
 import sys
 import time
@@ -108,7 +109,7 @@ def side_by_side(
         while True:
             while len(children) < at_once and (next_one := next(waiting, None)) is not None:
                 key, task = next_one
-                child = _Child(_obeying, work, task, context.run)
+                child = _Child(_obeying, work, pickle.dumps(task), context.run)  # tensors as numbers, not as handles
                 children[child.receiver] = key, child
             if not children:
                 return
@@ -175,7 +176,7 @@ def _last_words(children: dict[Connection, tuple[Any, _Child]]) -> Iterator[Outc
             yield Outcome(key, last[1])
 
 
-def _obeying(sender: Connection, work: Work, task: Any, run: Run) -> None:
+def _obeying(sender: Connection, work: Work, pickled: bytes, run: Run) -> None:
     """A child that takes the run's commands itself: a pause holds it at its own next step."""
 
     def tell(news: Any) -> None:
@@ -184,6 +185,7 @@ def _obeying(sender: Connection, work: Work, task: Any, run: Run) -> None:
 
     with _ChildControl(run) as control, contextlib.suppress(BrokenPipeError):
         try:
+            task = pickle.loads(pickled)  # noqa: S301 - by the parent
             sender.send(("end", work(task, tell, control.check)))
         except Stopped:
             sender.send(("stopped", None))

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,11 +21,12 @@ from distill_core import arms
 from distill_core.arms import FinetuneArm
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import SpecError
+from distill_core.jobs import cells
 from distill_core.jobs.adapt import Adapted
 from distill_core.jobs.features import FrozenFeatures
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import LiveAccuracy, labels_of, supervised_step, train_settings
-from distill_core.jobs.trained import Trained, learned_weights, taken_up
+from distill_core.jobs.trained import Trained, train
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import bag_of_words, evaluate, flops
@@ -34,19 +34,18 @@ from distill_core.models import loading, parameters, students
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.plans import transfer_cells
-from distill_core.plans.transfer_cells import Cell
+from distill_core.plans.transfer_cells import FinetuneCell
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
-from distill_core.training.loop import Hooks, TrainSettings, fit
+from distill_core.training.loop import Hooks, TrainSettings
 from distill_core.training.speed import fast
 
 
 @dataclass(frozen=True)
-class Task:
+class Assignment:
     """One cell of the plan with what it learns from; `target_texts` have no labels."""
 
-    cell: Cell
-    name: str
+    cell: FinetuneCell
     train: pd.DataFrame
     dataset: Dataset
     target_texts: tuple[str, ...] = ()
@@ -72,13 +71,13 @@ class Learned:
     loaded: LoadedModel | None = None
     trained: Trained | None = None
 
-    def kept_when_stopped(self, folder: Path) -> contextlib.AbstractContextManager[None]:
-        """A block in which a stop leaves the training in `folder`, for the next try."""
-        return self.trained.kept_when_stopped(folder) if self.trained is not None else contextlib.nullcontext()
+    def kept_when_stopped(self) -> contextlib.AbstractContextManager[None]:
+        """A block in which a stop leaves the training for the next try."""
+        return self.trained.kept_when_stopped() if self.trained is not None else contextlib.nullcontext()
 
 
 class Workshop:
-    """What the tasks of a run share: frozen features are computed once, and so is more pre-training for a domain."""
+    """What the cells of a run share: frozen features are computed once, and so is more pre-training for a domain."""
 
     def __init__(self, spec: FinetuneSpec, context: JobContext, device: Device, reporter: Reporter) -> None:
         self.spec, self.context, self.device, self.reporter = spec, context, device, reporter
@@ -92,10 +91,6 @@ class Workshop:
                 self.load(label_names), self.spec.max_length, self.device, self.context.check
             )
         return self._features
-
-    def checkpoint_dir(self, name: str) -> Path:
-        """Where the training of this name is gone on from."""
-        return self.context.run.checkpoint_dir / name
 
     def load(self, label_names: tuple[str, ...]) -> LoadedModel:
         """The model that was asked for, with a head for these classes."""
@@ -112,83 +107,81 @@ class Workshop:
         return evaluate.predict(model, encoded, self.device, check=self.context.check)
 
 
-def learn(task: Task, workshop: Workshop) -> Learned:
+def learn(given: Assignment, workshop: Workshop) -> Learned:
     """Raises DistillError for an arm that this model cannot take."""
-    return LEARNERS[task.row.row_key](task, workshop)
+    return LEARNERS[given.row.row_key](given, workshop)
 
 
 # ── where a network starts, and which of its weights learn ───────────────────────────────────────────────────────
 
-Start = Callable[[Task, Workshop], LoadedModel]
+Start = Callable[[Assignment, Workshop], LoadedModel]
 
 
-def _pre_trained(task: Task, workshop: Workshop) -> LoadedModel:
-    devices.seed_everything(task.cell.seed)
-    return workshop.load(task.dataset.label_names)
+def _pre_trained(given: Assignment, workshop: Workshop) -> LoadedModel:
+    devices.seed_everything(given.cell.seed)
+    return workshop.load(given.dataset.label_names)
 
 
-def _random(task: Task, workshop: Workshop) -> LoadedModel:
-    loaded = _pre_trained(task, workshop)
-    model = loading.build_classifier(loaded.model.config, task.dataset.label_names)
+def _random(given: Assignment, workshop: Workshop) -> LoadedModel:
+    loaded = _pre_trained(given, workshop)
+    model = loading.build_classifier(loaded.model.config, given.dataset.label_names)
     return replace(loaded, model=model, weights="random")
 
 
-def _head_alone(task: Task, workshop: Workshop) -> LoadedModel:
-    loaded = _pre_trained(task, workshop)
+def _head_alone(given: Assignment, workshop: Workshop) -> LoadedModel:
+    loaded = _pre_trained(given, workshop)
     students.freeze_backbone(loaded.model)
     return loaded
 
 
-def _highest_layers(task: Task, workshop: Workshop) -> LoadedModel:
-    loaded = _pre_trained(task, workshop)
-    students.freeze_below(loaded.model, task.row.layers or 0)
+def _highest_layers(given: Assignment, workshop: Workshop) -> LoadedModel:
+    loaded = _pre_trained(given, workshop)
+    students.freeze_below(loaded.model, given.row.layers or 0)
     return loaded
 
 
-def _low_rank(task: Task, workshop: Workshop) -> LoadedModel:
+def _low_rank(given: Assignment, workshop: Workshop) -> LoadedModel:
     """Low-rank updates beside the frozen weights (arXiv:2106.09685)."""
-    loaded = _pre_trained(task, workshop)
+    loaded = _pre_trained(given, workshop)
     return replace(loaded, model=students.with_lora(loaded.model))
 
 
 # ── networks that learn by gradient descent ──────────────────────────────────────────────────────────────────────
 
 
-def _descend(start: Start, task: Task, workshop: Workshop) -> Learned:
-    loaded = start(task, workshop)
-    encoded = loaded.encode(task.train["text"].tolist(), workshop.spec.max_length)
-    settings = _settings(task, workshop, loaded, encoded)
-    step = supervised_step(encoded, labels_of(task.train), workshop.device)
+def _descend(start: Start, given: Assignment, workshop: Workshop) -> Learned:
+    loaded = start(given, workshop)
+    encoded = loaded.encode(given.train["text"].tolist(), workshop.spec.max_length)
+    settings = _settings(given, workshop, loaded, encoded)
+    step = supervised_step(encoded, labels_of(given.train), workshop.device)
     trained = students.trainable(loaded.model)
     tflop = flops.training_tflop(loaded.model, sum(encoded.lengths) * settings.epochs)
     has_updates = hasattr(loaded.model, "merge_and_unload")  # of LoRA, to be merged into the weights
     short = contextlib.nullcontext() if has_updates else fast.logits_alone(loaded.model)
-    hooks = _hooks(task, workshop, loaded)
-    report = taken_up(workshop.checkpoint_dir(task.name), loaded.model, workshop.device)
-    if report is None:
-        with short:
-            report = fit(loaded.model, encoded.lengths, step, settings, workshop.device, hooks)
-    weights = learned_weights(loaded.model)
+    hooks = _hooks(given, workshop, loaded)
+    with short:
+        learned = train(loaded.model, encoded.lengths, step, settings, workshop.device, hooks)
     if has_updates:  # merging ends them
-        weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
+        weights = {name: tensor.detach().clone() for name, tensor in learned.weights.items()}
+        learned = replace(learned, weights=weights)
         loaded = replace(loaded, model=loaded.model.merge_and_unload())
     return Learned(
         classify=partial(workshop.classify, loaded),
-        train_s=report.train_s,
+        train_s=learned.report.train_s,
         train_tflop=tflop,
         params=parameters.count(loaded.model),
         params_trained=trained,
         loaded=loaded,
-        trained=Trained(weights, report),
+        trained=learned,
     )
 
 
-def _settings(task: Task, workshop: Workshop, loaded: LoadedModel, encoded: Encoded) -> TrainSettings:
+def _settings(given: Assignment, workshop: Workshop, loaded: LoadedModel, encoded: Encoded) -> TrainSettings:
     spec = workshop.spec
     settings = replace(
-        train_settings(spec, task.cell.seed),
-        epochs=transfer_cells.epochs(spec, len(task.train)),
-        learning_rate=spec.learning_rate * task.row.rate,
+        train_settings(spec, given.cell.seed),
+        epochs=transfer_cells.epochs(spec, len(given.train)),
+        learning_rate=spec.learning_rate * given.row.rate,
         token_ids=encoded.token_ids,
     )
     if spec.layer_lr_decay == 1:
@@ -197,22 +190,22 @@ def _settings(task: Task, workshop: Workshop, loaded: LoadedModel, encoded: Enco
     return replace(settings, lr_scale=partial(_lr_scale, spec.layer_lr_decay, layers))
 
 
-def _hooks(task: Task, workshop: Workshop, loaded: LoadedModel) -> Hooks:
+def _hooks(given: Assignment, workshop: Workshop, loaded: LoadedModel) -> Hooks:
     return Hooks(
-        on_event=partial(workshop.reporter.on_training, task.name, task.name),
+        on_event=partial(workshop.reporter.on_training, given.cell.key, given.cell.key),
         check=workshop.context.check,
-        evaluate=LiveAccuracy(loaded, task.dataset, workshop.spec.max_length, workshop.device),
-        checkpoint_dir=workshop.checkpoint_dir(task.name),
+        evaluate=LiveAccuracy(loaded, given.dataset, workshop.spec.max_length, workshop.device),
+        checkpoint_dir=cells.checkpoint_dir(workshop.context, given.cell),
     )
 
 
-def _adapted(task: Task, workshop: Workshop) -> Learned:
+def _adapted(given: Assignment, workshop: Workshop) -> Learned:
     """More pre-training on the target's unlabeled texts first: done once a domain, whatever seed and size, and counted
     in each training that begins with it."""
-    workshop.reporter.say(f"{task.name}: more pre-training on unlabeled texts")
-    bare = partial(workshop.load, task.dataset.label_names)
-    backbone = workshop.adapted.backbone(task.cell.dataset, bare, task.target_texts)
-    learned = _descend(partial(_begun, backbone.weights), task, workshop)
+    workshop.reporter.say(f"{given.cell.key}: more pre-training on unlabeled texts")
+    bare = partial(workshop.load, given.dataset.label_names)
+    backbone = workshop.adapted.backbone(given.cell.dataset, bare, given.target_texts)
+    learned = _descend(partial(_begun, backbone.weights), given, workshop)
     return replace(
         learned,
         train_s=learned.train_s + backbone.train_s,
@@ -221,8 +214,8 @@ def _adapted(task: Task, workshop: Workshop) -> Learned:
     )
 
 
-def _begun(weights: dict[str, Tensor], task: Task, workshop: Workshop) -> LoadedModel:
-    loaded = _pre_trained(task, workshop)
+def _begun(weights: dict[str, Tensor], given: Assignment, workshop: Workshop) -> LoadedModel:
+    loaded = _pre_trained(given, workshop)
     loaded.model.base_model.load_state_dict(weights, strict=False)
     return loaded
 
@@ -230,12 +223,12 @@ def _begun(weights: dict[str, Tensor], task: Task, workshop: Workshop) -> Loaded
 # ── no gradient descent ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _bag_of_words(task: Task, workshop: Workshop) -> Learned:
+def _bag_of_words(given: Assignment, workshop: Workshop) -> Learned:
     start = time.perf_counter()
-    model = bag_of_words.fit(task.train["text"].tolist(), task.train["label"].tolist(), task.cell.seed)
+    model = bag_of_words.fit(given.train["text"].tolist(), given.train["label"].tolist(), given.cell.seed)
     seconds = time.perf_counter() - start
     size = int(model[-1].coef_.size + model[-1].intercept_.size)
-    n_classes = len(task.dataset.label_names)
+    n_classes = len(given.dataset.label_names)
     return Learned(
         classify=lambda texts: bag_of_words.logits(model, list(texts), n_classes),
         train_s=seconds,
@@ -245,17 +238,17 @@ def _bag_of_words(task: Task, workshop: Workshop) -> Learned:
     )
 
 
-def _linear_probe(task: Task, workshop: Workshop) -> Learned:
+def _linear_probe(given: Assignment, workshop: Workshop) -> Learned:
     """A linear classifier on the features of the frozen network."""
-    features = workshop.features(task.dataset.label_names)
-    texts = task.train["text"].tolist()
+    features = workshop.features(given.dataset.label_names)
+    texts = given.train["text"].tolist()
     known = features.known(texts)
     learned = features.of(texts)
     start = time.perf_counter()
-    model = bag_of_words.linear_probe(task.cell.seed).fit(learned, task.train["label"].tolist())
+    model = bag_of_words.linear_probe(given.cell.seed).fit(learned, given.train["label"].tolist())
     seconds = time.perf_counter() - start + features.seconds(texts)
     size = int(model[-1].coef_.size + model[-1].intercept_.size)
-    n_classes = len(task.dataset.label_names)
+    n_classes = len(given.dataset.label_names)
     return Learned(
         classify=lambda texts: bag_of_words.logits(model, features.of(texts), n_classes),
         train_s=seconds,
@@ -266,12 +259,12 @@ def _linear_probe(task: Task, workshop: Workshop) -> Learned:
     )
 
 
-def _nearest_label(task: Task, workshop: Workshop) -> Learned:
+def _nearest_label(given: Assignment, workshop: Workshop) -> Learned:
     """Cosine between a text and a sentence with the label in it: only for a model of whole sentences."""
     if workshop.spec.model.source != arms.SENTENCE_MODEL:
         raise SpecError(f"{workshop.spec.model} was not trained to compare sentences.", "zero-shot works with minilm.")
-    features = workshop.features(task.dataset.label_names)
-    anchors = _unit(features.of([f"This text is {name}." for name in task.dataset.label_names]))
+    features = workshop.features(given.dataset.label_names)
+    anchors = _unit(features.of([f"This text is {name}." for name in given.dataset.label_names]))
     return Learned(
         classify=lambda texts: torch.tensor(_unit(features.of(texts)) @ anchors.T),
         train_s=0.0,
@@ -281,7 +274,7 @@ def _nearest_label(task: Task, workshop: Workshop) -> Learned:
     )
 
 
-LEARNERS: dict[str, Callable[[Task, Workshop], Learned]] = {
+LEARNERS: dict[str, Callable[[Assignment, Workshop], Learned]] = {
     arms.SAVED: partial(_descend, _pre_trained),
     "frozen": _linear_probe,
     "scratch": partial(_descend, _random),

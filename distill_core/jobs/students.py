@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,13 +19,15 @@ from torch import Tensor
 from distill_core.datasets import catalogue
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError
-from distill_core.jobs import accuracy, teacher
 from distill_core.jobs import cells as runner
+from distill_core.jobs import teacher
+from distill_core.jobs.classroom import Classroom
 from distill_core.jobs.device import prepared_device
 from distill_core.jobs.isolation import Outcome, attempt, side_by_side
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.student_lesson import Classroom, Learned, Task, learn, lessons_at_once
+from distill_core.jobs.student_lesson import Assignment, Learned, learn, lessons_at_once
 from distill_core.jobs.supervised import Predictions, drop_checkpoints
+from distill_core.jobs.teacher import latency_fields
 from distill_core.machine import capacity
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
@@ -35,10 +36,12 @@ from distill_core.model_ref import Ref
 from distill_core.models import loading, parameters, shapes, students
 from distill_core.models.loading import LoadedModel
 from distill_core.plans import student_plan, teachers, work
-from distill_core.plans.student_plan import Cell
+from distill_core.plans.cells import StudentCell
 from distill_core.results import ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs.control import JobContext
 from distill_core.specs import StudentsSpec
+from distill_core.tasks.base import labels_of, texts_of
+from distill_core.tasks.classification import TASK as CLASSIFICATION
 from distill_core.training import teacher_cache
 from distill_core.training.loop import Progress
 from distill_core.training.teacher_cache import TeacherOutputs
@@ -58,27 +61,28 @@ def run(spec: StudentsSpec, context: JobContext) -> StudentsResult:
 
 
 @dataclass
-class _Job:
+class _Job(runner.Job[StudentCell, Learned]):
     """What the cells share: texts, labels, the teacher with its outputs, and the rows so far."""
 
     spec: StudentsSpec
     context: JobContext
     device: Device
     dataset: Dataset
-    rows: dict[Cell, StudentRow] = field(default_factory=dict)
+    rows: dict[StudentCell, StudentRow] = field(default_factory=dict)
     report: TeacherOfTen | None = None
     pass_s: float | None = None
-    shares: dict[Cell, float] = field(default_factory=dict)
+    shares: dict[StudentCell, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         spec = self.spec
         self.labeled = self.dataset.sample_train(spec.labels, spec.seed)
         self.train = self.dataset.sample_train(0, spec.seed)  # the labeled texts come first
-        self.texts, self.labels = accuracy.test_texts(self.dataset, spec.eval_examples)
+        self.test = CLASSIFICATION.test_rows(self.dataset, spec.eval_examples)
+        self.texts, self.labels = list(texts_of(self.test)), labels_of(self.test)
         self.predictions = Predictions(self.context, self.texts, self.labels)
         self._take_over(self.context.run.result())
         n_texts, store = (len(self.train), len(self.texts)), self.context.store
-        self.costs = {cell: work.cell_work(spec, cell, *n_texts, store) for cell in self.rows}
+        self.costs = {cell: work.student_work(cell, *n_texts, store) for cell in self.rows}
         self.teacher_cost = work.teacher_work(spec, *n_texts, store)
         done = sum(cost for cell, cost in self.costs.items() if self.rows[cell].accuracy is not None)
         done += self.teacher_cost if self.report is not None else 0.0
@@ -90,18 +94,18 @@ class _Job:
         if isinstance(earlier, StudentsResult):
             found = {(row.student, row.arm, row.seed): row for row in earlier.rows if row.error is None}
             self.report, self.pass_s = earlier.teacher, earlier.teacher_pass_s
-        for cell in student_plan.plan(self.spec):
+        for cell in student_plan.plan(self.spec, len(self.train)):
             fresh = StudentRow(
                 student=str(cell.student),
                 title=cell.student.title,
                 arm=cell.arm,
                 seed=cell.seed,
                 family=cell.student.family.key if cell.student.family else "",
-                weights="random" if cell.row.starts_at_random else "pretrained",
+                weights="random" if cell.starts_at_random else "pretrained",
             )
             self.rows[cell] = found.get((fresh.student, fresh.arm, fresh.seed), fresh)
 
-    def open_cells(self) -> list[Cell]:
+    def open_cells(self) -> list[StudentCell]:
         """What is still to be learned; a student that does not load has failed in all its cells already."""
         return [cell for cell, row in self.rows.items() if row.accuracy is None and row.error is None]
 
@@ -129,15 +133,19 @@ class _Job:
         self.reporter.starts(self.teacher_cost if self.report is None else 0.0)
         self.teacher, train_s = self._teacher()
         self.reporter.say("The teacher reads all texts once", 0.8)
-        self.teacher_logits, judged = teacher.judge(
-            self.teacher, self.texts, self.labels, self.spec.max_length, self.device, self.context.check
+        length = self.teacher.reads(self.spec.max_length)
+        probe = CLASSIFICATION.probe(self.teacher, self.test, length)
+        self.teacher_logits, judged = teacher.judged(
+            CLASSIFICATION, self.teacher, probe, self.device, self.context.check
         )
         self.predictions.add("teacher", self.teacher_logits)
-        self.teacher_outputs = self._read_all()
+        self.room = Classroom(
+            self.spec, CLASSIFICATION, self.dataset, self.train, self.test, self.context.store, self._read_all()
+        )
         ref, labels = teachers.origin(self._teacher_ref, self.context.store)
         times = self.report.model_dump(include={"latency_ms_p50", "latency_ms_p95"}) if self.report else {}
         self.report = TeacherOfTen(
-            **{**judged.model_dump(), **times},
+            **{**judged.model_dump(), "max_length": length, **times},
             ref=str(self._teacher_ref),
             title=ref.title,
             family=self.teacher.family.key,
@@ -155,15 +163,14 @@ class _Job:
     def _teacher(self) -> tuple[LoadedModel, float | None]:
         """The teacher, and the seconds that its training took where this run has made it."""
         if self.spec.teacher is None and self.report is None:
-            task = teacher.Task(self.spec, self.dataset, self.labeled, self.device)
-            return teacher.fine_tune(task, self.context, self.reporter)
+            return teacher.fine_tune(self.spec, self.dataset, self.labeled, self.device, self.context, self.reporter)
         self.reporter.say("Loading the teacher")
-        loaded = teacher.load(self._teacher_ref, self.dataset, self.context.store)
+        loaded = CLASSIFICATION.teacher(self._teacher_ref, self.dataset, self.context.store)
         return loaded, self.report.train_s if self.report else None
 
     def _read_all(self) -> TeacherOutputs:
         """The teacher's logits on all training texts; none where no arm is taught."""
-        if not any(cell.row.is_taught for cell in self.open_cells()):
+        if not any(cell.is_taught for cell in self.open_cells()):
             return TeacherOutputs(torch.empty(0, len(self.dataset.label_names)), None, (), 0.0)
         encoded = self.teacher.encode(self.train["text"].tolist(), self.teacher.reads(self.spec.max_length))
         teacher_outputs = teacher_cache.outputs(
@@ -186,14 +193,14 @@ class _Job:
             return
         timings = interleaved((self.teacher, *there.values()), 1, self._seq_len, self.device)
         if self.report.latency_ms_p50 is None:
-            self.report = self.report.model_copy(update=_latency(timings[0]))
+            self.report = self.report.model_copy(update=latency_fields(timings[0]))
         for (ref, student), timing in zip(there.items(), timings[1:], strict=True):
             facts = {
                 "family": student.family.key,
                 "params": parameters.count(student.model),
                 "params_by_part": parameters.count_by_part(student.model),
                 "layers": students.n_layers(student.model.config),
-                **_latency(timing),
+                **latency_fields(timing),
                 "speedup": timings[0].latency_ms_p50 / timing.latency_ms_p50,
             }
             self._update(ref, facts)
@@ -225,7 +232,7 @@ class _Job:
                 self.failed(cell, outcome.error)
         return None
 
-    def failed(self, cell: Cell, error: DistillError) -> None:
+    def failed(self, cell: StudentCell, error: DistillError) -> None:
         """Write the error into the row of the cell."""
         self.context.log(f"{cell.student}, {cell.arm}: {error}")
         self.rows[cell] = self.rows[cell].model_copy(update={"error": ErrorInfo(**error.as_json())})
@@ -243,24 +250,15 @@ class _Job:
             self._teach(killed, 1, last_try=True)
         drop_checkpoints(self.context)
 
-    def _teach(self, cells: list[Cell], at_once: int, *, last_try: bool = False) -> list[Cell]:
+    def _teach(self, cells: list[StudentCell], at_once: int, *, last_try: bool = False) -> list[StudentCell]:
         """The cells that were killed; on the last try that is an error like any other."""
         threads = max(1, self.device.threads // max(1, at_once))
-        room = Classroom(
-            self.spec,
-            self.dataset.label_names,
-            self.train["text"].tolist(),
-            self.train["label"].to_numpy(copy=True),
-            self.texts,
-            self.teacher_outputs.logits.numpy(),
-            self.context.store.root,
-            threads,
-        )
-        tasks = ((cell, Task(room, cell, self.checkpoint_dir(cell))) for cell in cells)
-        killed: list[Cell] = []
+        folder = partial(runner.checkpoint_dir, self.context)
+        given = ((cell, Assignment(self.room, cell, threads, folder(cell))) for cell in cells)
+        killed: list[StudentCell] = []
 
         def ended() -> Iterator[Outcome]:
-            for outcome in side_by_side(learn, tasks, at_once, self.context, self._hear):
+            for outcome in side_by_side(learn, given, at_once, self.context, self._hear):
                 self.shares.pop(outcome.key, None)
                 if outcome.killed and not last_try:
                     killed.append(outcome.key)
@@ -270,17 +268,14 @@ class _Job:
         runner.finish(self, ended())
         return killed
 
-    def _lesson_bytes(self, cell: Cell) -> float:
+    def _lesson_bytes(self, cell: StudentCell) -> float:
         """About how much memory one lesson takes in a process of its own."""
         shape = shapes.shape_of(cell.student, self.context.store) or shapes.MINILM
         stacks = 2 if cell.student.family and cell.student.family.architecture == "encoder-decoder" else 1
         tokens = self.spec.batch_size * self.spec.max_length
         return capacity.training_bytes(self.rows[cell].params or 0, stacks * shape.layers, shape.width, tokens)
 
-    def checkpoint_dir(self, cell: Cell) -> Path:
-        return self.context.run.checkpoint_dir / f"{cell.place:02d}-{cell.arm}-{cell.seed}"
-
-    def _hear(self, cell: Cell, progress: Progress) -> None:
+    def _hear(self, cell: StudentCell, progress: Progress) -> None:
         """The bar stands at the sum of the cells that are at work."""
         self.shares[cell] = progress.step / progress.total_steps
         whole = sum(self.costs[other] for other in self.shares)
@@ -289,28 +284,18 @@ class _Job:
         at = f"step {progress.step} of {progress.total_steps}"
         self.reporter.say(f"{cell.student.title}, {cell.arm}: {at}", done / whole)
 
-    def cost(self, cell: Cell) -> float:
+    def cost(self, cell: StudentCell) -> float:
         """Layer passes of its training and its test."""
         return self.costs[cell]
 
-    def keep(self, cell: Cell, learned: Learned) -> None:
+    def keep(self, cell: StudentCell, learned: Learned) -> None:
         """Grade what it says about the test texts."""
         logits = torch.from_numpy(learned.logits)
-        self.predictions.add(student_plan.key(self.spec, str(cell.student), cell.arm, cell.seed), logits)
-        took = {
-            "train_texts": learned.train_texts,
-            "labels": learned.labels,
-            "epochs": learned.epochs,
-            "train_s": learned.train_s,
-        }
-        self.rows[cell] = self.rows[cell].model_copy(update={**took, **self._grade(logits)})
+        self.predictions.add(cell.key, logits)
+        self.rows[cell] = self.rows[cell].model_copy(update={**learned.took, **self._grade(logits)})
 
     def _grade(self, logits: Tensor) -> dict[str, Any]:
         found = evaluate.accuracy(logits, self.labels)
         agreed = evaluate.compare_with_teacher(logits, self.teacher_logits, self.labels)
-        best = self.report.accuracy if self.report else 0.0  # never 0: `teacher.judge` refuses such a teacher
+        best = self.report.accuracy if self.report else 0.0  # never 0: `teacher.judged` refuses such a teacher
         return {**found.model_dump(), "retained": found.accuracy / best if best else None, **vars(agreed)}
-
-
-def _latency(timing: Any) -> dict[str, float]:
-    return {"latency_ms_p50": timing.latency_ms_p50, "latency_ms_p95": timing.latency_ms_p95}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,50 +17,27 @@ from distill_core.jobs.supervised import LiveAccuracy, save_model, supervised_st
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
-from distill_core.model_ref import Ref
+from distill_core.measure.benchmark import Timing
 from distill_core.models import loading, parameters, students
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.results import ModelReport, Score
 from distill_core.runs.control import JobContext
-from distill_core.runs.store import RunStore
 from distill_core.specs import StudentsSpec
-from distill_core.tasks.base import Task as AnyTask
-from distill_core.tasks.base import labels_of
-from distill_core.tasks.classification import TASK as CLASSIFICATION
+from distill_core.tasks.base import Task, labels_of
 from distill_core.training.loop import Hooks, fit
 from distill_core.training.speed import fast
 
 CURVE = "teacher"  # its points among those of the run
 
 
-def load(ref: Ref, dataset: Dataset, store: RunStore) -> LoadedModel:
-    """A classifier that can teach this data set. Raises SpecError without a head, or with other classes."""
-    return CLASSIFICATION.teacher(ref, dataset, store)
-
-
-def judge(
-    teacher: LoadedModel,
-    texts: Sequence[str],
-    labels: Tensor,
-    max_length: int,
-    device: Device,
-    check: Callable[[], None],
+def judged(
+    task: Task, teacher: LoadedModel, probe: Encoded, device: Device, check: Callable[[], None]
 ) -> tuple[Tensor, ModelReport]:
-    """What the teacher says about the test texts (texts, classes), and its report without times. Texts are cut as when
-    it was fine-tuned, at `max_length` tokens where that is not known.
+    """What the teacher says at what the probe asks, (positions, choices), and its report without times.
 
     Raises DataError when it is never right: its accuracy divides that of its students.
     """
-    probe = teacher.encode(texts, teacher.reads(max_length)).answered(labels)
-    logits, report = judged(CLASSIFICATION, teacher, probe, device, check)
-    return logits, report.model_copy(update={"max_length": teacher.reads(max_length)})
-
-
-def judged(
-    task: AnyTask, teacher: LoadedModel, probe: Encoded, device: Device, check: Callable[[], None]
-) -> tuple[Tensor, ModelReport]:
-    """As `judge`, for any task: the logits (positions, choices) at what the probe asks, and the report."""
     teacher.model.to(device.torch_device).eval()
     logits, targets = evaluate.answers(task, teacher.model, probe, device, check)
     scores = task.scores(logits, targets)
@@ -88,28 +65,27 @@ def accuracy_fields(scores: tuple[Score, ...]) -> dict[str, Any]:
     return {**found, "scores": scores}
 
 
-@dataclass(frozen=True)
-class Task:
-    """What a model that is to teach learns from: the labeled texts of `train`."""
-
-    spec: StudentsSpec
-    dataset: Dataset
-    train: pd.DataFrame
-    device: Device
+def latency_fields(timing: Timing) -> dict[str, Any]:
+    """How long one text takes, as fields of a report."""
+    return {"latency_ms_p50": timing.latency_ms_p50, "latency_ms_p95": timing.latency_ms_p95}
 
 
-def fine_tune(task: Task, context: JobContext, reporter: Reporter) -> tuple[LoadedModel, float]:
-    """Make a teacher of `base`, and keep it as the model of the run. Returns it with the seconds of its training."""
-    spec, device = task.spec, task.device
+def fine_tune(
+    spec: StudentsSpec, dataset: Dataset, train: pd.DataFrame, device: Device, context: JobContext, reporter: Reporter
+) -> tuple[LoadedModel, float]:
+    """Make a teacher of `base` on the labeled texts of `train`, and keep it as the model of the run.
+
+    Returns it with the seconds of its training.
+    """
     devices.seed_everything(spec.seed)
-    loaded = loading.load(spec.base, context.store, label_names=task.dataset.label_names)
+    loaded = loading.load(spec.base, context.store, label_names=dataset.label_names)
     if loaded.note:
         context.log(loaded.note)
-    encoded = loaded.encode(task.train["text"].tolist(), spec.max_length)
+    encoded = loaded.encode(train["text"].tolist(), spec.max_length)
     hooks = Hooks(
         on_event=partial(reporter.on_training, CURVE, f"Teacher {spec.base.title}"),
         check=context.check,
-        evaluate=LiveAccuracy(loaded, task.dataset, spec.max_length, device),
+        evaluate=LiveAccuracy(loaded, dataset, spec.max_length, device),
         checkpoint_dir=context.run.checkpoint_dir / CURVE,
     )
     settings = replace(
@@ -118,7 +94,7 @@ def fine_tune(task: Task, context: JobContext, reporter: Reporter) -> tuple[Load
         learning_rate=spec.teacher_learning_rate,
         token_ids=encoded.token_ids,
     )
-    step = supervised_step(encoded, labels_of(task.train), device)
+    step = supervised_step(encoded, labels_of(train), device)
     with fast.logits_alone(loaded.model):
         report = fit(loaded.model, encoded.lengths, step, settings, device, hooks)
     save_model(loaded, context, spec.max_length)

@@ -1,10 +1,10 @@
-"""The weights of a training that is over, written where the run is stopped before its rows are: testing, saving and
-comparing models takes time too, and nothing that was learned shall be learned twice."""
+"""A training that is not done twice: where a run is stopped after it and before its rows are written, the weights are
+kept, and the next try takes them up. Testing, saving and comparing models takes time too."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,44 +14,53 @@ from torch import Tensor, nn
 from distill_core.files.json_files import read_json, write_json
 from distill_core.machine.devices import Device
 from distill_core.runs.control import Stopped
-from distill_core.training.loop import FitReport
+from distill_core.training.loop import FitReport, Hooks, Step, TrainSettings, fit
 
 _WEIGHTS, _REPORT = "trained.safetensors", "trained.json"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to: all weights that have learned, and its report."""
+    """What a training came to: all weights that have learned, its report, and the folder of its checkpoints."""
 
     weights: dict[str, Tensor]
     report: FitReport
+    folder: Path
 
     @contextlib.contextmanager
-    def kept_when_stopped(self, folder: Path) -> Iterator[None]:
-        """Whatever ends this block before its time, a stop or a full disk, leaves the training in `folder`."""
+    def kept_when_stopped(self) -> Iterator[None]:
+        """Whatever ends this block before its time, a stop or a full disk, leaves the training in its folder."""
         try:
             yield
         except (Stopped, OSError):
             with contextlib.suppress(OSError):
-                self._save(folder)
+                self._save()
             raise
 
-    def _save(self, folder: Path) -> None:
+    def _save(self) -> None:
         """The report comes last: without it there is nothing."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _REPORT).unlink(missing_ok=True)
-        save_file({name: tensor.detach().contiguous() for name, tensor in self.weights.items()}, folder / _WEIGHTS)
-        write_json(folder / _REPORT, asdict(self.report))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / _REPORT).unlink(missing_ok=True)
+        save_file({name: tensor.detach().contiguous() for name, tensor in self.weights.items()}, self.folder / _WEIGHTS)
+        write_json(self.folder / _REPORT, asdict(self.report))
 
 
-def learned_weights(model: nn.Module) -> dict[str, Tensor]:
-    """All weights of the model that may learn, each once; they are shared with it, not copied."""
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+def train(
+    model: nn.Module, lengths: Sequence[int], step: Step, settings: TrainSettings, device: Device, hooks: Hooks
+) -> Trained:
+    """As `fit`, or what a try has left in the hooks' folder that was stopped after its training. The weights are shared
+    with the model, not copied."""
+    if hooks.checkpoint_dir is None:
+        raise ValueError("a training that is kept needs a folder for its checkpoints")
+    report = _taken_up(hooks.checkpoint_dir, model, device) or fit(model, lengths, step, settings, device, hooks)
+    weights: dict[str, Tensor] = {
+        name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad
+    }
+    return Trained(weights, report, hooks.checkpoint_dir)
 
 
-def taken_up(folder: Path, model: nn.Module, device: Device) -> FitReport | None:
-    """Put the weights that a stopped try has left in `folder` into the model, on its device; None where there are
-    none."""
+def _taken_up(folder: Path, model: nn.Module, device: Device) -> FitReport | None:
+    """Put the weights of the folder into the model, on its device; None where there are none."""
     report = read_json(folder / _REPORT)
     if report is None:
         return None

@@ -9,33 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill_core import arms as table
+from distill_core.plans.cells import StudentCell
 from distill_core.specs import DistillSpec
 from distill_core.terms import BY_KEY, LABELS_ALONE
 
 
-@dataclass(frozen=True)
-class Arm:
-    """One student: its name, its seed, and the spec with the arm's own ingredients."""
+@dataclass(frozen=True, eq=False)
+class DistillCell(StudentCell):
+    """The training of one student, and the spec with its own ingredients."""
 
-    name: str
-    seed: int
     spec: DistillSpec
-    reads_labeled_alone: bool = False
-
-    @property
-    def key(self) -> str:
-        """A name for files and curves; the seed is part of it where there are several."""
-        return f"{self.name}-{self.seed}" if self.spec.seeds > 1 else self.name
-
-    @property
-    def is_taught(self) -> bool:
-        """Whether it learns from the teacher, and not from the labels alone."""
-        return self.spec.weights.asks_the_teacher
-
-    @property
-    def reads_unlabeled(self) -> bool:
-        """Whether texts without a label teach it something: through the teacher alone they can."""
-        return self.is_taught and not self.reads_labeled_alone
 
     @property
     def ingredients(self) -> dict[str, Any]:
@@ -44,23 +27,50 @@ class Arm:
         return {name: getattr(self.spec, name) for name in names}
 
 
-def plan(spec: DistillSpec) -> list[Arm]:
-    """All arms of a spec, seed by seed, so that every arm has a first result early."""
-    seeds = range(spec.seed, spec.seed + spec.seeds)
-    variants = _sweep(spec) or (_ablation(spec) if spec.ablation else [])
-    if variants:
-        return [Arm(name, seed, spec.model_copy(update=changes)) for seed in seeds for name, changes in variants]
-    return [_arm(spec, table.distill(name), seed) for seed in seeds for name in spec.arms]
+def plan(spec: DistillSpec) -> list[DistillCell]:
+    """All cells of a spec, seed by seed, so that every arm has a first result early."""
+    variants = _sweep(spec) or (_ablation(spec) if spec.ablation else []) or _arms(spec)
+    return [
+        _cell(spec.model_copy(update=changes), name, seed)
+        for seed in range(spec.seed, spec.seed + spec.seeds)
+        for name, changes in variants
+    ]
 
 
-def kept(planned: list[Arm]) -> Arm:
-    """The arm whose student is saved as the run's model: the first that learns from the teacher, else the first."""
-    return next((arm for arm in planned if arm.is_taught), planned[0])
+def kept(planned: list[DistillCell]) -> DistillCell:
+    """The cell whose student is saved as the run's model: the first that learns from the teacher, else the first."""
+    return next((cell for cell in planned if cell.is_taught), planned[0])
 
 
-def _arm(spec: DistillSpec, row: table.DistillArm, seed: int) -> Arm:
-    loss = LABELS_ALONE if row.learns_from_labels_alone else {}
-    return Arm(row.key, seed, spec.model_copy(update={**loss, **row.changes}), row.reads_labeled_alone)
+def _cell(spec: DistillSpec, arm: str, seed: int) -> DistillCell:
+    """Texts without a label teach through the teacher alone: who does not hear it there leaves them out. In raw text
+    every text holds its own answers."""
+    key = f"{arm}-{seed}" if spec.seeds > 1 else arm
+    labels = spec.labeled_examples or None if spec.mode == "task" else None
+    reads_all = spec.weights.asks_the_teacher and not _reads_labeled_alone(arm)
+    return DistillCell(
+        arm,
+        seed,
+        key,
+        key.replace(" ", "-").replace(",", ""),
+        spec.student or spec.teacher,
+        spec.init == "random",
+        spec.weights,
+        None if reads_all else labels,
+        labels,
+        spec.epochs,
+        spec,
+    )
+
+
+def _reads_labeled_alone(arm: str) -> bool:
+    return any(row.reads_labeled_alone for row in table.DISTILL if row.key == arm)
+
+
+def _arms(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:
+    """The arms that were asked for, each with what it changes."""
+    rows = [table.distill(name) for name in spec.arms]
+    return [(row.key, {**(LABELS_ALONE if row.learns_from_labels_alone else {}), **row.changes}) for row in rows]
 
 
 def _ablation(spec: DistillSpec) -> list[tuple[str, dict[str, Any]]]:

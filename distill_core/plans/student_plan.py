@@ -7,37 +7,33 @@ and for every seed: what differs is who else speaks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from distill_core import arms
 from distill_core.arms import StudentsArm
-from distill_core.model_ref import Ref
+from distill_core.plans.cells import StudentCell
 from distill_core.specs import StudentsSpec
+from distill_core.terms import LABELS_ALONE, LossWeights
 
 MOST_LABEL_EPOCHS = 15  # bounds what the arms of few texts cost; --label-epochs allows more
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One training: the student at `place` of the spec's list, in one arm, with one seed."""
-
-    place: int
-    student: Ref
-    arm: str
-    seed: int
-
-    @property
-    def row(self) -> StudentsArm:
-        """What its arm reads, and where it starts."""
-        return arms.students(self.arm)
-
-
-def plan(spec: StudentsSpec) -> Iterator[Cell]:
-    """Seed by seed and arm by arm, so that all students of an arm stand side by side early."""
+def plan(spec: StudentsSpec, train_texts: int) -> Iterator[StudentCell]:
+    """Seed by seed and arm by arm, so that all students of an arm stand side by side early; `train_texts` are there."""
     for seed in range(spec.seed, spec.seed + spec.seeds):
-        for arm in spec.arms:
+        for row in map(arms.students, spec.arms):
             for place, student in enumerate(spec.students):
-                yield Cell(place, student, arm, seed)
+                yield StudentCell(
+                    row.key,
+                    seed,
+                    key(spec, str(student), row.key, seed),
+                    f"{place:02d}-{row.key}-{seed}",
+                    student,
+                    row.starts_at_random,
+                    _weights(spec, row),
+                    spec.labels if row.sees_labels_alone else None,
+                    None if row.has_all_labels else spec.labels,
+                    _epochs(spec, row, train_texts),
+                )
 
 
 def key(spec: StudentsSpec, student: str, arm: str, seed: int) -> str:
@@ -45,19 +41,21 @@ def key(spec: StudentsSpec, student: str, arm: str, seed: int) -> str:
     return f"{student} {arm} {seed}" if spec.seeds > 1 else f"{student} {arm}"
 
 
-def epochs(spec: StudentsSpec, cell: Cell, train_texts: int) -> int:
-    """Passes over what the cell reads, of `train_texts` texts in all.
+def _weights(spec: StudentsSpec, row: StudentsArm) -> LossWeights:
+    """The loss of the arm; labels alone are plain cross-entropy."""
+    if not row.is_taught:
+        return LossWeights(LABELS_ALONE)
+    return LossWeights({"soft": spec.soft, "hard": spec.hard}, spec.temperature)
+
+
+def _epochs(spec: StudentsSpec, row: StudentsArm, train_texts: int) -> int:
+    """Passes over what the arm reads, of `train_texts` texts in all.
 
     Whoever reads all texts does so `epochs` times. Whoever reads the few labeled ones alone may take `label_epochs`
     passes; without that, as many steps as the others take, but no more than MOST_LABEL_EPOCHS passes.
     """
-    if not cell.row.sees_labels_alone:
+    if not row.sees_labels_alone:
         return spec.epochs
     if spec.label_epochs is not None:
         return spec.label_epochs
     return max(1, min(MOST_LABEL_EPOCHS, -(-spec.epochs * train_texts // spec.labels)))
-
-
-def texts_read(spec: StudentsSpec, cell: Cell, train_texts: int) -> int:
-    """Texts that the cell reads in all, passes counted."""
-    return epochs(spec, cell, train_texts) * (spec.labels if cell.row.sees_labels_alone else train_texts)

@@ -11,7 +11,7 @@ from functools import singledispatch
 from distill_core import arms as arm_table
 from distill_core.errors import DistillError
 from distill_core.plans import arms, student_plan
-from distill_core.plans.work import cell_work, distill_work, finetune_work, most_texts, texts_there, work
+from distill_core.plans.work import distill_work, finetune_work, most_texts, student_work, texts_there, work
 from distill_core.results import DistillResult, FinetuneResult, StudentsResult
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
@@ -71,9 +71,9 @@ def _of_finetune(spec: FinetuneSpec, run: Run, store: RunStore) -> Told:
 @_told.register
 def _of_distill(spec: DistillSpec, run: Run, store: RunStore) -> Told:
     result = run.result_as(DistillResult)
-    planned = {(arm.name, arm.seed): arm for arm in arms.plan(spec)}
+    planned = {(cell.arm, cell.seed): cell for cell in arms.plan(spec)}
     rows = [(planned.get((row.arm, row.seed)), row.train_s) for row in (result.students if result is not None else ())]
-    return _sum([(distill_work(spec, arm, store), took) for arm, took in rows if arm is not None])
+    return _sum([(distill_work(spec, cell, store), took) for cell, took in rows if cell is not None])
 
 
 @_told.register
@@ -81,9 +81,9 @@ def _of_students(spec: StudentsSpec, run: Run, store: RunStore) -> Told:
     result = run.result_as(StudentsResult)
     if result is None:
         return 0.0, 0.0
-    took = {(row.student, row.arm, row.seed): row.train_s for row in result.rows}
-    cells = [(cell, took.get((str(cell.student), cell.arm, cell.seed))) for cell in student_plan.plan(spec)]
-    passes, seconds = _sum([(cell_work(spec, cell, result.train_texts or 0, 0, store), s) for cell, s in cells if s])
+    n, took = result.train_texts or 0, {(row.student, row.arm, row.seed): row.train_s for row in result.rows}
+    cells = [(cell, took.get((str(cell.student), cell.arm, cell.seed))) for cell in student_plan.plan(spec, n)]
+    passes, seconds = _sum([(student_work(cell, n, 0, store), s) for cell, s in cells if s])
     return passes, seconds / _side_by_side(run)
 
 

@@ -1,31 +1,41 @@
-"""The trainings of a fine-tuning run, one by one: how long each lasts, and its name in files and curves."""
+"""The trainings of a fine-tuning run, one by one, and how long each lasts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from distill_core.plans.cells import Cell
 from distill_core.specs import FinetuneSpec
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One training: on which data set, with which seed, from how many labeled texts, and how."""
+class FinetuneCell(Cell):
+    """One training from `n` labeled texts of one data set."""
 
     dataset: str
-    seed: int
     n: int
-    arm: str
 
 
-def plan(spec: FinetuneSpec) -> list[Cell]:
+def plan(spec: FinetuneSpec) -> list[FinetuneCell]:
     """All cells, seed by seed, so that every arm has a first result early."""
     return [
-        Cell(dataset, seed, n, arm)
+        cell(spec, arm, seed, ref.key, n)
         for seed in range(spec.seed, spec.seed + spec.seeds)
-        for dataset in (ref.key for ref in spec.domains or (spec.dataset,))
+        for ref in spec.domains or (spec.dataset,)
         for n in spec.train_examples
         for arm in spec.arms
     ]
+
+
+def cell(spec: FinetuneSpec, arm: str, seed: int, dataset: str, n: int) -> FinetuneCell:
+    """One cell of the run. Its key is the arm, with what tells it from its like: `pretrained-tweets-1000-0`."""
+    words = [arm]
+    if len(spec.domains) > 1:
+        words.append(dataset.replace("/", "-").replace(":", "-"))
+    if len(spec.train_examples) > 1 or spec.seeds > 1:
+        words += [str(n), str(seed)]
+    key = "-".join(words)
+    return FinetuneCell(arm, seed, key, key, dataset, n)
 
 
 def epochs(spec: FinetuneSpec, n: int) -> int:
@@ -36,13 +46,3 @@ def epochs(spec: FinetuneSpec, n: int) -> int:
     """
     steps = -(-n // spec.batch_size)
     return max(spec.epochs, -(-spec.min_steps // steps))
-
-
-def name(spec: FinetuneSpec, cell: Cell) -> str:
-    """The arm, with what tells it from its like in this run: `pretrained-tweets-1000-0`."""
-    words = [cell.arm]
-    if len(spec.domains) > 1:
-        words.append(cell.dataset.replace("/", "-").replace(":", "-"))
-    if len(spec.train_examples) > 1 or spec.seeds > 1:
-        words += [str(cell.n), str(cell.seed)]
-    return "-".join(words)

@@ -14,8 +14,8 @@ from distill_core.datasets import catalogue, known_splits
 from distill_core.model_ref import Ref
 from distill_core.models.shapes import Shape, shape_of
 from distill_core.plans import arms, student_plan, transfer_cells
-from distill_core.plans.arms import Arm
-from distill_core.plans.student_plan import Cell
+from distill_core.plans.arms import DistillCell
+from distill_core.plans.cells import StudentCell
 from distill_core.runs.store import RunStore
 from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec, TrainSpec
 
@@ -98,29 +98,27 @@ def _distill(spec: DistillSpec, store: RunStore) -> float:
     teacher = _weighted_layers(spec.teacher, store)
     test = _test_texts(spec.dataset.key, spec)
     total = teacher * (_distill_texts(spec) + test)
-    for arm in arms.plan(spec):
-        watched = _looks(spec.dataset.key, spec.epochs) + test
+    watched = _looks(spec.dataset.key, spec.epochs) + test
+    for cell in arms.plan(spec):
         # for the live curve, the teacher speaks once about the validation texts
-        total += (
-            distill_work(spec, arm, store) + _student(spec, arm, store) * watched + teacher * _look(spec.dataset.key)
-        )
+        total += distill_work(spec, cell, store) + _student(cell, store) * watched + teacher * _look(spec.dataset.key)
     return total
 
 
-def distill_work(spec: DistillSpec, arm: Arm, store: RunStore) -> float:
+def distill_work(spec: DistillSpec, cell: DistillCell, store: RunStore) -> float:
     """Layer passes of the training of one student; a loss on inner states runs the teacher beside it."""
     n = _distill_texts(spec)
-    read = spec.epochs * (n if arm.reads_unlabeled else min(n, spec.labeled_examples or n))
-    live_teacher = _weighted_layers(spec.teacher, store) * read if arm.spec.weights.needs_live_teacher else 0.0
-    return _student(spec, arm, store) * WHOLE_STEP * read + live_teacher
+    read = cell.epochs * min(n, cell.texts or n)
+    live_teacher = _weighted_layers(spec.teacher, store) * read if cell.weights.needs_live_teacher else 0.0
+    return _student(cell, store) * WHOLE_STEP * read + live_teacher
 
 
-def _student(spec: DistillSpec, arm: Arm, store: RunStore) -> float:
+def _student(cell: DistillCell, store: RunStore) -> float:
     """The student's layers, each counted by its number of weights."""
-    if arm.spec.student is not None:
-        return _weighted_layers(arm.spec.student, store)
-    shape = shape_of(spec.teacher, store) or BASE
-    return _weighted_layers(spec.teacher, store) * arm.spec.student_layers / shape.layers
+    layers = _weighted_layers(cell.student, store)
+    if cell.spec.student is not None:
+        return layers
+    return layers * cell.spec.student_layers / (shape_of(cell.student, store) or BASE).layers
 
 
 def _distill_texts(spec: DistillSpec) -> float:
@@ -133,8 +131,8 @@ def _distill_texts(spec: DistillSpec) -> float:
 @work.register
 def _students(spec: StudentsSpec, store: RunStore) -> float:
     n, test = round(most_texts(spec.dataset.key)), round(_test_texts(spec.dataset.key, spec))
-    cells = student_plan.plan(spec)
-    return teacher_work(spec, n, test, store) + sum(cell_work(spec, cell, n, test, store) for cell in cells)
+    cells = student_plan.plan(spec, n)
+    return teacher_work(spec, n, test, store) + sum(student_work(cell, n, test, store) for cell in cells)
 
 
 def teacher_work(spec: StudentsSpec, train_texts: int, test_texts: int, store: RunStore) -> float:
@@ -144,11 +142,11 @@ def teacher_work(spec: StudentsSpec, train_texts: int, test_texts: int, store: R
     return _weighted_layers(spec.teacher or spec.base, store) * (learned + train_texts + test_texts)
 
 
-def cell_work(spec: StudentsSpec, cell: Cell, train_texts: int, test_texts: int, store: RunStore) -> float:
-    """Layer passes of one student in one arm; a model of two stacks passes through both."""
+def student_work(cell: StudentCell, train_texts: int, test_texts: int, store: RunStore) -> float:
+    """Layer passes of one of many students in one arm; a model of two stacks passes through both."""
     family = cell.student.family
     stacks = 2 if family is not None and family.architecture == "encoder-decoder" else 1
-    read = student_plan.texts_read(spec, cell, train_texts)
+    read = cell.epochs * (cell.texts or train_texts)
     layers = _weighted_layers(cell.student, store, _NARROW_BESIDE)
     return stacks * layers * (WHOLE_STEP * read + test_texts)
 

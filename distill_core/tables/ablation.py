@@ -83,7 +83,7 @@ def ablation_frame(run: Run) -> pd.DataFrame:
     for student in result.students if result else ():
         by_arm.setdefault(student.arm, {})[student.seed] = student
     published = _published(spec.mode)
-    planned = [name for name in dict.fromkeys(arm.name for arm in arms.plan(spec)) if name != FULL]
+    planned = [name for name in dict.fromkeys(cell.arm for cell in arms.plan(spec)) if name != FULL]
     right, source = right_answers(run), tables_sources.source_text(run)
     records = [
         {
@@ -140,7 +140,7 @@ def right_answers(run: Run) -> dict[tuple[str, int], NDArray[np.float64]]:
     Shared by all who look at the run: do not change the arrays.
     """
     right = differences.right_answers(run)
-    return {(arm.name, arm.seed): right[arm.key] for arm in arms.plan(asked(run)[0]) if arm.key in right}
+    return {(cell.arm, cell.seed): right[cell.key] for cell in arms.plan(asked(run)[0]) if cell.key in right}
 
 
 _PAPER_ROWS = {  # what the row of Table 4 says was removed

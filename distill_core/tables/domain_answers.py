@@ -6,7 +6,6 @@ import pandas as pd
 
 from distill_core.errors import RunError
 from distill_core.plans import transfer_cells
-from distill_core.plans.transfer_cells import Cell
 from distill_core.results import FinetuneResult
 from distill_core.runs.run import Run
 from distill_core.specs import FinetuneSpec
@@ -31,7 +30,7 @@ def frame(run: Run) -> pd.DataFrame:
     records, titles, there = [], domain_titles(run), tables_predictions.arms(said)
     parts = {str(name): part for name, part in said.groupby("domain") if part[tables_predictions.LABEL].nunique() > 1}
     for row in result.arms if result is not None and spec is not None else ():
-        key = transfer_cells.name(spec, Cell(row.dataset, row.seed, row.train_examples, row.arm)) if spec else ""
+        key = transfer_cells.cell(spec, row.arm, row.seed, row.dataset, row.train_examples).key if spec else ""
         if row.accuracy is None or row.test_dataset not in parts or key not in there:
             continue
         names = (titles.get(name, name) for name in (row.dataset, row.test_dataset))

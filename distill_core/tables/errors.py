@@ -7,7 +7,7 @@ import pandas as pd
 
 from distill_core.maths import distributions
 from distill_core.plans import arms
-from distill_core.plans.arms import Arm
+from distill_core.plans.arms import DistillCell
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import predictions as tables_predictions
@@ -29,29 +29,29 @@ def student_keys(run: Run) -> dict[str, str]:
     if spec is None:
         return {}
     there = tables_predictions.arms(tables_predictions.logits_of(run))
-    return {arm.key: _name(arm) for arm in arms.plan(spec) if arm.key in there}
+    return {cell.key: _name(cell) for cell in arms.plan(spec) if cell.key in there}
 
 
-def _name(arm: Arm) -> str:
+def _name(cell: DistillCell) -> str:
     """The student in words: `Without soft targets`, `τ = 2, soft weight 0.5`, `1 layer, seed 3`."""
-    spec, parts = arm.spec, []
+    spec, parts = cell.spec, []
     if spec.sweep_temperatures or spec.sweep_soft:
         parts.append(f"τ = {spec.temperature:g}, soft weight {spec.weights['soft']:g}")
     if spec.sweep_layers:
         parts.append(f"{spec.student_layers} layer{'s' if spec.student_layers != 1 else ''}")
-    seed = [f"seed {arm.seed}"] if spec.seeds > 1 else []
-    return ", ".join([*(parts or [arm_title(arm.name)]), *seed])
+    seed = [f"seed {cell.seed}"] if spec.seeds > 1 else []
+    return ", ".join([*(parts or [arm_title(cell.arm)]), *seed])
 
 
 def row_of(students: pd.DataFrame, run: Run, key: str) -> pd.DataFrame:
     """The rows of `tables.training.students_frame` that belong to this key, under its name: one, or none."""
     spec = run.spec_as(DistillSpec)
-    planned = {arm.key: arm for arm in arms.plan(spec)} if spec is not None else {}
+    planned = {cell.key: cell for cell in arms.plan(spec)} if spec is not None else {}
     if key not in planned:
         return students.iloc[:0]
-    arm = planned[key]
-    own = students[(students["arm"] == arm.name) & (students["seed"] == arm.seed)].reset_index(drop=True)
-    return own.assign(title=pd.Series([_name(arm)] * len(own), dtype="string"))
+    cell = planned[key]
+    own = students[(students["arm"] == cell.arm) & (students["seed"] == cell.seed)].reset_index(drop=True)
+    return own.assign(title=pd.Series([_name(cell)] * len(own), dtype="string"))
 
 
 def error_slices(run: Run, arm: str) -> pd.DataFrame:

@@ -20,7 +20,6 @@ from distill_core.errors import RunError
 from distill_core.maths import distributions
 from distill_core.maths.distributions import Array
 from distill_core.plans import transfer_cells
-from distill_core.plans.transfer_cells import Cell
 from distill_core.runs.run import Run
 from distill_core.specs import FinetuneSpec
 from distill_core.tables import predictions as tables_predictions
@@ -173,7 +172,7 @@ def _typed(parts: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def _name(spec: FinetuneSpec, arm: str, domain: str) -> str:
-    return transfer_cells.name(spec, Cell(domain, spec.seed, max(spec.train_examples), arm))
+    return transfer_cells.cell(spec, arm, spec.seed, domain, max(spec.train_examples)).key
 
 
 def _answers(run: Run, arm: str, pair: Pair) -> _Answers:

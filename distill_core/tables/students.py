@@ -212,7 +212,8 @@ def right_answers(run: Run) -> dict[tuple[str, str, int], Right]:
     spec, right = run.spec_as(StudentsSpec), differences.right_answers(run)
     if spec is None or TEACHER not in right:
         return {}
-    cells = [(str(cell.student), cell.arm, cell.seed) for cell in student_plan.plan(spec)]
+    seeds = range(spec.seed, spec.seed + spec.seeds)
+    cells = [(str(student), arm, seed) for student in spec.students for arm in spec.arms for seed in seeds]
     keys = {cell: student_plan.key(spec, *cell) for cell in cells}
     return {("", TEACHER, 0): right[TEACHER], **{cell: right[key] for cell, key in keys.items() if key in right}}
 

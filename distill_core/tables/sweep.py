@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from distill_core import families
 from distill_core.maths import intervals, paired
 from distill_core.plans import arms
-from distill_core.plans.arms import Arm
+from distill_core.plans.arms import DistillCell
 from distill_core.results import DistillResult
 from distill_core.runs.run import Run
 from distill_core.tables import differences
@@ -62,7 +62,7 @@ def sweep_frame(run: Run) -> pd.DataFrame:
     """
     spec, result = asked(run)
     source = tables_sources.source_text(run)
-    planned = {arm.name: arm for arm in reversed(arms.plan(spec))}
+    planned = {cell.arm: cell for cell in reversed(arms.plan(spec))}
     records = [{**_sweep_row(planned[name], result), "source": source} for name in reversed(planned)]
     _add_validation(records, run)
     _add_retained(records, run)
@@ -89,7 +89,7 @@ def _add_validation(records: list[dict[str, Any]], run: Run) -> None:
     points, _ = run.read_metrics()
     last = {one.arm: one.value for one in points if (one.split, one.name) == ("validation", "accuracy")}
     for record in records:
-        keys = [arm.key for arm in arms.plan(spec) if arm.name == record["arm"]]
+        keys = [cell.key for cell in arms.plan(spec) if cell.arm == record["arm"]]
         if "accuracy" in record and all(key in last for key in keys[: record["seeds"]]):
             record["validation"] = mean([last[key] for key in keys[: record["seeds"]]])
 
@@ -131,11 +131,11 @@ def _right_by_setting(run: Run) -> dict[str, NDArray[np.float64]]:
     return {name: np.stack(answers) for name, answers in found.items()}
 
 
-def _sweep_row(arm: Arm, result: DistillResult | None) -> dict[str, Any]:
-    spec = arm.spec
-    found = [student for student in (result.students if result else ()) if student.arm == arm.name]
+def _sweep_row(cell: DistillCell, result: DistillResult | None) -> dict[str, Any]:
+    spec = cell.spec
+    found = [student for student in (result.students if result else ()) if student.arm == cell.arm]
     row: dict[str, Any] = {
-        "arm": arm.name,
+        "arm": cell.arm,
         "setting": f"τ = {spec.temperature:g}, soft weight {spec.weights['soft']:g}",
         "seeds": len(found),
         "layers": spec.student_layers,

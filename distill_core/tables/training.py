@@ -135,7 +135,7 @@ def _finetune_key(spec: FinetuneSpec | None, row: FinetuneArmResult) -> str:
     """The name of its predictions."""
     if spec is None:
         return row.arm
-    return transfer_cells.name(spec, transfer_cells.Cell(spec.dataset.key, row.seed, row.train_examples, row.arm))
+    return transfer_cells.cell(spec, row.arm, row.seed, spec.dataset.key, row.train_examples).key
 
 
 def students_frame(run: Run) -> pd.DataFrame:
@@ -180,7 +180,7 @@ def students_frame(run: Run) -> pd.DataFrame:
 def _student_keys(run: Run) -> dict[tuple[str, int], str]:
     """Arm and seed → the name of its predictions."""
     spec = run.spec_as(DistillSpec)
-    return {(arm.name, arm.seed): arm.key for arm in (plans_arms.plan(spec) if spec is not None else ())}
+    return {(cell.arm, cell.seed): cell.key for cell in (plans_arms.plan(spec) if spec is not None else ())}
 
 
 def arm_title(arm: str) -> str:

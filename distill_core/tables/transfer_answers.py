@@ -15,7 +15,7 @@ def of(run: Run, arm: str, train_examples: int) -> dict[int, Right]:
     if spec is None:
         return {}
     cells = [cell for cell in transfer_cells.plan(spec) if (cell.arm, cell.n) == (arm, train_examples)]
-    named = {cell.seed: transfer_cells.name(spec, cell) for cell in cells if cell.dataset == spec.dataset.key}
+    named = {cell.seed: cell.key for cell in cells if cell.dataset == spec.dataset.key}
     return {seed: right[name] for seed, name in named.items() if name in right}
 
 
@@ -27,7 +27,7 @@ def in_domains(run: Run) -> dict[tuple[str, str, str], dict[int, Right]]:
     for cell in transfer_cells.plan(spec) if spec is not None else ():
         if spec is None or cell.n != max(spec.train_examples):
             continue
-        name = transfer_cells.name(spec, cell)
+        name = cell.key
         for test, by_name in right.items():
             if name in by_name:
                 found.setdefault((cell.arm, cell.dataset, test), {})[cell.seed] = by_name[name]

@@ -15,8 +15,8 @@ from torch import nn
 from distill_core import families
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError, SpecError
-from distill_core.jobs import distill_lesson
-from distill_core.jobs.distill_lesson import Classroom
+from distill_core.jobs import trained
+from distill_core.jobs.distill_lesson import Lessons
 from distill_core.machine import devices
 from distill_core.measure import evaluate
 from distill_core.model_ref import Ref, parse
@@ -285,15 +285,15 @@ def test_a_stopped_distillation_ends_as_an_undisturbed_one(do, launcher, teacher
 
 def test_one_arms_error_is_its_own_and_is_tried_again(do, launcher, teacher, dataset, monkeypatch):
     whole = do(**FAST, teacher=teacher, dataset=dataset, arms="scratch,distilled")
-    teach = Classroom.teach
+    teach = Lessons.teach
     with monkeypatch.context() as patch:
 
-        def broken(self, arm):
-            if arm.name == "scratch":
+        def broken(self, cell):
+            if cell.arm == "scratch":
                 raise RuntimeError("no luck")
-            return teach(self, arm)
+            return teach(self, cell)
 
-        patch.setattr(Classroom, "teach", broken)
+        patch.setattr(Lessons, "teach", broken)
         run = do(**FAST, teacher=teacher, dataset=dataset, arms="scratch,distilled")
     assert run.state().state == "done", run.state()
     assert [student.arm for student in run.result().students] == ["distilled"]
@@ -311,7 +311,7 @@ def test_a_run_without_any_student_has_failed(do, teacher, dataset, monkeypatch)
     def broken(self, arm):
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr(Classroom, "teach", broken)
+    monkeypatch.setattr(Lessons, "teach", broken)
     run = do(**FAST, teacher=teacher, dataset=dataset)
     assert run.state().state == "failed"
     assert "no luck" in run.state().message
@@ -324,14 +324,14 @@ def test_what_was_trained_is_not_trained_again_when_the_test_is_stopped(do, laun
         def stopped(*_, **__):
             raise Stopped
 
-        patch.setattr(Classroom, "_report", stopped)
+        patch.setattr(Lessons, "_report", stopped)
         run = do(**FAST, teacher=teacher, dataset=dataset)
     assert run.state().state == "stopped"
 
     def forbidden(*_):
         raise AssertionError("trained anew")
 
-    monkeypatch.setattr(distill_lesson, "fit", forbidden)
+    monkeypatch.setattr(trained, "fit", forbidden)
     launcher.resume(run.id)
     assert run.state().state == "done", run.state()
     assert torch.equal(logits_of(run, "distilled"), logits_of(whole, "distilled"))

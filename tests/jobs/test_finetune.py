@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from distill_core.datasets import catalogue
 from distill_core.errors import ModelError
 from distill_core.jobs import adapt as adapt_module
-from distill_core.jobs import learners
+from distill_core.jobs import learners, trained
 from distill_core.jobs.features import FrozenFeatures
 from distill_core.measure import evaluate, representation
 from distill_core.model_ref import parse
@@ -215,8 +215,8 @@ def test_partial_arms_train_what_they_say(do, model, dataset, arm):
 
 def test_fresh_weights_beside_a_still_network_take_ten_times_the_rate(do, model, dataset, monkeypatch):
     rates = []
-    fit = learners.fit
-    monkeypatch.setattr(learners, "fit", lambda *given: (rates.append(given[3].learning_rate), fit(*given))[1])
+    fit = trained.fit
+    monkeypatch.setattr(trained, "fit", lambda *given: (rates.append(given[3].learning_rate), fit(*given))[1])
     do(**FAST, model=model, dataset=dataset, arms="head,lora,top1,pretrained,scratch")
     assert rates == pytest.approx([1e-2, 1e-2, 1e-3, 1e-3, 1e-3])
 
@@ -355,7 +355,7 @@ def test_one_arm_that_fails_is_its_own_row_and_the_others_go_on(do, launcher, mo
     assert scratch.accuracy is not None
     # a second try does what has failed, and nothing else, and puts it where it belongs
     trained = []
-    monkeypatch.setattr(learners, "fit", lambda *given: trained.append(given))
+    monkeypatch.setattr(trained, "fit", lambda *given: trained.append(given))
     monkeypatch.setitem(learners.LEARNERS, "bow", learners.LEARNERS["frozen"])
     run.set_state(state="failed")
     again = launcher.resume(run.id).result().arms

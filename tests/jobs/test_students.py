@@ -8,7 +8,6 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -18,8 +17,9 @@ import torch
 from distill_core import families
 from distill_core.datasets import catalogue
 from distill_core.errors import DistillError
-from distill_core.jobs import student_lesson
+from distill_core.jobs import student_lesson, trained
 from distill_core.jobs import students as job
+from distill_core.jobs.classroom import Classroom
 from distill_core.machine import capacity
 from distill_core.machine.devices import Device
 from distill_core.measure import benchmark
@@ -234,14 +234,14 @@ def test_a_broken_student_is_an_error_in_its_own_rows(do, teacher, two, make_mod
 
 
 def test_an_arm_that_fails_leaves_the_other_arms_of_the_student(do, teacher, two, dataset, monkeypatch):
-    fit = student_lesson.fit
+    fit = trained.fit
 
     def failing(model, lengths, *rest):
         if len(lengths) > LABELS:
             raise RuntimeError("an expected failure\nwith details")
         return fit(model, lengths, *rest)
 
-    monkeypatch.setattr(student_lesson, "fit", failing)
+    monkeypatch.setattr(trained, "fit", failing)
     run = do(**FAST, teacher=teacher, students=two, dataset=dataset, arms="taught,labels")
     taught, labels = run.result().rows[:2], run.result().rows[2:]
     assert all(row.error.message == "RuntimeError: an expected failure" for row in taught)
@@ -257,14 +257,14 @@ def test_a_student_whose_test_is_stopped_is_not_trained_anew(do, launcher, teach
         raise Stopped
 
     with monkeypatch.context() as patch:
-        patch.setattr(student_lesson, "evaluate", SimpleNamespace(predict=stopped))
+        patch.setattr(Classroom, "answers", stopped)
         run = do(**values)
     assert run.state().state == "stopped"
 
     def forbidden(*_):
         raise AssertionError("trained anew")
 
-    monkeypatch.setattr(student_lesson, "fit", forbidden)
+    monkeypatch.setattr(trained, "fit", forbidden)
     launcher.resume(run.id)
     assert run.state().state == "done", run.state()
     (row,), (expected,) = run.result().rows, whole.result().rows
@@ -378,7 +378,7 @@ def test_two_at_once_stopped_end_as_undisturbed_ones(do, launcher, teacher, two,
 def learn_together(task, tell, check):
     """Begins when the other has begun too."""
     run_dir = task.checkpoint_dir.parent.parent
-    (run_dir / f"here-{task.cell.place}").touch()
+    (run_dir / f"here-{task.cell.folder}").touch()
     deadline = time.monotonic() + 60
     while len(list(run_dir.glob("here-*"))) < 2:
         assert time.monotonic() < deadline, "the other does not come"
@@ -395,7 +395,7 @@ def test_a_lesson_that_is_killed_every_time_is_an_error_in_its_own_row(do, teach
 
 
 def killed_on_taught(task, tell, check):
-    if task.cell.row.is_taught:
+    if task.cell.is_taught:
         os.kill(os.getpid(), signal.SIGKILL)
     return student_lesson.learn(task, tell, check)
 
@@ -410,7 +410,7 @@ def test_a_lesson_that_is_killed_once_tries_again_alone(do, teacher, two, datase
 
 
 def killed_once(task, tell, check):
-    mark = task.checkpoint_dir.parent.parent / f"killed-{task.cell.place}"
+    mark = task.checkpoint_dir.parent.parent / f"killed-{task.cell.folder}"
     if not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -440,7 +440,7 @@ def test_the_machine_decides_how_many_learn_at_once(do, teacher, two, dataset, m
 
 
 def wanted_threads(task, tell, check):
-    (task.checkpoint_dir.parent.parent / f"pid-{os.getpid()}-{task.room.threads}").touch()
+    (task.checkpoint_dir.parent.parent / f"pid-{os.getpid()}-{task.threads}").touch()
     return student_lesson.learn(task, tell, check)
 
 

@@ -6,20 +6,21 @@ import pytest
 
 from distill_core.model_ref import Ref
 from distill_core.plans import student_plan
-from distill_core.plans.student_plan import Cell
+from distill_core.plans.cells import StudentCell
 from distill_core.specs import StudentsSpec
 
 N = 7984  # training texts of movies
 BERT = Ref("mini", "bert")
 
 
-def cell(arm: str) -> Cell:
-    return Cell(0, BERT, arm, 0)
+def cell(arm: str, **asked: int) -> StudentCell:
+    (one,) = student_plan.plan(StudentsSpec(students=(BERT,), arms=(arm,), **asked), N)
+    return one
 
 
 def test_all_students_of_an_arm_come_before_the_next_arm_and_seed() -> None:
     spec = StudentsSpec(students="bert@mini,gpt@mini", arms="taught,labels", seeds=2, seed=5)
-    planned = [(str(one.student), one.arm, one.seed) for one in student_plan.plan(spec)]
+    planned = [(str(one.student), one.arm, one.seed) for one in student_plan.plan(spec, N)]
     assert planned == [
         ("bert@mini", "taught", 5),
         ("gpt@mini", "taught", 5),
@@ -30,11 +31,12 @@ def test_all_students_of_an_arm_come_before_the_next_arm_and_seed() -> None:
         ("bert@mini", "labels", 6),
         ("gpt@mini", "labels", 6),
     ]
-    assert [one.place for one in student_plan.plan(spec)] == [0, 1] * 4
+    assert [one.folder for one in student_plan.plan(spec, N)][:3] == ["00-taught-5", "01-taught-5", "00-labels-5"]
+    assert len({one.key for one in student_plan.plan(spec, N)}) == len({*student_plan.plan(spec, N)}) == 8
 
 
 def test_by_default_all_ten_minis_learn_in_four_arms() -> None:
-    cells = list(student_plan.plan(StudentsSpec()))
+    cells = list(student_plan.plan(StudentsSpec(), N))
     assert len(cells) == 40
     assert {str(one.student) for one in cells} == {
         f"{key}@mini"
@@ -53,8 +55,10 @@ def test_by_default_all_ten_minis_learn_in_four_arms() -> None:
     ],
 )
 def test_what_an_arm_is(arm: str, taught: bool, random: bool, alone: bool) -> None:
-    one = cell(arm).row
-    assert (one.is_taught, one.starts_at_random, one.sees_labels_alone) == (taught, random, alone)
+    one = cell(arm, labels=100)
+    assert (one.is_taught, one.starts_at_random) == (taught, random)
+    assert one.texts == (100 if alone else None)
+    assert one.labels == (None if arm == "all-labels" else 100)
 
 
 @pytest.mark.parametrize(
@@ -70,18 +74,17 @@ def test_what_an_arm_is(arm: str, taught: bool, random: bool, alone: bool) -> No
 def test_few_texts_are_read_as_often_as_makes_the_steps_equal_within_a_limit(
     epochs: int, labels: int, passes: int
 ) -> None:
-    spec = StudentsSpec(epochs=epochs, labels=labels)
-    assert student_plan.epochs(spec, cell("labels"), N) == passes
-    assert student_plan.epochs(spec, cell("random"), N) == passes
-    assert student_plan.texts_read(spec, cell("labels"), N) == passes * labels
-    assert student_plan.epochs(spec, cell("taught"), N) == epochs
-    assert student_plan.texts_read(spec, cell("all-labels"), N) == epochs * N
+    for arm in ("labels", "random"):
+        one = cell(arm, epochs=epochs, labels=labels)
+        assert (one.epochs, one.texts) == (passes, labels)
+    for arm in ("taught", "all-labels"):
+        one = cell(arm, epochs=epochs, labels=labels)
+        assert (one.epochs, one.texts) == (epochs, None)
 
 
 def test_the_passes_over_the_labels_can_be_asked_for() -> None:
-    spec = StudentsSpec(label_epochs=40)
-    assert student_plan.epochs(spec, cell("labels"), N) == 40
-    assert student_plan.epochs(spec, cell("all-labels"), N) == spec.epochs
+    assert cell("labels", label_epochs=40).epochs == 40
+    assert cell("all-labels", label_epochs=40).epochs == StudentsSpec().epochs
 
 
 def test_predictions_carry_the_seed_where_there_are_several() -> None:

@@ -46,7 +46,7 @@ def run_of(store: RunStore, counts: Counts, *, predictions: bool = True) -> Run:
     columns: dict[str, object] = {"text": [f"text {i}" for i in range(N)], "label": labels}
     for (arm, n), by_seed in counts.items():
         for seed, right in enumerate(by_seed):
-            name = transfer_cells.name(spec, transfer_cells.Cell("movies", seed, n, arm))
+            name = transfer_cells.cell(spec, arm, seed, "movies", n).key
             columns |= logits(np.arange(N) < right, labels, name)
     if predictions:
         pd.DataFrame(columns).to_parquet(run.predictions_file, index=False)
