@@ -202,7 +202,7 @@ FAMILIES: tuple[Family, ...] = (
         config_class="DistilBertConfig",
         architecture="encoder",
         official={},
-        mini=_mini(dim=128, n_layers=2, n_heads=2, hidden_dim=512),
+        mini=_mini(dim=128, n_layers=1, n_heads=2, hidden_dim=512),  # half of BERT's two layers
         shape=Shape(("n_layers",), ("dim",), ("hidden_dim",), ("n_heads",)),
         tokenizer_kind="wordpiece",
         color="#CC3311",

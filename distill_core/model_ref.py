@@ -78,6 +78,15 @@ def parse(text: str) -> Ref:
     raise SpecError(f"Unknown model {text[:100]!r}.", _HINT)
 
 
+def title(text: str, otherwise: str = "") -> str:
+    """The short name of a model that a recorded row names: it follows from the reference, so that a mini is called mini
+    in old rows too. A text that is no reference has the name `otherwise`."""
+    try:
+        return parse(text).title
+    except SpecError:
+        return otherwise or text
+
+
 def hub_id(ref: Ref) -> str:
     """The Hub repository that a reference means. Raises ModelError where a family has no fine-tuned checkpoint."""
     if ref.source == "hub_repo":

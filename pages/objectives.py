@@ -6,7 +6,7 @@ from distill_core.errors import DistillError
 from distill_core.figures import signals
 from distill_core.tables import objectives as tables_objectives
 from pages.parts.objectives import cards, detail, form
-from pages.parts.shared import once, page, provenance
+from pages.parts.shared import minis, once, page, provenance
 
 page.header("Objectives", "What does each family hide from its network, and what must the network say?")
 left, right = st.columns([1, 1.3], gap="large")
@@ -21,6 +21,7 @@ except DistillError as error:
 
 with left:
     cards.legend()
+    minis.caption((f"{scene.family}@mini" for scene in scenes if scene.tokenizer.endswith("mini")), cards.LENT)
     page.explanation(cards.SEEN)
 with right:
     dark = page.is_dark()

@@ -30,7 +30,8 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
         low,
         high,
     )
-    return bars.draw(models, panel, title(models), dark, theme.majority_line(models.head(0) if ratio else models, dark))
+    more = theme.majority_line(models.head(0) if ratio else models, dark)
+    return bars.draw(models, panel, title(models), dark, more=more)
 
 
 def title(models: pd.DataFrame) -> str:

@@ -40,7 +40,12 @@ class Panel:
 
 
 def draw(
-    models: pd.DataFrame, panel: Panel, title: str, dark: bool, more: dict[str, list[Any]] | None = None
+    models: pd.DataFrame,
+    panel: Panel,
+    title: str,
+    dark: bool,
+    subtitle: str = "",
+    more: dict[str, list[Any]] | None = None,
 ) -> go.Figure:
     """One column of bars; a thin line marks the baseline's value where the frame has a baseline. `more`: shapes and
     annotations beside it."""
@@ -53,6 +58,7 @@ def draw(
         traces(models, panel, dark),
         title,
         dark=dark,
+        subtitle=subtitle,
         xaxis=theme.axis(panel.title, range=[0, panel.limit]),
         yaxis=theme.names_axis(),
         height=height(models),

@@ -116,6 +116,16 @@ class Scale:
         return {"type": "log" if self.log else "linear", "range": [self.low, self.high], **ticks}
 
 
+def without_shared_word(names: list[str]) -> tuple[list[str], str]:
+    """`BERT mini, GPT mini` → `BERT, GPT` and `mini`: the word that ends every name, to be said once elsewhere.
+
+    Where one name ends otherwise, or is that word alone, all stay whole and the word is empty.
+    """
+    ends = {name.rpartition(" ")[2] for name in names}
+    starts = [name.rpartition(" ")[0] for name in names]
+    return (starts, ends.pop()) if len(ends) == 1 and all(starts) else (names, "")
+
+
 def name_points(
     names: list[str],
     xs: list[float],

@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from distill_core import arms, units
+from distill_core import arms, families, units
 from distill_core.figures import accuracy, bars, latency, theme, tradeoff
-from distill_core.figures.labels import Scale, name_points
+from distill_core.figures.labels import Scale, name_points, without_shared_word
 from distill_core.results import TeacherOfTen
 from distill_core.tables import compare as tables_compare
 
@@ -36,17 +36,19 @@ def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, arm: str, *, dark: b
     sizes = tradeoff.diameters(models, MARK_PX)
     on = tables_compare.pareto(models, lower="latency_ms_p50", other="accuracy", other_is_better_when="higher")
     steps = tradeoff.corners(xs, ys, on, scales, True)
+    names, shared = without_shared_word(list(models["label"]))
     line, majority = _teacher_line(teacher, scales[0], dark), _majority_line(models, scales[1])
     return theme.figure(
         [tradeoff.whiskers(xs, low, high), tradeoff.frontier(steps, dark), _marks(models, xs, ys, sizes, dark)],
         title(models, teacher, arm),
         dark=dark,
+        subtitle=latency.load_note(models),
         height=HEIGHT,
-        xaxis=theme.axis(_x_title(models), **scales[0].axis()),
+        xaxis=theme.axis(_x_title(models, shared), **scales[0].axis()),
         yaxis=theme.axis("accuracy (%), whiskers: 95 % interval", **scales[1].axis()),
         shapes=[*line["shapes"], *majority["shapes"]],
         annotations=[
-            *name_points(list(models["label"]), xs, ys, sizes, scales, steps),
+            *name_points(names, xs, ys, sizes, scales, steps),
             *line["annotations"],
             *majority["annotations"],
         ],
@@ -59,14 +61,23 @@ def _starts_at_random(arm: str) -> bool:
 
 def title(models: pd.DataFrame, teacher: TeacherOfTen, arm: str) -> str:
     """What the fastest student among the best keeps of its teacher, and its speed beside it."""
-    pick, who = tradeoff.fastest_of_the_best(models), theme.safe(teacher.title)
+    pick, who = tradeoff.fastest_of_the_best(_rightly_named(models)), theme.safe(teacher.title)
     row = arms.students(arm)
     how = row.words.format(teacher=who, labels=int(pick["labels"]))
     whose = "its" if row.is_taught else f"{who}'s"
-    kept, speed = units.percent(pick["retained"]), units.as_fast(pick["speedup"])
+    kept, speed = units.percent(pick["retained"]), units.measured_as_fast(*latency.speed_of(pick))
     seeds = int(models["seeds"].max())
     mean = f" (means of {seeds} seeds)" if seeds > 1 else ""
     return f"{theme.safe(pick['label'])}, {how}: {kept} of {whose} accuracy, {speed}{mean}"
+
+
+def _rightly_named(models: pd.DataFrame) -> pd.DataFrame:
+    """Without a student of a distilled family that is as deep as BERT's: a title must not let it stand for DistilBERT,
+    which has half of BERT's layers. All of them where no other is there."""
+    distilled = [key for key, row in families.BY_KEY.items() if row.distilled]
+    depth = models.loc[models["family"] == "bert", "layers"].min()
+    whole = models["family"].isin(distilled) & (models["layers"] >= depth).fillna(False)
+    return models[~whole] if not whole.all() else models
 
 
 def hovers(models: pd.DataFrame) -> list[str]:
@@ -75,7 +86,7 @@ def hovers(models: pd.DataFrame) -> list[str]:
     for (_, row), name in zip(models.iterrows(), bars.labels(models), strict=True):
         who = f"{name} ({theme.safe(units.in_sentence(row['arm_title']))})"
         right = accuracy.sentence(row, who).partition("<br>")[0]  # the source is the same for both
-        kept, speed = units.percent(row["retained"], 3), units.as_fast(row["speedup"])
+        kept, speed = units.percent(row["retained"], 3), units.measured_as_fast(*latency.speed_of(row))
         texts.append(
             f"{right}<br>{kept} of its teacher's accuracy, {speed}"
             f"<br>{units.millions(row['params'])} parameters, exact<br>{latency.sentence(row, name)}"
@@ -92,8 +103,10 @@ def _scales(timed: pd.DataFrame, teacher: TeacherOfTen) -> tuple[Scale, Scale]:
     return x, Scale.around([*ends, 100 * teacher.accuracy], _PLOT_PX[1], pad=0.08)
 
 
-def _x_title(models: pd.DataFrame) -> str:
-    return f"latency p50 for 1 × {int(models['seq_len'].iloc[0])} tokens (ms)"
+def _x_title(models: pd.DataFrame, shared: str) -> str:
+    """`shared`: the word that all names have in common; it stands here once, since the marks are crowded."""
+    of = f" of each {shared}" if shared else ""
+    return f"latency p50{of} for 1 × {int(models['seq_len'].iloc[0])} tokens (ms)"
 
 
 def _marks(models: pd.DataFrame, xs: list[float], ys: list[float], sizes: list[float], dark: bool) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from distill_core.errors import DataError
 from distill_core.jobs.lesson import Lesson, Material, mini_config, usual_dropout, within_budget
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
-from distill_core.models import loading, tokens
+from distill_core.models import loading, students, tokens
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.training import losses, sentence_embedder, warm_start
@@ -85,7 +85,9 @@ def _small_model(material: Material, teacher: LoadedModel, width: int) -> Any:
     config = mini_config(material.family, material.tokenizer)
     config.num_labels = width
     model: Any = AutoModelForSequenceClassification.from_config(config)
-    if material.spec.warm_start:
+    if material.spec.start is not None:
+        students.begin_with(model, loading.load(material.spec.start, material.context.store).model)
+    elif material.spec.warm_start:
         own_width = model.get_input_embeddings().weight.shape[1]
         check = material.context.check
         vectors = warm_start.token_vectors(teacher, material.tokenizer, own_width, material.device, check)

@@ -256,6 +256,7 @@ def _linear_probe(given: Assignment, workshop: Workshop) -> Learned:
         params=features.params + size,
         params_trained=size,
         shared_s=features.seconds(known),
+        loaded=features.loaded,
     )
 
 
@@ -271,6 +272,7 @@ def _nearest_label(given: Assignment, workshop: Workshop) -> Learned:
         train_tflop=0.0,
         params=features.params,
         params_trained=0,
+        loaded=features.loaded,
     )
 
 

@@ -1,7 +1,7 @@
 """A family's own objective as a lesson: corrupt raw text, and learn to undo it. No teacher but DistilBERT's, no labels.
 
-Own random weights, no warm start. Every random choice while it learns comes from torch's global generator, which
-checkpoints hold: a resumed run draws what an undisturbed one would have drawn.
+Own random weights, no warm start, unless the request names a model to begin with. Every random choice while it learns
+comes from torch's global generator, which checkpoints hold: a resumed run draws what an undisturbed one would have.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from distill_core.errors import SpecError
 from distill_core.jobs import asked_tokens, reading
 from distill_core.jobs.lesson import Lesson, Material, mini_config, usual_dropout, within_budget
 from distill_core.machine.devices import Device
-from distill_core.models import loading
+from distill_core.models import loading, students
 from distill_core.objectives import cloze, distilled, lexicon, table
 from distill_core.objectives.batch import Corrupted, Document, Objective, TeacherStates
 from distill_core.objectives.vocabulary import Vocabulary
@@ -61,6 +62,7 @@ def prepare(material: Material) -> Lesson:
     objective = table.get(family.key)
     learner = Learner(objective, objective.build(mini_config(family, material.tokenizer)))
     teacher = _teacher(material, learner)
+    _begin(material, learner, teacher)
     material.reporter.say("Tokenizing the text")
     text = _within_budget(material)
 
@@ -166,6 +168,15 @@ def _teacher(material: Material, learner: Learner) -> Any:
             "Pre-train BERT here first (--family bert) and name that run as the teacher.",
         )
     return teacher.model.eval().requires_grad_(False).to(material.device.torch_device)
+
+
+def _begin(material: Material, learner: Learner, teacher: Any) -> None:
+    """Give the network the weights of the start, if there is one; of the teacher itself its head too."""
+    start, network = material.spec.start, cast(PreTrainedModel, learner.network)
+    if start is None:
+        return
+    is_teacher = start == material.spec.teacher
+    students.begin_with(network, teacher if is_teacher else loading.load(start, material.context.store).model)
 
 
 def _with_teacher(module: nn.Module, corrupted: Corrupted, teacher: Any, device: Device) -> Any:

@@ -93,10 +93,12 @@ def _tokenizer(family: Family, text: Corpus, spec: PretrainSpec, context: JobCon
     """The run's tokenizer, of the whole corpus. It is kept with the run: a resumed one must not get another."""
     folder = context.run.tokenizer_dir
     if not folder.is_dir():
-        if spec.teacher is None:
-            trained = mini_tokenizers.shared(family, text.sentences(), text.digest, spec.vocab_size, context.check)
-        else:  # teacher and student must split texts alike
+        if spec.teacher is not None:  # teacher and student must split texts alike
             trained = loading.load_masked_lm(spec.teacher, context.store).tokenizer
+        elif spec.start is not None:  # its embeddings stand for its own tokens
+            trained = loading.load(spec.start, context.store).tokenizer
+        else:
+            trained = mini_tokenizers.shared(family, text.sentences(), text.digest, spec.vocab_size, context.check)
         with whole_folder(folder) as new:
             trained.save_pretrained(new)
     tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)

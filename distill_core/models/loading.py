@@ -42,7 +42,7 @@ USUAL_LENGTH = 128  # tokens, where no one says at how many a model was trained:
 LENGTH_FIELD = "trained_max_length"  # of config.json
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 # Names of weights that make a model what it is: embeddings and layers, in the spelling of all ten families.
-_BODY = re.compile(r"embed|\b(layer|layers|h|block|albert_layers)\.\d+\.|final_layer_norm")
+BODY = re.compile(r"embed|\b(layer|layers|h|block|albert_layers)\.\d+\.|final_layer_norm")
 
 
 @dataclass(frozen=True)
@@ -306,7 +306,7 @@ def _read_weights(auto: Any, path: Path, config: PretrainedConfig, *, fresh_head
             f"The weights in {path.name} do not load: {_reason(error, path)}.", "Delete the folder and fetch it again."
         ) from error
     random = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
-    lost = sorted(name for name in random if not fresh_head or _BODY.search(name))
+    lost = sorted(name for name in random if not fresh_head or BODY.search(name))
     if lost:
         raise ModelError(
             f"The weights in {path.name} are not whole: {len(lost)} tensors are missing or of another size, "

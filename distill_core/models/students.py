@@ -1,4 +1,4 @@
-"""Students and probes: a network that keeps some of its teacher's layers, and a network with its weights held still."""
+"""Students and probes: a network that keeps some layers of another, and a network with its weights held still."""
 
 from __future__ import annotations
 
@@ -12,13 +12,28 @@ from transformers import PretrainedConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from distill_core.errors import SpecError
-from distill_core.models.loading import build_classifier, family_of
+from distill_core.models.loading import BODY, build_classifier, family_of
 from distill_core.models.parameters import part_of
 from distill_core.models.shapes import copied_layers
 from distill_core.specs import DistillSpec
 
 # "bert.encoder.layer.3.output…" → stack "bert.encoder.layer.", number 3, rest. T5 and BART have two stacks.
 _LAYER = re.compile(r"^(.*?\b(?:layer|h|block|layers)\.)(\d+)(\..*)$")
+# DistilBERT's names of BERT's weights, head for masked words included. Token types and the pooler have no place in it.
+_IN_BERT = {
+    "transformer.layer.": "encoder.layer.",
+    "attention.q_lin.": "attention.self.query.",
+    "attention.k_lin.": "attention.self.key.",
+    "attention.v_lin.": "attention.self.value.",
+    "attention.out_lin.": "attention.output.dense.",
+    "sa_layer_norm.": "attention.output.LayerNorm.",
+    "ffn.lin1.": "intermediate.dense.",
+    "ffn.lin2.": "output.dense.",
+    "output_layer_norm.": "output.LayerNorm.",
+    "vocab_transform.": "cls.predictions.transform.dense.",
+    "vocab_layer_norm.": "cls.predictions.transform.LayerNorm.",
+    "vocab_projector.": "cls.predictions.decoder.",
+}
 
 
 def n_layers(config: PretrainedConfig) -> int:
@@ -124,6 +139,44 @@ def _copy_layers(teacher: nn.Module, student: nn.Module, layers: Sequence[int]) 
                 wanted = f"{stack}0{rest}"
         target[name] = source[wanted]
     student.load_state_dict(target)
+
+
+def begin_with(model: PreTrainedModel, source: PreTrainedModel) -> None:
+    """Let a model begin with the weights of another of its family: embeddings, layers, and the heads that both have.
+
+    A shallower model takes evenly spread layers. DistilBERT may begin with a BERT (arXiv:1910.01108 §3: one layer of
+    two), without its token types. What the source lacks stays as it is. Raises SpecError where the two do not fit.
+    """
+    pair, own = (family_of(model.config).key, family_of(source.config).key), model.state_dict()
+    if pair[0] != pair[1] and pair != ("distilbert", "bert"):
+        raise SpecError(f"{pair[0]} cannot begin with the weights of {pair[1]}.", "Choose a start of the same family.")
+    layers = copied_layers(n_layers(source.config), n_layers(model.config), "spread")
+    there = {name.removeprefix(f"{source.base_model_prefix}."): tensor for name, tensor in source.state_dict().items()}
+    taken = {}
+    for name, tensor in own.items():
+        given = there.get(_name_in_source(name.removeprefix(f"{model.base_model_prefix}."), layers, pair))
+        if given is not None and given.shape == tensor.shape:
+            taken[name] = given
+    if not layers or any(BODY.search(name) for name in own.keys() - taken.keys()):
+        raise SpecError(
+            f"The start has {n_layers(source.config)} layers of width {width(source.config)}, this model "
+            f"{n_layers(model.config)} of {width(model.config)}: weights or vocabularies do not fit.",
+            "Choose a start of the same width and vocabulary, and at least as deep.",
+        )
+    model.load_state_dict({**own, **taken})
+
+
+def _name_in_source(name: str, layers: Sequence[int], pair: tuple[str, str]) -> str:
+    """What the source calls this weight, without the prefix of its base model."""
+    match = _LAYER.match(name)
+    if match is not None and layers:
+        stack, number, rest = match.groups()
+        name = f"{stack}{layers[int(number)]}{rest}"
+    if pair[0] == pair[1]:
+        return name
+    for own, its in _IN_BERT.items():
+        name = name.replace(own, its) if own in name else name
+    return name
 
 
 def freeze_backbone(model: PreTrainedModel) -> None:

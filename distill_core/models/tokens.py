@@ -54,7 +54,8 @@ class Encoded:
     """Token ids of many texts, unpadded, with what is needed to pad them, and what is asked about them.
 
     `beside` holds numbers of each token by their name. `targets` are the right answers of each text, one a position;
-    None where none is known, and then the question is one about the whole text.
+    None where none is known, and then the question is one about the whole text. `cut` marks the texts that were longer
+    than allowed; None where the tokenizer does not tell.
     """
 
     ids: tuple[Tensor, ...]
@@ -62,6 +63,7 @@ class Encoded:
     padding_side: str
     beside: Mapping[str, PerToken] = field(default_factory=dict)
     targets: tuple[Tensor, ...] | None = None
+    cut: tuple[bool, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -69,6 +71,11 @@ class Encoded:
     @property
     def lengths(self) -> list[int]:
         return [len(ids) for ids in self.ids]
+
+    @property
+    def cut_share(self) -> float | None:
+        """The share (0–1) of the texts that were cut; None for no texts, and where the tokenizer does not tell."""
+        return sum(self.cut) / len(self.cut) if self.cut else None
 
     @property
     def n_known(self) -> int:
@@ -79,7 +86,8 @@ class Encoded:
         """These texts alone."""
         beside = {name: replace(numbers, values=numbers.values[rows]) for name, numbers in self.beside.items()}
         targets = None if self.targets is None else self.targets[rows]
-        return replace(self, ids=self.ids[rows], beside=beside, targets=targets)
+        cut = None if self.cut is None else self.cut[rows]
+        return replace(self, ids=self.ids[rows], beside=beside, targets=targets, cut=cut)
 
     def answered(self, labels: Tensor) -> Self:
         """With one right answer a text. Shape: (texts,)."""
@@ -138,15 +146,17 @@ def encode(tokenizer: object, texts: Sequence[str], max_length: int, family: Fam
     Raises ModelError when the model has fewer positions than `max_length`.
     """
     check_length(max_length, family)
-    rows = _rows(tokenizer, list(texts), max_length) if texts else []  # transformers fails on an empty list
+    rows, cut = (
+        _rows(tokenizer, list(texts), max_length) if texts else ([], None)
+    )  # transformers fails on an empty list
     pad = tokenizer.pad_token_id  # type: ignore[attr-defined]
     # A family without special tokens (GPT) turns an empty text into no token at all: give it one.
     ids = tuple(torch.tensor(row or [pad], dtype=torch.long) for row in rows)
-    return Encoded(ids, pad, family.padding_side)
+    return Encoded(ids, pad, family.padding_side, cut=cut)
 
 
-def _rows(tokenizer: Any, texts: list[str], max_length: int) -> list[list[int]]:
-    """Token ids with the special tokens that frame a text, and none inside.
+def _rows(tokenizer: Any, texts: list[str], max_length: int) -> tuple[list[list[int]], tuple[bool, ...] | None]:
+    """Token ids with the special tokens that frame a text, and none inside; and which texts were cut, where known.
 
     Tokenizers read "</s>" in a text as the end of one, unigram pieces even where it is spelled otherwise. T5 and BART
     then refuse a batch, since they read the state at the last </s>; the others answer about half of the text.
@@ -155,10 +165,12 @@ def _rows(tokenizer: Any, texts: list[str], max_length: int) -> list[list[int]]:
         texts, truncation=True, max_length=max_length, add_special_tokens=True, return_special_tokens_mask=True
     )
     marks = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}  # words without a piece stay
-    return [
+    cut = tuple(bool(one.overflowing) for one in found.encodings) if found.encodings else None
+    rows = [
         [token for token, is_framing in zip(row, framing, strict=True) if is_framing or token not in marks]
         for row, framing in zip(found["input_ids"], found["special_tokens_mask"], strict=True)
     ]
+    return rows, cut
 
 
 def check_length(tokens: int, family: Family) -> None:

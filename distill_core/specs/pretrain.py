@@ -9,7 +9,7 @@ from pydantic import field_validator, model_validator
 from distill_core import data_ref, families
 from distill_core.data_ref import NONE, DataRef
 from distill_core.errors import SpecError
-from distill_core.model_ref import ModelRef
+from distill_core.model_ref import ModelRef, Ref
 from distill_core.specs.base import Inventory, Many, Spec, field
 from distill_core.specs.controls import Control
 
@@ -67,6 +67,10 @@ class PretrainSpec(Spec):
     teacher: ModelRef | None = field(
         None, "DistilBERT's teacher: a masked language model of the same width, for instance run:ID of a BERT."
     )
+    start: ModelRef | None = field(
+        None,
+        "A model of the family whose weights and tokenizer this one begins with; DistilBERT may begin with a BERT.",
+    )
     probe_dataset: DataRef = field(
         data_ref.Ref("named", "movies"), "Data set of a linear probe before and after the training, or none."
     )
@@ -103,9 +107,22 @@ class PretrainSpec(Spec):
         if self.teacher is not None:
             inventory.check_trainable(self.teacher, self.max_length)
             inventory.has(self.teacher)
+        if self.start is not None:
+            self._check_start(self.start, inventory)
         limit = families.get(self.family).max_positions
         if limit is not None and self.max_length > limit:
             raise SpecError(
                 f"{self.family} has {limit} positions, got a length of {self.max_length}.",
                 f"Choose at most {limit} tokens.",
+            )
+
+    def _check_start(self, start: Ref, inventory: Inventory) -> None:
+        inventory.check_trainable(start, self.max_length)
+        inventory.has(start)
+        family = inventory.family(start)
+        fitting = {self.family, "bert"} if self.family == "distilbert" else {self.family}
+        if family is not None and family.key not in fitting:
+            raise SpecError(
+                f"{start} is of the family {family.title}, and {families.get(self.family).title} cannot begin with it.",
+                "Choose a start of the same family.",
             )

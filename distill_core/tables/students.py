@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from distill_core import families, units
+from distill_core import model_ref, units
 from distill_core.arms import STUDENTS
 from distill_core.maths import intervals
 from distill_core.plans import student_plan
@@ -37,11 +37,16 @@ _COUNTS = (
     "repaired_errors",
     "batch_size",
     "seq_len",
+    "n_iterations",
 )
 _MEASURES = (
     "latency_ms_p50",
     "latency_ms_p95",
     "speedup",
+    "speedup_low",
+    "speedup_high",
+    "teacher_ms",
+    "busy_cores",
     "accuracy",
     "ci_low",
     "ci_high",
@@ -69,9 +74,14 @@ ROW_COLUMNS = (
     "layers",
     "batch_size",
     "seq_len",
+    "n_iterations",
     "latency_ms_p50",
     "latency_ms_p95",
     "speedup",
+    "speedup_low",
+    "speedup_high",
+    "teacher_ms",
+    "busy_cores",
     "accuracy",
     "ci_low",
     "ci_high",
@@ -106,9 +116,14 @@ MEAN_COLUMNS = (
     "layers",
     "batch_size",
     "seq_len",
+    "n_iterations",
     "latency_ms_p50",
     "latency_ms_p95",
     "speedup",
+    "speedup_low",
+    "speedup_high",
+    "teacher_ms",
+    "busy_cores",
     "accuracy",
     "ci_low",
     "ci_high",
@@ -136,14 +151,15 @@ def rows_frame(run: Run) -> pd.DataFrame:
     """
     result, right = run.result_as(StudentsResult), right_answers(run)
     rows = result.rows if result is not None else ()
-    labels, source = _labels(rows), tables_sources.source_text(run)
+    source = tables_sources.source_text(run)
     answered, spec = one_answer.answered(run), run.spec_as(StudentsSpec)
     keys = [student_plan.key(spec, row.student, row.arm, row.seed) if spec is not None else "" for row in rows]
     teacher = result.teacher if result is not None else None
     records = [
         {
             **row.model_dump(exclude={"params_by_part", "error"}),
-            "label": labels[row.student],
+            **dict.fromkeys(("label", "title"), model_ref.title(row.student, row.title)),
+            "teacher_ms": row.baseline_ms,
             "arm_title": arm_title(row.arm),
             "batch_size": 1,
             "seq_len": result.seq_len if result else None,
@@ -196,15 +212,6 @@ def means_frame(frame: pd.DataFrame) -> pd.DataFrame:
     seeds = known.groupby(keys, sort=False)["seed"].nunique()
     merged = first.drop(columns=numbers).join(means).assign(seeds=seeds).reset_index()
     return tables_frames.typed(merged.to_dict("records"), MEAN_COLUMNS, _COUNTS, _MEASURES)
-
-
-def _labels(rows: tuple[StudentRow, ...]) -> dict[str, str]:
-    """A short name for each student: its family's where no two are of one family, else its own title."""
-    known = {row.student: (row.family, row.title) for row in rows}
-    one_of_each = len({family for family, _ in known.values() if family in families.BY_KEY}) == len(known)
-    return {
-        student: families.BY_KEY[family].title if one_of_each else title for student, (family, title) in known.items()
-    }
 
 
 def right_answers(run: Run) -> dict[tuple[str, str, int], Right]:

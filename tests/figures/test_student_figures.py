@@ -60,10 +60,18 @@ def test_ten_families_stand_in_size_time_and_accuracy(run: Run) -> None:
     assert list(whiskers.y[:2]) == pytest.approx([100 * wilson(148, 200).ci_low, 100 * wilson(148, 200).ci_high])
     assert frontier.line.shape == "hv"
     assert list(frontier.x[1:-1]) == pytest.approx(list(marks.x))  # each one slower is more accurate
-    assert figure.layout.xaxis.title.text == "latency p50 for 1 × 64 tokens (ms)"
+    assert figure.layout.xaxis.title.text == "latency p50 of each mini for 1 × 64 tokens (ms)"
     assert figure.layout.yaxis.title.text == "accuracy (%), whiskers: 95 % interval"
     names = [note.text for note in figure.layout.annotations]
-    assert names[:3] == ["BERT", "GPT", "RoBERTa"]
+    assert names[:3] == ["BERT", "GPT", "RoBERTa"]  # the axis says of all that they are minis
+
+
+def test_beside_another_model_each_mini_is_named_as_one(store: RunStore) -> None:
+    rows = (sample.row("bert@mini", "taught"), sample.row("bert@hub", "taught", 1))
+    figure = picture(sample.students_run(store, rows))
+    assert [note.text for note in figure.layout.annotations[:2]] == ["BERT mini", "bert@hub"]
+    assert figure.layout.xaxis.title.text == "latency p50 for 1 × 64 tokens (ms)"
+    assert title(figure).startswith("BERT mini, taught by MiniLM")
 
 
 def test_the_area_of_a_mark_is_its_number_of_parameters(store: RunStore) -> None:
@@ -84,29 +92,53 @@ def test_the_teacher_is_a_dashed_line_with_its_name(run: Run) -> None:
     assert figure.layout.yaxis.range[1] > 80
 
 
+def test_the_title_does_not_let_a_student_as_deep_as_berts_stand_for_distilbert(store: RunStore) -> None:
+    """DistilBERT has half of BERT's layers: the mark stays, the claim goes to the next."""
+    fast = sample.row("distilbert@mini", "taught", latency_ms_p50=1.0, layers=2)
+    others = (sample.row("bert@mini", "taught"), sample.row("gpt@mini", "taught", 1))
+    figure = picture(sample.students_run(store, (*others, fast)))
+    assert title(figure).startswith("BERT mini, taught by MiniLM")
+    assert "DistilBERT" in [note.text for note in figure.layout.annotations]
+    half = fast.model_copy(update={"layers": 1})
+    assert title(picture(sample.students_run(store, (*others, half)))).startswith("DistilBERT mini, taught by")
+    assert title(picture(sample.students_run(store, (fast,)))).startswith("DistilBERT mini, taught by")  # no other
+
+
 def test_the_title_names_the_fastest_that_may_be_as_good_as_the_best(run: Run) -> None:
     """Each student is right on the texts of the one before and one more. BART has 157, ALBERT 153: four texts that BART
     alone has right may be chance, five may not."""
     four, five = (paired.agresti_min(0, more, 200) or (0, 0) for more in (4, 5))
     assert four[1] > 0 > five[1]
-    assert title(picture(run)) == "ALBERT, taught by MiniLM: 96 % of its accuracy, 4.0 × as fast"
-    assert title(picture(run, "labels")) == "ALBERT, on 1,000 labels alone: 88 % of MiniLM's accuracy, 4.0 × as fast"
-    assert title(picture(run, "all-labels")).startswith("ALBERT, on all 7,984 labels: 98 % of MiniLM's")
-    assert title(picture(run, "random")).startswith("ALBERT, from random weights: 78 % of MiniLM's")
+    assert title(picture(run)) == "ALBERT mini, taught by MiniLM: 96 % of its accuracy, 4.0 × as fast"
+    assert (
+        title(picture(run, "labels")) == "ALBERT mini, on 1,000 labels alone: 88 % of MiniLM's accuracy, 4.0 × as fast"
+    )
+    assert title(picture(run, "all-labels")).startswith("ALBERT mini, on all 7,984 labels: 98 % of MiniLM's")
+    assert title(picture(run, "random")).startswith("ALBERT mini, from random weights: 78 % of MiniLM's")
 
 
 def test_without_predictions_the_pick_goes_by_intervals_that_are_not_paired(store: RunStore) -> None:
     """BERT 148 of 200 against BART 157: taken as different texts that may be chance."""
     run = sample.students_run(store, predictions=False)
     assert means(run)["behind_high"].isna().all()
-    assert title(picture(run)).startswith("BERT, taught by MiniLM: 92 %")
+    assert title(picture(run)).startswith("BERT mini, taught by MiniLM: 92 %")
 
 
 def test_a_sole_student_and_equal_ones_are_their_own_best(store: RunStore) -> None:
     one = sample.students_run(store, (sample.row("bert@mini", "taught"),))
-    assert title(picture(one)).startswith("BERT, ")
+    assert title(picture(one)).startswith("BERT mini, ")
     same = tuple(sample.row(name, "taught", latency_ms_p50=ms) for name, ms in (("bert@mini", 3.0), ("gpt@mini", 2.0)))
-    assert title(picture(sample.students_run(store, same))).startswith("GPT, ")
+    assert title(picture(sample.students_run(store, same))).startswith("GPT mini, ")
+
+
+def test_the_speed_is_said_as_far_as_it_is_known(store: RunStore) -> None:
+    old = sample.row("bert@mini", "taught", speedup_low=None, speedup_high=None, busy_cores=None)
+    assert title(picture(sample.students_run(store, (old,)))).endswith("6.0 × as fast (single measurement)")
+    unsure = sample.row("bert@mini", "taught", speedup=1.1, speedup_low=0.6, speedup_high=2.0, busy_cores=1.0)
+    figure = picture(sample.students_run(store, (unsure,)))
+    assert title(figure).endswith(", no clear difference in speed")
+    assert figure.layout.title.subtitle.text == "measured while other programs used 1 core"
+    assert "measured while other programs used 1 core<br>" in figure.data[2].hovertext[0]
 
 
 def test_the_axes_stand_still_when_the_arm_changes(run: Run) -> None:
@@ -128,10 +160,10 @@ def test_the_time_axis_is_logarithmic_where_a_few_are_much_slower(store: RunStor
 
 def test_the_hover_is_a_full_sentence_with_its_source(run: Run) -> None:
     words = picture(run).data[2].hovertext[0]
-    assert "BERT (taught) is right on 74 % of 200 texts (95 % interval" in words
+    assert "BERT mini (taught) is right on 74 % of 200 texts (95 % interval" in words
     assert "92.5 % of its teacher's accuracy, 6.0 × as fast" in words
     assert "1.5 M parameters, exact" in words
-    assert "BERT, batch 1 × 64 tokens, p50 2 ms (p95 2.2 ms)" in words
+    assert "BERT mini, batch 1 × 64 tokens, p50 2 ms (p95 2.2 ms)" in words
     assert words.count("22 Nov 2025 on Test CPU 3000, 2 threads") == 1
 
 
@@ -159,7 +191,7 @@ def test_each_student_has_a_row_with_all_its_arms(run: Run) -> None:
     assert list(joined.x[:5]) == [60.0, 68.0, 74.0, 76.0, None]
     assert [round(y) for y in arms[0].y] == list(range(10))  # no arm leaves its row
     assert arms[0].y[0] < arms[1].y[0] < arms[2].y[0] < arms[3].y[0]
-    assert list(figure.layout.yaxis.ticktext)[:2] == ["BERT", "GPT"]
+    assert list(figure.layout.yaxis.ticktext)[:2] == ["BERT mini", "GPT mini"]
     assert figure.layout.shapes[0].x0 == pytest.approx(80)
     assert figure.layout.annotations[0].text == "MiniLM 80 %"
 
@@ -183,7 +215,7 @@ def test_titles_of_one_student_and_of_none_taught_yet(store: RunStore) -> None:
         "Taught by MiniLM, the student cannot be told from the same labels alone"
     )
     run = sample.students_run(store, (sample.row("bert@mini", "labels"), sample.pending("bert@mini", "taught")))
-    assert title(gaps(run)) == "BERT reaches 68 % so far"
+    assert title(gaps(run)) == "BERT mini reaches 68 % so far"
 
 
 def test_what_chance_could_reverse_is_not_counted(store: RunStore) -> None:
@@ -206,7 +238,7 @@ def test_without_predictions_nobody_is_counted(store: RunStore) -> None:
 
 def test_the_hover_says_what_the_student_has_read(run: Run) -> None:
     words = gaps(run).data[3].hovertext[0]
-    assert words.startswith("BERT, taught (1,000 labels, 7,984 texts): right on 74 % of 200 test texts")
+    assert words.startswith("BERT mini, taught (1,000 labels, 7,984 texts): right on 74 % of 200 test texts")
     assert "22 Nov 2025" in words
 
 
@@ -223,7 +255,7 @@ def test_without_a_number_there_is_a_titled_empty_figure(store: RunStore, run: R
 
 def test_names_from_outside_are_text(store: RunStore) -> None:
     evil = "<a href='javascript:x'>y</a>"
-    rows = tuple(sample.row("bert@mini", arm, family="", title=evil) for arm in ("labels", "taught"))
+    rows = tuple(sample.row(f"path:{evil}", arm) for arm in ("labels", "taught"))
     run = sample.students_run(store, rows)
     result = run.result()
     assert result is not None

@@ -10,7 +10,7 @@ import tiny
 import torch
 from safetensors.torch import load_file
 
-from distill_core import families
+from distill_core import families, kinds
 from distill_core.cli import minis
 from distill_core.corpus import library
 from distill_core.errors import RunError, SpecError
@@ -159,6 +159,29 @@ def test_too_few_sentences_to_hold_some_out_are_said(do):
     assert state.message.startswith("There are 32 sentences, and 32 of them are held out")
 
 
+# ── a model to begin with ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_begins_with_the_weights_and_tokens_of_its_start(do, store):
+    first = do(**FAST, family="gpt")
+    begun = do(**{**FAST, "vocab_size": 350}, family="gpt", start=f"run:{first.id}")
+    assert begun.state().state == "done", begun.state()
+    mine, theirs = (loading.load(parse(f"run:{run.id}"), store).tokenizer.get_vocab() for run in (begun, first))
+    assert mine == theirs
+    fresh = first.result().held_out_before["similarity"]
+    assert begun.result().held_out_before["similarity"] != fresh
+    again = do(**{**FAST, "lesson": "objective", "learning_rate": 1e-9}, family="gpt", start=f"run:{first.id}")
+    kept, start = (loading.load(parse(f"run:{run.id}"), store).model.state_dict() for run in (again, first))
+    for name, tensor in start.items():
+        torch.testing.assert_close(kept[name], tensor, atol=1e-6, rtol=0)
+
+
+def test_a_start_of_another_family_is_refused_before_the_run(do):
+    first = do(**FAST, family="bert")
+    with pytest.raises(SpecError, match="is of the family BERT, and GPT cannot begin with it"):
+        do(**FAST, family="gpt", start=f"run:{first.id}")
+
+
 # ── the mini zoo ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -235,6 +258,27 @@ def test_a_run_of_another_version_is_passed_over(store, launcher, monkeypatch, t
     (card,) = minis.make([wanted], store, lambda line: None, folder=tmp_path)
     assert card["result"]["family"] == "bert"
     assert len(store.list()) == 2
+
+
+def test_distilberts_mini_is_cut_out_of_berts_and_taught_by_it(store, launcher, monkeypatch, tmp_path, do):
+    """Three runs: BERT's mini reads on with its own objective, teaches half of itself, and the half gets the lesson."""
+    monkeypatch.setattr(minis, "LocalLauncher", lambda store, slots: launcher)
+    values = {name: value for name, value in FAST.items() if name != "kind"}
+    monkeypatch.setattr(loading, "DATA", tmp_path)
+    monkeypatch.setattr("distill_core.plans.preflight.DATA", tmp_path)
+    wanted = [minis.request(key, values) for key in ("distilbert", "bert")]
+    cards = minis.make(wanted, store, lambda line: None, folder=tmp_path / "minis")
+    assert [card["result"]["family"] for card in cards] == ["distilbert", "bert"]
+    berts, teacher, student, last = (run.spec() for run in store.list())
+    assert berts == wanted[1]  # a new BERT goes first: DistilBERT's begins with it
+    assert (teacher.family, teacher.lesson, str(teacher.start)) == ("bert", "objective", "bert@mini")
+    ids = [run.id for run in store.list()]
+    assert (student.family, str(student.teacher), str(student.start)) == ("distilbert", *[f"run:{ids[1]}"] * 2)
+    assert last == wanted[0].model_copy(update={"start": Ref("run", ids[2])})
+    assert [kinds.parse_spec(one["spec"]) for one in cards[0]["before"]] == [teacher, student]
+    assert set(cards[0]["before"][1]["result"]["held_out"]) == {"loss", "soft", "masked", "cosine"}
+    assert cards[0]["result"]["params"] < cards[1]["result"]["params"]
+    assert "before" not in cards[1]
 
 
 def test_the_request_of_a_mini_is_the_same_every_time():

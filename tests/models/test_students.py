@@ -7,6 +7,7 @@ import re
 import pytest
 import tiny
 import torch
+import transformers
 
 from distill_core import families
 from distill_core.errors import SpecError
@@ -198,3 +199,72 @@ def test_vocabularies_are_told_apart():
 def test_a_family_is_known_by_its_config():
     for family in families.FAMILIES:
         assert loading.family_of(tiny.classifier(family).model.config) is family
+
+
+# ── a model that begins with the weights of another ──────────────────────────────────────────────────────────────
+
+
+def distilbert(vocab_size=61, layers=2, dim=16, heads=2):
+    config = transformers.DistilBertConfig(
+        vocab_size=vocab_size, dim=dim, n_layers=layers, n_heads=heads, hidden_dim=2 * dim, pad_token_id=0
+    )
+    return transformers.DistilBertForMaskedLM(config).eval()
+
+
+def bert(layers=2):
+    config = transformers.BertConfig(
+        vocab_size=61, hidden_size=16, num_hidden_layers=layers, num_attention_heads=2, intermediate_size=32
+    )
+    model = transformers.BertForMaskedLM(config).eval()
+    tiny.roughen(model)
+    return model
+
+
+def test_distilbert_that_begins_as_a_whole_bert_says_what_bert_says():
+    """With all layers and without token types, which DistilBERT does not know, the two are one function."""
+    source, model = bert(), distilbert()
+    with torch.no_grad():
+        source.bert.embeddings.token_type_embeddings.weight.zero_()
+    students.begin_with(model, source)
+    ids = torch.randint(1, 61, (3, 9), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(model(ids).logits, source(ids).logits)
+
+
+def test_distilbert_begins_with_one_layer_of_two():
+    source, model = bert(12), distilbert(layers=6)
+    students.begin_with(model, source)
+    for own, its in enumerate((0, 2, 4, 7, 9, 11)):  # the layers of the authors' published script
+        mine, theirs = model.distilbert.transformer.layer[own], source.bert.encoder.layer[its]
+        assert torch.equal(mine.attention.q_lin.weight, theirs.attention.self.query.weight)
+        assert torch.equal(mine.ffn.lin2.bias, theirs.output.dense.bias)
+    one, two = distilbert(layers=1), bert(2)
+    students.begin_with(one, two)
+    first = two.bert.encoder.layer[0].intermediate.dense.weight
+    assert torch.equal(one.distilbert.transformer.layer[0].ffn.lin1.weight, first)
+
+
+@each_family
+def test_a_model_begins_with_another_of_its_family(family):
+    source = tiny.backbone(family, seed=1)
+    model = tiny.classifier(family, seed=2).model
+    head = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    students.begin_with(model, source)
+    given = source.state_dict()
+    for name, tensor in model.base_model.state_dict().items():  # a classifier may have no pooler
+        assert torch.equal(given[name], tensor), name
+    own = [name for name in head if not name.startswith(f"{model.base_model_prefix}.")]
+    assert all(torch.equal(model.state_dict()[name], head[name]) for name in own if "transformer." not in name)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda: distilbert(layers=3), "The start has 2 layers of width 16, this model 3 of 16"),
+        (lambda: distilbert(dim=8), "The start has 2 layers of width 16, this model 2 of 8"),
+        (lambda: distilbert(vocab_size=60), "weights or vocabularies do not fit"),
+        (lambda: tiny.backbone(families.get("roberta")), "roberta cannot begin with the weights of bert"),
+    ],
+)
+def test_a_start_that_does_not_fit_is_refused(model, message):
+    with pytest.raises(SpecError, match=message):
+        students.begin_with(model(), bert())

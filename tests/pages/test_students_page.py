@@ -101,7 +101,7 @@ def test_the_picture_and_each_student_arm_by_arm() -> None:
     app = open_page(PAGE, ts_run=run.id)
     assert not app.exception
     shown = texts(app)
-    assert "ALBERT, taught by MiniLM: 96 % of its accuracy, 4.0 × as fast" in shown
+    assert "ALBERT mini, taught by MiniLM: 96 % of its accuracy, 4.0 × as fast" in shown
     assert "Taught by MiniLM, 10 of 10 students beat the same labels alone beyond chance" in shown
     assert "The teacher adds +6.0 points (95 % interval over seeds and test texts" in shown
     assert "10 of 10 gain beyond chance" in shown
@@ -111,7 +111,7 @@ def test_the_picture_and_each_student_arm_by_arm() -> None:
     assert len(app.dataframe[0].value) == 40
     assert len(app.dataframe[1].value) == 10
     app.get_by_key("ts_arm").set_value("labels").run()
-    assert "ALBERT, on 1,000 labels alone: 88 % of MiniLM's accuracy" in texts(app)
+    assert "ALBERT mini, on 1,000 labels alone: 88 % of MiniLM's accuracy" in texts(app)
     assert any("Why does a teacher help?" in link.label for link in app.page_link)
 
 
@@ -129,13 +129,13 @@ def test_a_running_experiment_shows_its_teacher_then_the_rows_there_are() -> Non
     app = open_page(PAGE, ts_run=run.id)
     assert not app.exception
     assert "First the teacher learns" in texts(app)
-    assert "Measured already: BERT 2 ms, GPT 2.2 ms" in texts(app)
+    assert "Measured already, 1 × 64 tokens: BERT mini 2 ms, GPT mini 2.2 ms" in texts(app)
     assert not app.dataframe
     some = (sample.row("bert@mini", "taught"), sample.failed("gpt@mini", "taught"), *waiting[2:])
     run = sample.students_run(own(), some, state="running")
     app = open_page(PAGE, ts_run=run.id)
     assert not app.exception
-    assert "BERT, taught by MiniLM" in texts(app)
+    assert "BERT mini, taught by MiniLM" in texts(app)
     assert "GPT mini could not learn" in texts(app)
     assert len(app.dataframe[0].value) == 1
 
@@ -176,12 +176,12 @@ def test_start_shows_the_picture_and_leads_to_the_page(recorded: RunStore) -> No
     sample.students_run(recorded)
     app = open_page("pages/start.py")
     assert not app.exception
-    assert "ALBERT, taught by MiniLM: 96 % of its accuracy, 4.0 × as fast" in texts(app)
+    assert "ALBERT mini, taught by MiniLM: 96 % of its accuracy, 4.0 × as fast" in texts(app)
     assert "39 % fewer parameters than BERT" in texts(app)  # the official sizes stay
     assert len(app.get("plotly_chart")) == 2
     assert any("How do ten small families learn" in link.label for link in app.page_link)
     app.get_by_key("start_arm").set_value("random").run()
-    assert "ALBERT, from random weights: 78 % of MiniLM's accuracy" in texts(app)
+    assert "ALBERT mini, from random weights: 78 % of MiniLM's accuracy" in texts(app)
 
 
 def test_compare_begins_with_the_recorded_picture(recorded: RunStore) -> None:
@@ -192,7 +192,7 @@ def test_compare_begins_with_the_recorded_picture(recorded: RunStore) -> None:
     app = open_page("pages/compare.py")
     assert not app.exception
     assert app.selectbox(key="cmp_run").value == ten.id
-    assert "BERT, taught by MiniLM" in texts(app)
+    assert "BERT mini, taught by MiniLM" in texts(app)
     link = next(link for link in app.page_link if "How did they learn?" in link.label)
     assert f"ts_run={ten.id}" in link.proto.query_string
     app.selectbox(key="cmp_run").set_value(measured.id).run()

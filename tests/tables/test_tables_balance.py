@@ -116,7 +116,7 @@ def test_compare_tells_what_an_accuracy_is_made_of(store: RunStore) -> None:
     assert frame["majority"].tolist()[0] == 0.95
     assert frame["majority"].isna().tolist() == [False, True]
     assert frame["recalls"][0] == "ham 100 %, spam 0 %"
-    assert one_answer.sentences(frame) == [f"Ham: {SILENT}."]
+    assert one_answer.sentences(frame) == [f"run:a: {SILENT}."]
     figure = figures_accuracy.draw(tables_compare.relative_to(frame, "run:none"))
     assert [note.text for note in figure.layout.annotations] == ["always ham 95 %"]
     assert [SILENT in text for text in figure.data[0].hovertext] == [True, False]

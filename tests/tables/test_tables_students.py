@@ -33,7 +33,7 @@ def test_rows_carry_size_time_accuracy_and_source(store: RunStore) -> None:
     assert tuple(frame.columns) == tables_students.ROW_COLUMNS
     assert len(frame) == 40
     first = frame.iloc[0]
-    assert (first["label"], first["title"], first["arm_title"]) == ("BERT", "BERT mini", "Labels alone")
+    assert (first["label"], first["title"], first["arm_title"]) == ("BERT mini", "BERT mini", "Labels alone")
     assert first["accuracy"] == 136 / 200
     assert first["ci_low"] == wilson(136, 200).ci_low
     assert first["retained"] == 136 / 160
@@ -72,6 +72,16 @@ def test_two_students_of_one_family_are_told_apart(store: RunStore) -> None:
     assert frame["label"].tolist() == ["BERT mini", "path:a/b"]
 
 
+def test_a_mini_is_called_mini_whatever_an_old_row_says(store: RunStore) -> None:
+    rows = (
+        sample.row("bert@mini", "taught", title="BERT"),
+        sample.row("distilbert@mini", "taught", title="DistilBERT"),
+    )
+    frame = tables_students.rows_frame(sample.students_run(store, rows))
+    assert frame["label"].tolist() == ["BERT mini", "DistilBERT mini"]
+    assert frame["title"].tolist() == ["BERT mini", "DistilBERT mini"]
+
+
 def test_means_over_seeds(store: RunStore) -> None:
     run = sample.students_run(store, sample.ten(("taught",), seeds=3), seeds=3)
     means = tables_students.means_frame(tables_students.rows_frame(run))
@@ -88,7 +98,7 @@ def test_a_gain_is_paired_over_test_texts(store: RunStore) -> None:
     """Labels alone are right on the first 136 texts, taught on the first 148: 12 gained, none lost."""
     gains = student_gains.gains_frame(sample.students_run(store))
     assert tuple(gains.columns) == student_gains.GAIN_COLUMNS
-    assert gains["label"].tolist()[:2] == ["BERT", "GPT"]
+    assert gains["label"].tolist()[:2] == ["BERT mini", "GPT mini"]
     assert gains.loc[0, "gain"] == pytest.approx(12 / 200)
     low, high = agresti_min(200, 12, 0)
     assert gains.loc[0, "gain_low"] == pytest.approx(low)

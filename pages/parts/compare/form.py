@@ -9,13 +9,14 @@ from distill_core.datasets.catalogue import TABLE
 from distill_core.errors import DistillError
 from distill_core.specs import CompareSpec
 from distill_core.tables import compare_cost
-from pages.parts.shared import links, model_picker, run_panel, stored_runs, widget
+from pages.parts.shared import links, minis, model_picker, run_panel, stored_runs, widget
 from pages.parts.shared.page import problem
 
 
 def show() -> CompareSpec | None:
     """The form. Returns what it asks for, or None where that cannot be run; the reason is on the page then."""
     models = model_picker.several("cmp_models", model_picker.ten())
+    minis.caption(models)
     dataset = st.selectbox(
         "Data set for accuracy",
         ("none", *TABLE),

@@ -18,7 +18,7 @@ from distill_core.runs.run import Run
 from distill_core.tables import compare as tables_compare
 from pages.parts.compare import table
 from pages.parts.finetune.view import say_one_answer
-from pages.parts.shared import downloads, once, page, provenance, run_panel, stored_runs
+from pages.parts.shared import downloads, minis, once, page, provenance, run_panel, stored_runs
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 SEEN = (
     "Each mark is a model: left is faster, low is smaller. With a data set, high is more accurate and a larger mark "
     "has more parameters. No other model beats the ones on the dotted line in both at once. "
+    "Each model is timed in turns with the baseline, so that other programs disturb both alike. "
     "Circles are encoders, triangles decoders, squares encoder–decoders; hollow marks are distilled."
 )
-FORMULA = r"\text{speedup} = \frac{\text{p50 of the baseline}}{\text{p50 of the model}} \qquad" + (
-    r"\text{retained} = \frac{\text{accuracy of the model}}{\text{accuracy of the baseline}}"
+FORMULA = (
+    r"\text{speedup} = \text{median over turns of } \frac{\text{time of the baseline}}{\text{time of the model}} \qquad"
+    + (r"\text{retained} = \frac{\text{accuracy of the model}}{\text{accuracy of the baseline}}")
 )
-CODE = source_code.definitions("tables/compare:relative_to", "tables/compare:pareto")
+CODE = source_code.definitions("tables/compare:relative_to", "tables/compare:pareto", "maths/ratios:paired_speedup")
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def _main_figure(run: Run, view: View) -> None:
     if left_out:
         st.caption(f"Without an accuracy, so not in this figure: {page.plain(', '.join(left_out))}.")
     provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), f"sizes {provenance.EXACT}")
+    minis.caption(rows["model"])
 
 
 def _pickers(run: Run, frame: pd.DataFrame) -> View:

@@ -10,7 +10,7 @@ from distill_core import arms, families
 from distill_core.datasets import catalogue
 from distill_core.plans import training_cost
 from distill_core.specs import FinetuneSpec, Spec
-from pages.parts.shared import model_picker, own_file, training_form, widget
+from pages.parts.shared import minis, model_picker, own_file, training_form, widget
 
 OWN = "own file"
 USUAL_TEXTS = 2000
@@ -31,6 +31,7 @@ def show() -> Spec | None:
         accept_new_options=True,
         help=MODEL_HELP,
     )
+    minis.caption([model])
     data = _data()
     if data is None:
         st.caption("Upload a file to go on, or choose another data set.")
@@ -74,10 +75,10 @@ def _sizes(offered: tuple[int, ...]) -> list[int]:
 
 
 def _models() -> list[str]:
-    """MiniLM, the official checkpoints, models of own runs."""
+    """MiniLM, the minis, the official checkpoints, models of own runs."""
     hub = [f"{family.key}@hub" for family in families.FAMILIES]
     own = [ref for ref in model_picker.options() if ref.startswith("run:")]
-    return ["minilm", *hub, *own]
+    return ["minilm", *model_picker.minis(), *hub, *own]
 
 
 def _data() -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from pages.parts.shared import page
 LONGEST = 40  # characters of a token that are shown
 PLAIN = ("text", "answer")  # kinds that stand in running text, unless they have a number
 COUNTED = ":gray-badge[exact] counted in this draw; special tokens are not counted"
+LENT = "Here the minis lend their tokenizers alone."
 SEEN = (
     "A network that fills gaps learns from the gaps alone: about one token in seven. GPT, DistilBERT, ELECTRA and BART "
     "get an answer for almost every token of the same text. The authors of ELECTRA say that this is why it learns "

@@ -12,7 +12,7 @@ from distill_core.plans import pretrain_scale
 from distill_core.results import PretrainResult
 from distill_core.runs.run import Run
 from distill_core.specs import PretrainSpec, Spec
-from pages.parts.shared import page, stored_runs, training_form, widget
+from pages.parts.shared import minis, page, stored_runs, training_form, widget
 
 BUDGET = 1_000_000  # half of what the command line reads: a lesson can wait for it
 LESSONS = {"objective": "Own objective", "embeddings": "From MiniLM"}
@@ -24,6 +24,8 @@ def show() -> tuple[str, Spec | None]:
     title = st.selectbox("Family", list(titles), key="pt_family", bind="query-params")
     family = titles[title]
     lesson = widget.one_of(PretrainSpec, "lesson", "pt_lesson", LESSONS)
+    if lesson == "embeddings":
+        minis.caption([f"{family}@mini"])
     tokens = widget.stops(PretrainSpec, "tokens", "pt_tokens", _millions, start=BUDGET)
     st.caption(page.plain(pretrain_scale.beside_paper(families.get(family), tokens)))
     values: dict[str, Any] = {"kind": "pretrain", "family": family, "lesson": lesson, "tokens": tokens}

@@ -9,7 +9,6 @@ from distill_core.runs.run import Run
 from distill_core.settings import DATA
 from pages.parts.shared import stored_runs
 
-MINILM = "MiniLM"
 HELP = (
     "BERT … BART: official size and architecture with random weights; size and speed are real, accuracy is not "
     "claimed. MiniLM and the minis are really pre-trained. Type others: `bert@hub`, `bert@sst2`, `hub:org/name`."
@@ -39,11 +38,7 @@ def _has_model(run: Run) -> bool:
 
 def label(ref: str) -> str:
     """The short name in lists and in the page's address; a reference without one stands for itself."""
-    if ref == "minilm":
-        return MINILM
-    name, _, source = ref.partition("@")
-    known = source in ("structure", "mini") and name in families.BY_KEY
-    return model_ref.parse(ref).title if known else ref
+    return model_ref.title(ref)
 
 
 def several(key: str, default: list[str]) -> list[str]:

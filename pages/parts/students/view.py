@@ -18,10 +18,10 @@ from distill_core.tables import students as tables_students
 from distill_core.tables.student_gains import Claim
 from distill_core.tables.training import arm_title
 from pages.parts.finetune.view import say_one_answer
-from pages.parts.shared import columns, downloads, once, page, provenance, run_panel, stored_runs
+from pages.parts.shared import columns, downloads, minis, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
-    "Each mark is a small network of one family: left is faster, high is more accurate, a larger mark has more "
+    "Each mark is a small network, of one family each: left is faster, high is more accurate, a larger mark has more "
     "parameters. The dashed line is their teacher. Below, each row is one family: the teacher's soft targets on texts "
     "without a label move it from the diamond to the dot; labels for all texts would have moved it to the square."
 )
@@ -34,9 +34,16 @@ COLUMNS = columns.of(
     ("label", "student"),
     ("arm_title", "way_to_learn"),
     "params",
+    "batch_size",
+    "seq_len",
     "latency_ms_p50",
     "latency_ms_p95",
     ("speedup", "over_teacher"),
+    "speedup_low",
+    "speedup_high",
+    "teacher_ms",
+    "busy_cores",
+    "n_iterations",
     "accuracy",
     "ci_low",
     "ci_high",
@@ -91,6 +98,7 @@ def _picture(run: Run, arm: str, key: str, dark: bool) -> None:
     page.chart(ten_students.draw(_means(run), _teacher(run), arm, dark=dark), f"{key}_fig_picture")
     if run.environment() is not None:
         provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), "sizes :gray-badge[exact]")
+    minis.caption(_means(run)["student"])
     _pick(run, arm)
 
 
@@ -135,7 +143,8 @@ def _waiting(run: Run, dark: bool) -> None:
     if len(timed):
         pairs = zip(timed["label"], timed["latency_ms_p50"].astype(float), strict=True)
         times = [f"{label} {units.milliseconds(value)}" for label, value in pairs]
-        st.caption(page.plain(f"Measured already: {', '.join(times)}."))
+        size = f"1 × {int(timed['seq_len'].iloc[0])} tokens"
+        st.caption(page.plain(f"Measured already, {size}: {', '.join(times)}."))
 
 
 @once.per_result

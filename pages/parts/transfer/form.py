@@ -13,7 +13,7 @@ from distill_core.plans import transfer_plan
 from distill_core.specs import FinetuneSpec, Spec, dataset_name
 from distill_core.tables.training import arm_title
 from distill_core.tables.transfer import depth_title
-from pages.parts.shared import model_picker, stored_runs, training_form, widget
+from pages.parts.shared import minis, model_picker, stored_runs, training_form, widget
 from pages.parts.transfer import data as own_data
 from pages.parts.transfer.words import OWN, OWN_TITLE, TABS
 
@@ -36,6 +36,7 @@ def show(experiment: str) -> Spec | None:
         accept_new_options=True,
         help=_MODEL_HELP,
     )
+    minis.caption([model])
     asked = _domains() if experiment == "domains" else _one_dataset(experiment, model or "")
     if asked is None:
         return None
