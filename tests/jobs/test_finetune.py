@@ -460,3 +460,11 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(do, model, da
     )
     assert torch.equal(predicted(first, "pretrained"), predicted(second, "pretrained"))
     assert not torch.equal(predicted(first, "pretrained"), predicted(other, "pretrained"))
+
+
+def test_the_log_says_when_a_models_own_head_is_of_other_classes(do, make_model, make_csv, capsys):
+    own = make_csv(labels=("fine", "poor"))
+    run = do(**FAST, model=make_model("bert", labels=("bad", "good")), dataset=own, arms="pretrained,head")
+    assert capsys.readouterr().err.count("tells bad, good apart; for fine, poor it gets a fresh one") == 1
+    do(**FAST, model=f"run:{run.id}", dataset=own, arms="pretrained")
+    assert "fresh" not in capsys.readouterr().err
