@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TypeVar
 
+from distill_core import units
 from distill_core.errors import RunError
 from distill_core.maths import paired
 from distill_core.results import CompareResult, DistillResult, FinetuneResult, Result, StudentReport, StudentsResult
@@ -54,7 +55,9 @@ def ten_families() -> Cells:
     """The whole run, from its start to its end."""
     seconds = _minutes("compare-ten-families") * 60
     figure = f"{rounded(seconds, 0)} s in all, at most 2.1 GiB more memory in use"
-    return "ten families, batch 1 × 128, each alone in its process", figure
+    in_turns = any(row.speedup is not None for row in _result("compare-ten-families", CompareResult).rows)
+    how = "each in a process of its own, timed in turns with BERT" if in_turns else "each alone in its process"
+    return f"ten families, batch 1 × 128, {how}", figure
 
 
 def distilbert_and_bert() -> Cells:
@@ -63,8 +66,13 @@ def distilbert_and_bert() -> Cells:
     small, large = rows["distilbert"], rows["bert"]
     if small.latency_ms_p50 is None or large.latency_ms_p50 is None:
         raise RunError("The comparison has no times of BERT and DistilBERT.", "Record it anew.")
-    times = f"{rounded(small.latency_ms_p50)} against {rounded(large.latency_ms_p50, 0)} ms"
-    figure = f"{small.params:,} against {large.params:,} parameters; p50 {times}"
+    times = f"{rounded(small.latency_ms_p50)} against {rounded(large.latency_ms_p50, 0)} ms ({units.ONE_TIMING}s)"
+    if small.speedup is not None and small.baseline_ms is not None:
+        limits = small.speedup_low, small.speedup_high
+        in_turns = f"{rounded(small.latency_ms_p50)} against {rounded(small.baseline_ms, 0)} ms in the same turns"
+        times = f"{in_turns}, {units.measured_as_fast(small.speedup, limits)}{_interval(*limits)}"
+    load = units.others_load(max(small.busy_cores or 0.0, large.busy_cores or 0.0))
+    figure = f"{small.params:,} against {large.params:,} parameters; p50 {times}{f', {load}' if load else ''}"
     return "DistilBERT against BERT", figure
 
 
@@ -81,9 +89,9 @@ def three_layers() -> Cells:
     students = _result("distill-movies-three-seeds", DistillResult).students
     means = [fmean(row.accuracy for row in students if row.arm == arm) for arm in ("distilled", "init-only", "scratch")]
     distilled = [row for row in students if row.arm == "distilled"]
-    faster = rounded(fmean(_known(row.speedup) for row in distilled))
+    faster = units.as_fast(fmean(_known(row.speedup) for row in distilled))
     kept = f"distilled keeps {span(row.retained for row in distilled)} % of the teacher's accuracy"
-    figure = f"{', '.join(map(percent, means))} % (means); {kept} and is {faster} × as fast"
+    figure = f"{', '.join(map(percent, means))} % (means); {kept} and is {faster} {_how_sure(distilled)}"
     return "its 3-layer student, three seeds: distilled, copied layers alone, from scratch", figure
 
 
@@ -206,6 +214,20 @@ def _known(value: float | None) -> float:
     if value is None:
         raise RunError("A recorded run has an arm without its number.", "Record it anew.")
     return value
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" (95 % interval {rounded(low, 2)} to {rounded(high, 2)})"
+
+
+def _how_sure(students: Sequence[StudentReport]) -> str:
+    """Behind the mean of several ratios of speeds: their intervals, or that there are none; and the load of others."""
+    lows, highs = [row.speedup_low for row in students], [row.speedup_high for row in students]
+    if None in lows or None in highs:
+        return f"({units.ONE_TIMING}s)"
+    load = units.others_load(max(row.busy_cores or 0.0 for row in students), most=True)
+    span = f"95 % intervals from {rounded(min(map(_known, lows)), 2)} to {rounded(max(map(_known, highs)), 2)}"
+    return f"({span}{f', {load}' if load else ''})"
 
 
 def _beyond_chance(students: Sequence[StudentReport]) -> str:

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         None, ge=1, le=1024, description="Threads for torch on the CPU; empty means all physical cores."
     )
+    quiet_wait_s: float = Field(
+        5, ge=0, le=600, description="How long a run waits at most for other programs before it times models (seconds)."
+    )
     niceness: int = Field(5, ge=0, le=19, description="How far queued runs step back for the page server (0 to 19).")
     asset_timeout_s: float = Field(300, gt=0, description="Deadline for one asset from a package registry.")
     asset_mirror: Path | None = Field(

@@ -71,6 +71,42 @@ def as_fast(ratio: float | None) -> str:
     return f"{times(larger)} as {'fast' if ratio > 1 else 'slow'}"
 
 
+Limits = tuple[float | None, float | None]
+ONE_TIMING = "single measurement"
+NOTABLE_CORES = 0.25  # others' load from which on a measurement is called disturbed
+_ABOUT = 1.25  # an interval within 1 / 1.25 … 1.25 says "about as fast"; a wider one around 1 says nothing
+
+
+def measured_as_fast(ratio: float | None, limits: Limits = (None, None), other: str = "", at: str = "") -> str:
+    """`as_fast` of a measured ratio with its 95 % interval: `2.0 × as fast as BERT at 1 × 128 tokens`.
+
+    A ratio whose interval holds 1 is never stated: `about as fast as BERT`, or `no clear difference in speed from BERT`
+    where the interval is wide. One without interval is marked: `2.0 × as fast as BERT (single measurement)`.
+    """
+    words, (low, high) = as_fast(ratio), limits
+    if words == MISSING:
+        return MISSING
+    known = not (low is None or high is None or is_missing(low) or is_missing(high))
+    joint, mark = "as", "" if known else f" ({ONE_TIMING})"
+    if low is not None and high is not None and known and low <= 1 <= high:
+        words = "about as fast"
+        if low < 1 / _ABOUT or high > _ABOUT:
+            words, joint = "no clear difference in speed", "from"
+    beside, place = f" {joint} {other}" if other else "", f" at {at}" if at else ""
+    return f"{words}{beside}{place}{mark}"
+
+
+def others_load(cores: float | None, *, most: bool = False) -> str:
+    """`measured while other programs used 1.3 cores`; nothing where that was too little to tell, or is not known.
+
+    With `most` it is the highest of several measurements: `… used up to 1.3 cores`.
+    """
+    if cores is None or is_missing(cores) or cores < NOTABLE_CORES:
+        return ""
+    shown = significant(cores, 2)
+    return f"measured while other programs used {'up to ' if most else ''}{shown} core{'' if shown == '1' else 's'}"
+
+
 def duration(seconds: float | None) -> str:
     """`42 → 40 s`, `130 → 2 min`: a rough wait, not a measurement."""
     if seconds is None or is_missing(seconds):

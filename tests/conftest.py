@@ -18,6 +18,7 @@ def own_folders(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyt
     from distill_core.settings import settings
 
     monkeypatch.setenv("DISTILL_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setenv("DISTILL_QUIET_WAIT_S", "0")  # other programs are always at work beside the tests
     if request.node.get_closest_marker("assets") is None:
         monkeypatch.setenv("DISTILL_CACHE_DIR", str(tmp_path / "cache"))
     settings.cache_clear()

@@ -6,11 +6,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from app import PAGES
-from benchmarks import distillation, pages, record, summary
+from benchmarks import busy_ratio, distillation, pages, record, summary
 from distill_core.results import Metric
 from distill_core.runs.store import RunStore
 from distill_core.settings import DATA
@@ -151,3 +152,36 @@ def test_every_page_has_a_row():
     assert measured == {"" if entry[0] == "start" else entry[3] for entries in PAGES.values() for entry in entries}
     recorded = {run.id for run in RunStore(DATA / "recorded").list()}
     assert {case.run for case in pages.cases() if case.run} <= recorded
+
+
+# ── ratios beside a busy core ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.slow
+def test_a_busy_core_leaves_a_ratio_of_speeds_within_a_tenth():
+    """Networks of 12 and 6 layers. Quiet and busy blocks alternate in one process; other programs may disturb a try."""
+    command = [sys.executable, "-m", "benchmarks.busy_ratio", "--small", "--json"]
+    tries = []
+    for _ in range(3):
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT, check=False)
+        found = json.loads(done.stdout)
+        tries.append(found)
+        if done.returncode == 0:
+            assert abs(found["change"]) <= 0.1
+            assert 1.5 < found["quiet"] < 2.2  # twice the layers
+            return
+    pytest.fail(f"{tries}")
+
+
+def test_ratios_of_blocks_are_compared_by_their_medians():
+    def block(speedup, cores, ms):
+        timing = SimpleNamespace(latency_ms_p50=ms, busy_cores=cores)
+        return SimpleNamespace(speedup=speedup, baseline_ms=ms * speedup, timing=timing)
+
+    quiet = [block(2.0, 0.1, 80), block(2.1, 0.0, 81), block(1.9, 0.2, 79)]
+    busy = [block(2.2, 1.1, 120), block(1.8, 1.0, 130), block(2.06, 1.2, 110)]
+    found = busy_ratio._compared(quiet, busy)
+    assert (found["quiet"], found["busy"]) == (2.0, 2.06)
+    assert found["change"] == pytest.approx(0.03)
+    assert found["one_after_the_other"] == pytest.approx(160 / 120)  # what Compare said before it took turns
+    assert (found["quiet_cores"], found["busy_cores"]) == (0.1, 1.1)

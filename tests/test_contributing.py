@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 
 from distill_core.assets import shelf
 from distill_core.cli.main import main
-from distill_core.datasets import catalogue
+from distill_core.datasets import catalogue, prepare
+from distill_core.datasets.dataset import Dataset
 from distill_core.settings import PROJECT
 
 TEXT = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -74,6 +75,22 @@ def test_a_new_data_set_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert json.loads(capsys.readouterr().out)["arms"][0]["dataset"] == "plays"
     app = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=30).run().switch_page("pages/finetune.py").run()
     assert "Plays" in next(box for box in app.selectbox if box.key == "ft_dataset").options
+
+
+def test_a_new_reader_is_a_function_and_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.DataFrame({"id": ["1"], "text": ["a b"], "tags": ["X Y"], "split": ["train"]})
+
+    def tagged(info, commit, on_progress):
+        return Dataset(info.name, info.title, frame, info.label_names, info.source, info.license, task=info.task)
+
+    monkeypatch.setitem(prepare.READERS, "tagged", tagged)
+    row = replace(catalogue.info("movies"), name="tags", reader="tagged", task="toy-tags")
+    monkeypatch.setitem(catalogue.TABLE, "tags", row)
+    for _ in ("read", "from the cache"):
+        loaded = catalogue.load("tags")
+        assert loaded.frame.equals(frame)
+        assert loaded.task == "toy-tags"
+    assert {info.reader for info in catalogue.TABLE.values()} <= prepare.READERS.keys()
 
 
 def test_a_new_figure_and_a_new_page_are_a_module_and_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,3 +111,42 @@ def test_day() -> None:
 )
 def test_titles_inside_a_sentence(title: str, inside: str) -> None:
     assert units.in_sentence(title) == inside
+
+
+@pytest.mark.parametrize(
+    ("ratio", "limits", "shown"),
+    [
+        (2.0, (1.9, 2.1), "2.0 × as fast as BERT"),
+        (0.5, (0.45, 0.55), "2.0 × as slow as BERT"),
+        (1.1, (0.95, 1.2), "about as fast as BERT"),
+        (1.0, (1.0, 1.0), "about as fast as BERT"),
+        (1.03, (1.02, 1.04), "as fast as BERT"),
+        (1.8, (0.9, 3.0), "no clear difference in speed from BERT"),
+        (0.6, (0.2, 1.0), "no clear difference in speed from BERT"),
+        (2.0, (None, None), "2.0 × as fast as BERT (single measurement)"),
+        (2.0, (pd.NA, pd.NA), "2.0 × as fast as BERT (single measurement)"),
+        (None, (None, None), "n/a"),
+        (pd.NA, (1.0, 2.0), "n/a"),
+    ],
+)
+def test_a_measured_ratio_is_stated_as_far_as_its_interval_allows(
+    ratio: float | None, limits: units.Limits, shown: str
+) -> None:
+    assert units.measured_as_fast(ratio, limits, "BERT") == shown
+    assert units.measured_as_fast(ratio, limits) == shown.replace(" as BERT", "").replace(" from BERT", "")
+
+
+@pytest.mark.parametrize(
+    ("cores", "shown"),
+    [
+        (1.34, "measured while other programs used 1.3 cores"),
+        (1.0, "measured while other programs used 1 core"),
+        (0.25, "measured while other programs used 0.25 cores"),
+        (0.249, ""),
+        (0.0, ""),
+        (None, ""),
+        (pd.NA, ""),
+    ],
+)
+def test_the_load_of_others_is_said_from_a_quarter_core_on(cores: float | None, shown: str) -> None:
+    assert units.others_load(cores) == shown

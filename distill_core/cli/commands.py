@@ -22,6 +22,7 @@ from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.settings import PROJECT, settings, settings_table
 from distill_core.specs import Spec
+from distill_core.tables import data_notes
 
 STOP_DEADLINE_S = 30
 USAGE = ("spec", "data", "model")  # errors of these kinds are the user's: exit code 2
@@ -84,7 +85,8 @@ def _outcome(run: Run) -> dict[str, Any]:
         error = result.failure
         message = f"No model could be measured: {error.message}"
         raise JobFailed(error.kind, message, error.hint, 2 if error.kind in USAGE else 1)
-    return {"run": run.id, **result.as_json(run.id)}
+    notes = list(data_notes.sentences(run))
+    return {"run": run.id, **result.as_json(run.id), **({"notes": notes} if notes else {})}
 
 
 def list_families(arguments: argparse.Namespace) -> dict[str, Any]:

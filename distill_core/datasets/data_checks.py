@@ -12,7 +12,7 @@ from typing import Literal
 import pandas as pd
 
 from distill_core import units
-from distill_core.datasets import splits
+from distill_core.datasets import splits, twins
 from distill_core.maths.intervals import half_width
 
 IMBALANCE = 4.0  # the largest class against the smallest
@@ -22,7 +22,7 @@ MANY_CUT = 0.05  # from this share of cut texts on it matters
 _SHOWN = 3
 _WORD = re.compile(r"\w+")
 _PIECE = re.compile(r"\w+|[^\w\s]")
-_NOT_LETTERS = re.compile(r"[\W\d_]+")
+_DIGITS = re.compile(r"\d+")
 _SPECIAL_TOKENS = 2  # one at each end of a text
 
 
@@ -59,8 +59,8 @@ def headline(found: list[Check]) -> str:
 
 
 def leakage(frame: pd.DataFrame) -> Check:
-    """Equal texts (case and white space aside) in several splits. By construction there are none."""
-    keys = frame["text"].map(splits.normalize)
+    """Equal texts (case, signs and white space aside) in several splits. By construction there are none."""
+    keys = frame["text"].map(twins.form)
     crossing = frame["split"].groupby(keys).nunique()
     leaked = crossing[crossing > 1]
     if leaked.empty:
@@ -81,7 +81,7 @@ def leakage(frame: pd.DataFrame) -> Check:
 
 def near_leakage(frame: pd.DataFrame) -> Check:
     """Test texts that equal a training text but for case, digits and punctuation."""
-    letters = frame["text"].map(lambda text: _NOT_LETTERS.sub(" ", text.casefold()).strip())
+    letters = frame["text"].map(lambda text: " ".join(_DIGITS.sub(" ", twins.form(text)).split()))
     known = set(letters[(frame["split"] == splits.TRAIN) & (letters != "")])
     near = frame[(frame["split"] == splits.TEST) & letters.isin(known)]
     if near.empty:
@@ -115,7 +115,7 @@ def balance(frame: pd.DataFrame, label_names: tuple[str, ...]) -> Check:
 
 def conflicts(frame: pd.DataFrame) -> Check:
     """Equal texts with different labels."""
-    keys = frame["text"].map(splits.normalize)
+    keys = frame["text"].map(twins.form)
     labels = frame["label"].groupby(keys).nunique()
     torn = labels[labels > 1]
     if torn.empty:

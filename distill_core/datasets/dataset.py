@@ -14,7 +14,8 @@ from distill_core.errors import DataError
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known without loading. `asset` names a row of data/assets.toml, `hub` a data set on the Hub."""
+    """What is known without loading. `reader` names what makes texts of its files (READERS of `prepare.py`), `asset` a
+    row of data/assets.toml, `hub` a data set on the Hub. `task` is the key of what its texts ask (`tasks/facts.py`)."""
 
     name: str
     title: str
@@ -23,6 +24,7 @@ class DatasetInfo:
     license: str
     source: str
     rows: int
+    reader: str
     asset: str = ""
     file: str = ""
     by_parent: bool = False
@@ -30,6 +32,7 @@ class DatasetInfo:
     hub_files: Mapping[str, str] = field(default_factory=dict)
     text_field: str = "text"
     caution: str = ""
+    task: str = "classification"
 
     @property
     def needs_hub(self) -> bool:
@@ -71,6 +74,13 @@ class Dataset:
     def train_size(self) -> int:
         """How many training texts there are: the most that `sample_train` can give."""
         return int((self.frame["split"] == splits.TRAIN).sum())
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that are others where any text, label or split is another."""
+        digest = hashlib.sha256(repr(self.label_names).encode("utf-8", "replace"))
+        digest.update(self.frame.to_csv(index=False).encode("utf-8", "replace"))
+        return digest.hexdigest()[:16]
 
     def split(self, name: str) -> pd.DataFrame:
         """The rows of train, validation or test, numbered from 0. Raises DataError for another name."""

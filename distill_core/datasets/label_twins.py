@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_BETWEEN = re.compile(r"[;,|/+&]")
 _INVISIBLE = "Cf"  # Unicode's category of the zero-width space, the byte order mark, the soft hyphen
 
 
@@ -28,6 +30,25 @@ def note(labels: Iterable[str]) -> str:
         "Labels that differ only in case, spaces, Unicode form, invisible characters or in how a number is written are "
         f"classes of their own: {named}. Write them alike in the file where they mean the same."
     )
+
+
+def several(labels: Iterable[str]) -> tuple[str, ...]:
+    """The labels that look like several ones in a cell (`sports;politics`): each part is a label, or a part of another
+    label, too."""
+    parts = {label: [part.strip() for part in _BETWEEN.split(label)] for label in sorted(labels)}
+    times = Counter(part for found in parts.values() for part in set(found))
+    return tuple(
+        label for label, found in parts.items() if len(found) > 1 and all(part and times[part] > 1 for part in found)
+    )
+
+
+def several_note(labels: Iterable[str]) -> str:
+    """One sentence that names some of them; empty where there are none."""
+    found = several(labels)
+    if not found:
+        return ""
+    named = ", ".join(map(repr, found[:3])) + (f" and {len(found) - 3:,} more" if len(found) > 3 else "")
+    return f"Cells with several labels are classes of their own: {named}. A text has one label here: keep one in each."
 
 
 def _normal_form(label: str) -> str:

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import html
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -17,14 +18,16 @@ import pyarrow.parquet as pq
 
 from distill_core.assets import shelf
 from distill_core.assets.archives import Progress
-from distill_core.datasets import splits
+from distill_core.datasets import splits, twins
 from distill_core.datasets.dataset import Dataset, DatasetInfo
 from distill_core.errors import DataError
 from distill_core.files.whole import whole_file
 from distill_core.settings import settings
 
-VERSION = 2  # raise it when this module prepares something differently: older cached frames are then left alone
+VERSION = 3  # raise it when this module prepares something differently: older cached frames are then left alone
 NEUTRAL = 0.5
+_COLUMNS = ["id", "text", "label", "split"]
+_SPLIT_TITLES = {splits.TRAIN: "training", splits.VALIDATION: "validation"}
 
 
 def load(info: DatasetInfo, on_progress: Progress | None = None) -> Dataset:
@@ -35,11 +38,7 @@ def load(info: DatasetInfo, on_progress: Progress | None = None) -> Dataset:
     cached = _read(path, info)
     if cached is not None:
         return cached
-    if info.hub:
-        dataset = _from_hub(info)
-    else:
-        folder = shelf.ensure(info.asset, on_progress)
-        dataset = _rated(info, folder, source) if info.file else _topics(info, folder, source)
+    dataset = READERS[info.reader](info, source, on_progress)
     _write(path, dataset)
     return dataset
 
@@ -69,30 +68,32 @@ def _write(path: Path, dataset: Dataset) -> None:
 
 
 def _dataset(info: DatasetInfo, frame: pd.DataFrame, notes: list[str], commit: str) -> Dataset:
-    columns = frame[["id", "text", "label", "split"]]
-    return Dataset(info.name, info.title, columns, info.label_names, info.source, info.license, tuple(notes), commit)
+    known = (info.label_names, info.source, info.license)
+    return Dataset(info.name, info.title, frame, *known, tuple(notes), commit, info.task)
 
 
 # ── the sources ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _rated(info: DatasetInfo, folder: Path, commit: str) -> Dataset:
-    frame = rated_texts(info, folder)
+def _rated(info: DatasetInfo, commit: str, on_progress: Progress | None) -> Dataset:
+    frame = rated_texts(info, shelf.ensure(info.asset, on_progress))
     unescaped = int((frame["text"] != frame["raw"].str.strip()).sum())
     kept = frame[(frame["mean"].abs() > NEUTRAL) & (frame["text"] != "")].reset_index(drop=True)
     kept["label"] = (kept["mean"] > 0).astype("int64")
     parents = [str(row).split("_")[0] for row in kept["id"]] if info.by_parent else None
     keys = splits.group_keys(list(kept["text"]), parents)
     kept["split"] = splits.by_hash(keys)
+    alone, twin_notes = _without_twins(kept)
     notes = [
         f"Label = sign of the mean rating (-4 to 4). {len(frame) - len(kept):,} of {len(frame):,} texts with a mean "
         f"from -{NEUTRAL} to {NEUTRAL} were dropped: without these hard examples accuracies are higher than in life.",
         f"HTML entities were decoded in {unescaped:,} texts.",
-        *_duplicates(kept),
+        *_duplicates(alone),
+        *twin_notes,
         *([f"The texts come from {len(set(parents)):,} documents; a document stands in one split."] if parents else []),
         *([info.caution] if info.caution else []),
     ]
-    return _dataset(info, kept, notes, commit)
+    return _dataset(info, alone[_COLUMNS], notes, commit)
 
 
 def rated_texts(info: DatasetInfo, folder: Path) -> pd.DataFrame:
@@ -103,7 +104,8 @@ def rated_texts(info: DatasetInfo, folder: Path) -> pd.DataFrame:
     return frame.assign(mean=frame["mean"].astype(float), text=[_plain(text) for text in frame["raw"]])
 
 
-def _topics(info: DatasetInfo, folder: Path, commit: str) -> Dataset:
+def _articles(info: DatasetInfo, commit: str, on_progress: Progress | None) -> Dataset:
+    folder = shelf.ensure(info.asset, on_progress)
     rows = []
     for label, topic in enumerate(info.label_names):
         for path in sorted((folder / topic).glob("*.txt")):
@@ -113,12 +115,14 @@ def _topics(info: DatasetInfo, folder: Path, commit: str) -> Dataset:
     kept = frame[~keys.duplicated()].reset_index(drop=True)
     bodies = [splits.normalize(text.partition("\n")[2]) or text for text in kept["text"]]
     kept["split"] = splits.by_hash(splits.group_keys(list(kept["text"]), bodies))
+    alone, twin_notes = _without_twins(kept, long=True)
     notes = [
         f"{len(frame) - len(kept):,} of {len(frame):,} articles were dropped because they stand there twice.",
         f"{len(kept) - len(set(bodies)):,} more differ in the title alone; articles with one body stand in one split.",
+        *twin_notes,
         "The texts are for research and stay on this machine.",
     ]
-    return _dataset(info, kept, notes, commit)
+    return _dataset(info, alone[_COLUMNS], notes, commit)
 
 
 def _plain(text: str) -> str:
@@ -134,7 +138,7 @@ def _decode(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-def _from_hub(info: DatasetInfo) -> Dataset:
+def _official(info: DatasetInfo, source: str, on_progress: Progress | None) -> Dataset:
     from distill_core import hub
 
     snapshot = hub.fetch_dataset(info.hub, tuple(info.hub_files.values()))
@@ -144,19 +148,16 @@ def _from_hub(info: DatasetInfo) -> Dataset:
         parts.append(part.assign(id=[f"{split}-{row}" for row in range(len(part))], split=split))
     frame = pd.concat(parts, ignore_index=True)
     labeled = frame[frame["label"].between(0, len(info.label_names) - 1)].reset_index(drop=True)
-    keys = pd.Series(splits.group_keys(list(labeled["text"])))
-    official_test = labeled["split"] == splits.TEST
-    leaked = ~official_test & keys.isin(set(keys[official_test]))
-    own_split = pd.Series(splits.by_hash(keys.tolist(), test=0.0))
-    labeled["split"] = own_split.where(~official_test, splits.TEST)
-    kept = labeled[~leaked].reset_index(drop=True)
+    own_split = pd.Series(splits.by_hash(splits.group_keys(list(labeled["text"])), test=0.0))
+    labeled["split"] = own_split.where(labeled["split"] != splits.TEST, splits.TEST)
+    kept, twin_notes = _without_twins(labeled)
     notes = [
         "The official test split is kept; a tenth of the training texts, chosen by a hash, is the validation split.",
         *([f"{len(frame) - len(labeled):,} texts without a label were dropped."] if len(labeled) < len(frame) else []),
-        *([f"{leaked.sum():,} training texts that also stand in the test were dropped."] if leaked.any() else []),
+        *twin_notes,
         *([info.caution] if info.caution else []),
     ]
-    return _dataset(info, kept, notes, snapshot.commit)
+    return _dataset(info, kept[_COLUMNS], notes, snapshot.commit)
 
 
 def _read_official(path: Path, info: DatasetInfo) -> pd.DataFrame:
@@ -171,6 +172,18 @@ def _read_official(path: Path, info: DatasetInfo) -> pd.DataFrame:
     return frame.assign(text=frame["text"].astype("str").str.strip())
 
 
+def _without_twins(frame: pd.DataFrame, *, long: bool = False) -> tuple[pd.DataFrame, list[str]]:
+    """The texts without those that have a twin in a later split, and a note on them: the test stays as it is."""
+    held = pd.Series(twins.held_back(frame["text"].tolist(), frame["split"].tolist(), long=long), dtype=bool)
+    if not held.any():
+        return frame, []
+    where = frame.loc[held, "split"].value_counts()
+    dropped = " and ".join(f"{where[name]:,} {_SPLIT_TITLES[name]}" for name in splits.SPLITS if name in where)
+    near = "nearly the same words" if long else "the same words, whatever their case and signs"
+    note = f"{dropped} texts were dropped because a text with {near} stands in the test or validation split."
+    return frame[~held].reset_index(drop=True), [note]
+
+
 def _duplicates(frame: pd.DataFrame) -> list[str]:
     keys = pd.Series(splits.group_keys(list(frame["text"])))
     repeated = int(keys.duplicated().sum())
@@ -179,3 +192,7 @@ def _duplicates(frame: pd.DataFrame) -> list[str]:
     conflicting = int((frame["label"].groupby(keys).nunique() > 1).sum())
     also = f"; {conflicting} of them with conflicting labels" if conflicting else ""
     return [f"{repeated} texts repeat an earlier one{also}. Equal texts stand in the same split."]
+
+
+Read = Callable[[DatasetInfo, str, Progress | None], Dataset]
+READERS: dict[str, Read] = {"rated": _rated, "articles": _articles, "official": _official}

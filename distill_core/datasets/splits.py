@@ -1,7 +1,8 @@
 """Which texts are for training, validation and test: fixed by the texts themselves, so that every run agrees.
 
-Texts that are equal after `normalize` never stand in two splits, nor do texts of one parent document: a model would be
-asked what it has been told. They form a group, and the group goes to one split.
+One rule for all data: a text with a high hash is a test text, whatever file it stands in. Texts that are equal after
+`normalize` never stand in two splits, nor do texts of one parent document: a model would be asked what it was told.
+They form a group, and the group goes to one split by the hash of its smallest normalized text.
 """
 
 from __future__ import annotations
@@ -52,16 +53,30 @@ def by_hash(keys: Sequence[str], validation: float = 0.1, test: float = 0.1) -> 
     return [TRAIN if bounds[key] < train else VALIDATION if bounds[key] < 1 - test else TEST for key in keys]
 
 
-def by_rank(keys: Sequence[str], labels: Sequence[int], share: float = 0.1) -> list[str]:
-    """The split of each group key for small files: in each class the groups with the lowest hashes go to the test and
-    the next ones to validation, at least one each when the class has three groups."""
+def by_hash_in_classes(keys: Sequence[str], labels: Sequence[int], share: float = 0.1) -> list[str]:
+    """`by_hash` for small files: in each class the groups of the highest hashes are the test, the next ones validation.
+
+    A class has at least `share` of its groups in each of the two, one group at least, and one left for training; a
+    class of fewer than three groups is for training alone. A text that `by_hash` tests is a test text here too.
+    """
     label_of: dict[str, int] = {}
     for key, label in zip(keys, labels, strict=True):
         label_of.setdefault(key, label)
-    split_of: dict[str, str] = {}
-    for label in set(label_of.values()):
-        ranked = sorted((key for key, own in label_of.items() if own == label), key=fraction)
-        held_out = max(1, round(share * len(ranked))) if len(ranked) >= 3 else 0
-        for rank, key in enumerate(ranked):
-            split_of[key] = TEST if rank < held_out else VALIDATION if rank < 2 * held_out else TRAIN
+    in_class: dict[int, list[str]] = {}
+    for key, label in label_of.items():
+        in_class.setdefault(label, []).append(key)
+    split_of = {key: split for own in in_class.values() for key, split in _ranked(own, share).items()}
     return [split_of[key] for key in keys]
+
+
+def _ranked(keys: Sequence[str], share: float) -> dict[str, str]:
+    """The splits of the groups of one class."""
+    ranked = sorted(keys, key=fraction, reverse=True)
+    if len(ranked) < len(SPLITS):
+        return dict.fromkeys(ranked, TRAIN)
+    least = max(1, round(share * len(ranked)))
+    usual = by_hash(ranked, share, share)
+    test = min(max(least, usual.count(TEST)), len(ranked) - 2)
+    held_out = min(max(test + least, len(ranked) - usual.count(TRAIN)), len(ranked) - 1)
+    splits = [TEST] * test + [VALIDATION] * (held_out - test) + [TRAIN] * (len(ranked) - held_out)
+    return dict(zip(ranked, splits, strict=True))

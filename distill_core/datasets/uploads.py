@@ -13,7 +13,7 @@ import pandas as pd
 
 from distill_core import data_ref
 from distill_core.data_ref import Ref, of_file
-from distill_core.datasets import csv_files, label_twins, splits
+from distill_core.datasets import csv_files, label_twins, splits, twins
 from distill_core.datasets.csv_files import Table, safe_csv
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError
@@ -71,7 +71,8 @@ def is_kept(wanted: Ref | str) -> bool:
 def read_csv(source: str | Path | bytes, text_column: str = "text", label_column: str = "label") -> Dataset:
     """The data set in a CSV file (a path or its bytes): UTF-8, UTF-16 or Latin-1; comma, semicolon, tab or bar.
 
-    Split 80/10/10 within each class by the texts' hashes. Raises DataError for whatever is wrong with it.
+    Split about 80/10/10 within each class by the texts' hashes, twins together. Raises DataError for whatever is wrong
+    with it.
     """
     raw = csv_files.read_bytes(source)
     table = csv_files.parse(raw, (text_column, label_column))
@@ -86,7 +87,7 @@ def read_csv(source: str | Path | bytes, text_column: str = "text", label_column
     label_names = _label_names(kept, label_column)
     codes = {name: code for code, name in enumerate(label_names)}
     kept["label"] = kept["label"].map(codes).astype("int64")
-    keys = splits.group_keys(list(kept["text"]))
+    keys = splits.group_keys(kept["text"].tolist(), kept["text"].map(twins.form).tolist())
     kept["split"] = _split(keys, kept["label"].tolist())
     kept["id"] = [f"line-{line}" for line in kept["line"]]
     title = "Own file" if isinstance(source, bytes) else Path(source).name
@@ -176,9 +177,10 @@ def _label_names(frame: pd.DataFrame, column: str) -> tuple[str, ...]:
     numeric = all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in found)
     if len(found) > MAX_CLASSES:
         looks = "numbers to predict or an id" if numeric else "free text or an id"
+        combined = label_twins.several_note(found)
         raise DataError(
             f"The column {column!r} has {len(found):,} different labels; {MAX_CLASSES} are accepted at most.",
-            f"It looks like {looks}. Name the column with the class.",
+            combined or f"It looks like {looks}. Name the column with the class.",
         )
     long = [label for label in found if len(label) > MAX_LABEL_CHARS]
     if long:
@@ -187,7 +189,7 @@ def _label_names(frame: pd.DataFrame, column: str) -> tuple[str, ...]:
 
 
 def _split(keys: list[str], labels: list[int]) -> list[str]:
-    split = splits.by_rank(keys, labels)
+    split = splits.by_hash_in_classes(keys, labels)
     if len(set(keys)) >= MIN_TEXTS and splits.TEST not in split:
         raise DataError(
             f"No class has {FEW_ROWS} different texts: one each for training, validation and test.",
@@ -213,7 +215,15 @@ def _like_missing(frame: pd.DataFrame, label_names: tuple[str, ...]) -> str:
 
 
 def _warnings(frame: pd.DataFrame, keys: list[str], label_names: tuple[str, ...]) -> list[str]:
-    notes = [one for one in (label_twins.note(label_names), _like_missing(frame, label_names)) if one]
+    notes = [
+        one
+        for one in (
+            label_twins.note(label_names),
+            label_twins.several_note(label_names),
+            _like_missing(frame, label_names),
+        )
+        if one
+    ]
     counts = Counter(frame["label"].tolist())
     rare = [label_names[label] for label in sorted(counts) if counts[label] < FEW_ROWS]
     if rare:
@@ -223,5 +233,8 @@ def _warnings(frame: pd.DataFrame, keys: list[str], label_names: tuple[str, ...]
     if repeated:
         conflicting = int((frame["label"].groupby(by_key).nunique() > 1).sum())
         also = f"; {conflicting:,} texts stand there with different labels" if conflicting else ""
-        notes.append(f"{repeated:,} rows repeat an earlier text{also}. Equal texts stand in the same split.")
+        notes.append(
+            f"{repeated:,} rows repeat an earlier text{also}. Texts that differ only in case, signs, spaces or in how "
+            "an accent is stored stand in the same split."
+        )
     return notes

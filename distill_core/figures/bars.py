@@ -39,7 +39,7 @@ class Panel:
         return (max(self.ends, default=0.0) or 1.0) * _ROOM_FOR_TEXT
 
 
-def draw(models: pd.DataFrame, panel: Panel, title: str, dark: bool) -> go.Figure:
+def draw(models: pd.DataFrame, panel: Panel, title: str, dark: bool, subtitle: str = "") -> go.Figure:
     """One column of bars; a thin line marks the baseline's value where the frame has a baseline."""
     base = baseline_index(models)
     line = {}
@@ -49,6 +49,7 @@ def draw(models: pd.DataFrame, panel: Panel, title: str, dark: bool) -> go.Figur
         traces(models, panel, dark),
         title,
         dark=dark,
+        subtitle=subtitle,
         xaxis=theme.axis(panel.title, range=[0, panel.limit]),
         yaxis=theme.names_axis(),
         height=height(models),

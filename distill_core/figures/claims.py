@@ -36,7 +36,9 @@ def draw(frame: pd.DataFrame, *, arm: str = "distilled", dark: bool = False) -> 
         data += _traces(row, suffix, color, dark)
         layout |= _axes(row, suffix, _domain(index, len(frame)))
         layout["annotations"].append(_heading(row, suffix))
-    return theme.figure(data, title(frame), dark=dark, height=ROW_PX * len(frame) + 16, bargap=0.4, **layout)
+    return theme.figure(
+        data, title(frame), dark=dark, subtitle=_load(frame), height=ROW_PX * len(frame) + 16, bargap=0.4, **layout
+    )
 
 
 def title(frame: pd.DataFrame) -> str:
@@ -44,10 +46,15 @@ def title(frame: pd.DataFrame) -> str:
     return ", ".join(_phrase(row) for _, row in frame.iterrows() if not is_missing(row["measured"]))
 
 
+def _load(frame: pd.DataFrame) -> str:
+    return units.others_load(frame["busy_cores"].iloc[0])
+
+
 def _phrase(row: pd.Series[Any]) -> str:
-    value = _TEXTS[row["key"]](row["measured"])
     if row["key"] == "speed":
-        return "speed n/a" if value == units.MISSING else f"{value} as the teacher"
+        value = units.measured_as_fast(row["measured"], (row["low"], row["high"]), "the teacher")
+        return "speed n/a" if value == units.MISSING else value
+    value = _TEXTS[row["key"]](row["measured"])
     return f"{value} {row['title']}"
 
 
@@ -91,11 +98,20 @@ def _traces(row: pd.Series[Any], suffix: str, color: str, dark: bool) -> list[di
 
 
 def _measured_sentence(row: pd.Series[Any]) -> str:
-    text = _TEXTS[row["key"]]
+    text = units.times if row["key"] == "speed" else _TEXTS[row["key"]]
     interval = ""
     if not is_missing(row["low"]) and not is_missing(row["high"]):
         interval = f" (95 % interval {text(row['low'])} to {text(row['high'])})"
-    return f"Your student: {_phrase(row)}{interval}<br>{theme.safe(row['source'])}"
+    how = f"<br>{_how_timed(row)}" if row["key"] == "speed" else ""
+    return f"Your student: {_phrase(row)}{interval}{how}<br>{theme.safe(row['source'])}"
+
+
+def _how_timed(row: pd.Series[Any]) -> str:
+    """At which size, and beside what."""
+    if is_missing(row["seq_len"]):
+        return "timed in turns"
+    load = units.others_load(row["busy_cores"])
+    return f"timed in turns at {int(row['batch_size'])} × {int(row['seq_len'])} tokens{f', {load}' if load else ''}"
 
 
 def _published_sentence(row: pd.Series[Any]) -> str:

@@ -44,6 +44,7 @@ def draw(frame: pd.DataFrame, reference: Reference, x: Share = "params_share", *
         [_curve(rows, mine, (low, high), dark), _paper(paper, reference, ink)],
         title(rows, reference, x),
         dark=dark,
+        subtitle=_load(rows, x),
         height=HEIGHT,
         annotations=[
             {
@@ -89,7 +90,22 @@ def title(rows: pd.DataFrame, reference: Reference, x: Share) -> str:
         kept = f"{layers(pick)} keep{'s' if one else ''} {units.percent(pick['retained'])}"
         return f"No depth keeps {mark} of the accuracy: {kept}{interval}"
     kept = f"the fewest that keep{'s' if one else ''} {units.percent(pick['retained'])} of the accuracy"
-    return f"{layers(pick)} {'is' if one else 'are'} {kept}{interval}: {units.percent(pick[x])} {_OF[x]}"
+    return f"{layers(pick)} {'is' if one else 'are'} {kept}{interval}: {_cost(pick, x)}"
+
+
+def _cost(row: pd.Series[Any], x: Share) -> str:
+    """The share of the teacher's size; that of its time as far as it is known."""
+    share = f"{units.percent(row[x])} {_OF[x]}"
+    if x == "params_share":
+        return share
+    if is_missing(row["time_low"]) or is_missing(row["time_high"]):
+        return f"{share} ({units.ONE_TIMING})"
+    return "no clear difference in time" if row["time_low"] <= 1 <= row["time_high"] else share
+
+
+def _load(rows: pd.DataFrame, x: Share) -> str:
+    busy = rows["busy_cores"].dropna()
+    return units.others_load(float(busy.max()), most=len(rows) > 1) if x == "time_share" and len(busy) else ""
 
 
 def layers(row: pd.Series[Any]) -> str:

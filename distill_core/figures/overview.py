@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import bars, latency, parameters, theme
+from distill_core.tables import compare as tables_compare
 
 
 def draw(sizes: pd.DataFrame, speeds: pd.DataFrame | None = None, *, dark: bool = False) -> go.Figure:
@@ -32,11 +33,18 @@ def draw(sizes: pd.DataFrame, speeds: pd.DataFrame | None = None, *, dark: bool 
         right = latency.milliseconds_panel(times)
         axes = {
             "xaxis": theme.axis(left.title, range=[0, left.limit], domain=[0, 0.47]),
-            "xaxis2": theme.axis("latency (ms)", range=[0, right.limit], domain=[0.53, 1]),
+            "xaxis2": theme.axis(f"latency, {latency.size(times)} (ms)", range=[0, right.limit], domain=[0.53, 1]),
         }
         data = [*bars.traces(models, left, dark), *bars.traces(times, right, dark, axis="x2")]
+    note = latency.load_note(times) if times is not None else ""
     return theme.figure(
-        data, title(models, times), dark=dark, yaxis=theme.names_axis(), height=bars.height(models), **axes
+        data,
+        title(models, times),
+        dark=dark,
+        subtitle=note,
+        yaxis=theme.names_axis(),
+        height=bars.height(models),
+        **axes,
     )
 
 
@@ -58,5 +66,6 @@ def title(models: pd.DataFrame, times: pd.DataFrame | None) -> str:
     saved = f"{full}: {units.percent(1 - size['distilbert'] / size['bert'])} fewer parameters than BERT"
     if times is None or not {"bert", "distilbert"} <= set(times["family"]):
         return saved
-    speed = times.set_index("family")["latency_ms_p50"]
-    return f"{saved}, {units.as_fast(speed['bert'] / speed['distilbert'])}"
+    rows = {str(row["family"]): row for _, row in times.iterrows()}
+    ratio, limits = tables_compare.speed_over(rows["distilbert"], rows["bert"])
+    return f"{saved}, {units.measured_as_fast(ratio, limits, at=latency.size(times))}"

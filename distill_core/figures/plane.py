@@ -20,11 +20,15 @@ HEIGHT = 380
 
 @dataclass(frozen=True)
 class Path:
-    """One student: its latency (ms) and its accuracies (0–1) so far, oldest first."""
+    """One student: its latency (ms) and its accuracies (0–1) so far, oldest first; how many times as fast as its
+    teacher it is, with the 95 % interval, and the cores that others used meanwhile, where the run says so."""
 
     curve: str
     latency_ms: float
     accuracies: tuple[float, ...]
+    speedup: float | None = None
+    limits: units.Limits = (None, None)
+    busy_cores: float | None = None
 
     @property
     def now(self) -> float:
@@ -41,16 +45,27 @@ class Plane:
 
 def plane(points: pd.DataFrame) -> Plane:
     """`points`: a run's curves with the columns of `tail.COLUMNS`."""
-    timed = points[(points["name"] == "latency_ms_p50") & (points["split"] == "test")]
-    latency: dict[str, float] = dict(zip(timed["arm"], timed["value"], strict=True))
+    latency = _last(points, "latency_ms_p50")
+    speedup, low, high, busy = (
+        _last(points, name) for name in ("speedup", "speedup_low", "speedup_high", "busy_cores")
+    )
     judged = points[points["split"] == "validation"]
     paths = []
     for curve, own in judged[judged["name"] == "accuracy"].groupby("arm", sort=False):
-        if str(curve) in latency:
-            paths.append(Path(str(curve), latency[str(curve)], tuple(float(value) for value in own["value"])))
-    right = judged.loc[judged["name"] == "teacher accuracy", "value"]
-    teacher = (latency["teacher"], float(right.iloc[-1])) if "teacher" in latency and len(right) else None
+        name = str(curve)
+        if name in latency:
+            right = tuple(float(value) for value in own["value"])
+            limits = low.get(name), high.get(name)
+            paths.append(Path(name, latency[name], right, speedup.get(name), limits, busy.get(name)))
+    known = judged.loc[judged["name"] == "teacher accuracy", "value"]
+    teacher = (latency["teacher"], float(known.iloc[-1])) if "teacher" in latency and len(known) else None
     return Plane(teacher, tuple(paths))
+
+
+def _last(points: pd.DataFrame, name: str) -> dict[str, float]:
+    """What was measured last under this name, by curve."""
+    timed = points[(points["name"] == name) & (points["split"] == "test")]
+    return dict(zip(timed["arm"], timed["value"], strict=True))
 
 
 def draw(points: pd.DataFrame, *, dark: bool = False) -> go.Figure:
@@ -68,6 +83,7 @@ def draw(points: pd.DataFrame, *, dark: bool = False) -> go.Figure:
         data,
         title(found),
         dark=dark,
+        subtitle=_load(found),
         height=HEIGHT,
         xaxis=theme.axis("latency of one text, p50 (ms)", range=[0, slowest * 1.15]),
         yaxis=theme.axis("accuracy on validation texts (%)"),
@@ -79,11 +95,17 @@ def title(found: Plane) -> str:
     if found.teacher is None or not found.paths:
         return "No student in the plane yet"
     best = max(found.paths, key=lambda path: path.now)
-    speed = units.as_fast(found.teacher[0] / best.latency_ms)
+    ratio = found.teacher[0] / best.latency_ms if best.speedup is None else best.speedup
+    speed = units.measured_as_fast(ratio, best.limits)
     gap = (found.teacher[1] - best.now) * 100
     where = f"{abs(gap):.1f} points {'below' if gap > 0 else 'above'} its teacher" if abs(gap) >= 0.05 else "level"
     name = arm_title(lines.arm_of(best.curve).key)
     return f"{name}: {speed}, {where}"
+
+
+def _load(found: Plane) -> str:
+    busiest = max((path.busy_cores or 0.0 for path in found.paths), default=0.0)
+    return units.others_load(busiest, most=len(found.paths) > 1)
 
 
 def _student(path: Path, color: str) -> list[dict[str, Any]]:

@@ -42,6 +42,7 @@ def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, arm: str, *, dark: b
         [tradeoff.whiskers(xs, low, high), tradeoff.frontier(steps, dark), _marks(models, xs, ys, sizes, dark)],
         title(models, teacher, arm),
         dark=dark,
+        subtitle=latency.load_note(models),
         height=HEIGHT,
         xaxis=theme.axis(_x_title(models, shared), **scales[0].axis()),
         yaxis=theme.axis("accuracy (%), whiskers: 95 % interval", **scales[1].axis()),
@@ -60,7 +61,7 @@ def title(models: pd.DataFrame, teacher: TeacherOfTen, arm: str) -> str:
     row = arms.students(arm)
     how = row.words.format(teacher=who, labels=int(pick["labels"]))
     whose = "its" if row.is_taught else f"{who}'s"
-    kept, speed = units.percent(pick["retained"]), units.as_fast(pick["speedup"])
+    kept, speed = units.percent(pick["retained"]), units.measured_as_fast(*latency.speed_of(pick))
     seeds = int(models["seeds"].max())
     mean = f" (means of {seeds} seeds)" if seeds > 1 else ""
     return f"{theme.safe(pick['label'])}, {how}: {kept} of {whose} accuracy, {speed}{mean}"
@@ -81,7 +82,7 @@ def hovers(models: pd.DataFrame) -> list[str]:
     for (_, row), name in zip(models.iterrows(), bars.labels(models), strict=True):
         who = f"{name} ({theme.safe(units.in_sentence(row['arm_title']))})"
         right = accuracy.sentence(row, who).partition("<br>")[0]  # the source is the same for both
-        kept, speed = units.percent(row["retained"], 3), units.as_fast(row["speedup"])
+        kept, speed = units.percent(row["retained"], 3), units.measured_as_fast(*latency.speed_of(row))
         texts.append(
             f"{right}<br>{kept} of its teacher's accuracy, {speed}"
             f"<br>{units.millions(row['params'])} parameters, exact<br>{latency.sentence(row, name)}"

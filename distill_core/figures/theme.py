@@ -39,8 +39,10 @@ _TEMPLATE: dict[str, Any] = {
 }
 
 
-def figure(data: list[dict[str, Any]], title: str, *, dark: bool | None = None, **layout: Any) -> go.Figure:
-    """A figure in the house style. Keyword arguments are layout entries.
+def figure(
+    data: list[dict[str, Any]], title: str, *, dark: bool | None = None, subtitle: str = "", **layout: Any
+) -> go.Figure:
+    """A figure in the house style. Keyword arguments are layout entries; `subtitle` is a smaller line below the title.
 
     With `dark` the text gets the full ink of that theme, to be read from the back of a room; without it the page's
     own theme colors the text.
@@ -52,7 +54,7 @@ def figure(data: list[dict[str, Any]], title: str, *, dark: bool | None = None, 
         _validate=CHECKED,
         layout={
             "template": _TEMPLATE,
-            "title": {"text": title, "x": 0, "xanchor": "left", "font": {"size": 17}},
+            "title": {"text": title, "x": 0, "xanchor": "left", "font": {"size": 17}, **_subtitle(subtitle)},
             "margin": {"l": 8, "r": 16, "t": 48, "b": 48},
             "showlegend": False,
             "hoverlabel": {"align": "left"},
@@ -61,6 +63,10 @@ def figure(data: list[dict[str, Any]], title: str, *, dark: bool | None = None, 
             **layout,
         },
     )
+
+
+def _subtitle(text: str) -> dict[str, Any]:
+    return {"subtitle": {"text": text, "font": {"size": 13}}} if text else {}
 
 
 def _inked(layout: dict[str, Any], ink: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
         [whiskers(xs, low, high), frontier(steps, dark), _points(models, xs, ys, sizes, dark)],
         title,
         dark=dark,
+        subtitle=latency.load_note(models),
         xaxis=theme.axis(axis_titles[0], **scales[0].axis()),
         yaxis=theme.axis(axis_titles[1], **scales[1].axis()),
         annotations=name_points([str(name) for name in models["label"]], xs, ys, sizes, scales, steps),
@@ -166,9 +167,13 @@ def size_title(models: pd.DataFrame) -> str:
     """Which model is fastest and which smallest; of one alone how fast and how small."""
     if len(models) == 1:
         (name,), row = bars.labels(models), models.iloc[0]
-        return f"{name}: {units.millions(row['params'])} parameters, {units.milliseconds(row['latency_ms_p50'])}"
-    fastest = theme.safe(models.sort_values("latency_ms_p50").iloc[0]["label"])
+        time = f"{units.milliseconds(row['latency_ms_p50'])} for {latency.size(models)}"
+        return f"{name}: {units.millions(row['params'])} parameters, {time}"
+    first = latency.fastest(models)
+    fastest = theme.safe(models["label"].iloc[first])
     smallest = theme.safe(models.sort_values("params").iloc[0]["label"])
+    if not latency.is_clear(models, first):
+        return f"No model is clearly the fastest; {smallest} is the smallest"
     if fastest == smallest:
         return f"{fastest} is both the fastest and the smallest"
     return f"{fastest} is the fastest, {smallest} the smallest"
@@ -195,11 +200,10 @@ def accuracy_title(models: pd.DataFrame) -> str:
     """The fastest model whose distance from the most accurate one may be chance, and what it gains; of one alone how
     good and how fast."""
     if len(models) == 1:
-        return f"{accuracy.title(models)}, {units.milliseconds(models['latency_ms_p50'].iloc[0])}"
+        time = f"{units.milliseconds(models['latency_ms_p50'].iloc[0])} for {latency.size(models)}"
+        return f"{accuracy.title(models)}, {time}"
     best, pick = models.sort_values("accuracy").iloc[-1], fastest_of_the_best(models)
     if pick["model"] == best["model"]:
         return f"{theme.safe(best['label'])} is the most accurate; no faster model comes within chance of it"
-    gain = units.as_fast(best["latency_ms_p50"] / pick["latency_ms_p50"])
-    return (
-        f"{theme.safe(pick['label'])}: {gain} as {theme.safe(best['label'])}, and which is more accurate may be chance"
-    )
+    gain = units.measured_as_fast(*tables_compare.speed_over(pick, best), theme.safe(best["label"]))
+    return f"{theme.safe(pick['label'])}: {gain}, and which is more accurate may be chance"

@@ -1,36 +1,42 @@
-"""Compare: each model alone in its process: build → measure → evaluate. A row is written as soon as it is there."""
+"""Compare: each model in a process of its own, timed in turns with the baseline. A row is written as soon as it is
+there; what the process does stands in `measurement.py`."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
-from distill_core.errors import DistillError
-from distill_core.jobs import accuracy, cells
+from distill_core.data_ref import NONE
+from distill_core.errors import AssetError, DataError, DistillError
+from distill_core.jobs import cells, data, overlaps
 from distill_core.jobs.device import prepared_device
 from distill_core.jobs.isolation import run_isolated
+from distill_core.jobs.measurement import failed_row, measure_model
 from distill_core.jobs.reporting import Reporter
-from distill_core.machine import devices
-from distill_core.machine.devices import Device
 from distill_core.measure import benchmark
-from distill_core.measure.memory import PeakMemory
+from distill_core.measure.load import Quiet
 from distill_core.model_ref import Ref
-from distill_core.models import loading, parameters
-from distill_core.results import BenchmarkRow, CompareResult, ErrorInfo
+from distill_core.results import BenchmarkRow, CompareResult, Overlap
 from distill_core.runs.control import JobContext
-from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec
 
 
 def run(spec: CompareSpec, context: JobContext) -> CompareResult:
     """Measure all models of the spec; rows that an interrupted try has finished are kept."""
     prepared_device(spec, context)
-    job = _Job(spec, context)
+    job = _Job(spec, context, _overlaps(spec, context))
     cells.finish(job, cells.in_turn(job.measure, job.open_models()))
     return job.result()
+
+
+def _overlaps(spec: CompareSpec, context: JobContext) -> tuple[Overlap, ...]:
+    """Test texts that a model has met before. Raises RunError where the data set changed since an earlier try."""
+    if spec.dataset == NONE:
+        return ()
+    try:
+        loaded = data.load((spec.dataset,), context)
+    except (DataError, AssetError):  # each model still has its speed, and its row says why it has no accuracy
+        return ()
+    return overlaps.of_models(spec.models, loaded, context.store)
 
 
 @dataclass
@@ -39,6 +45,7 @@ class _Job(cells.Job[Ref, None]):
 
     spec: CompareSpec
     context: JobContext
+    overlaps: tuple[Overlap, ...]
     rows: dict[tuple[str, int, int], BenchmarkRow] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -46,12 +53,14 @@ class _Job(cells.Job[Ref, None]):
         done = {row.model for row in self.rows.values()}
         self._open = [ref for ref in self.spec.models if str(ref) not in done]
         self.reporter = Reporter(self.context, len(self.spec.models), len(done))
+        self.quiet = Quiet(self.reporter.say, self.context.check)
 
     def open_models(self) -> list[Ref]:
         return self._open
 
     def measure(self, ref: Ref) -> None:
         """One model in a process of its own. A row is written as soon as it is there, and again with its accuracy."""
+        self.quiet.wait()
         self.reporter.say(f"Measuring {ref}")
         root, check = self.context.store.root, self.context.check
         for row in run_isolated(measure_model, ref, self.spec, root, check=check):
@@ -66,7 +75,7 @@ class _Job(cells.Job[Ref, None]):
         self.context.log(f"{ref}: {error}")
         for batch_size, seq_len in benchmark.cells(self.spec.batch_sizes, self.spec.seq_lens):
             place = str(ref), batch_size, seq_len
-            row = self.rows.get(place) or _failed_row(ref, batch_size, seq_len, error)
+            row = self.rows.get(place) or failed_row(ref, batch_size, seq_len, error)
             if row.error is None and not row.accuracy_note:
                 row = row.model_copy(update={"accuracy_note": f"The accuracy could not be had: {error.message}"})
             self.rows[place] = row
@@ -75,63 +84,8 @@ class _Job(cells.Job[Ref, None]):
         """The result so far, in the order of the request."""
         order = {str(ref): place for place, ref in enumerate(self.spec.models)}
         rows = sorted(self.rows.values(), key=lambda row: (order[row.model], row.batch_size, row.seq_len))
-        baseline = str(self.spec.baseline or self.spec.models[0])
-        return CompareResult(baseline=baseline, dataset=self.spec.dataset.key, rows=tuple(rows))
-
-
-def measure_model(ref: Ref, spec: CompareSpec, runs_dir: Path) -> Iterator[BenchmarkRow]:
-    """What the child process does: rows with speed first, then the same rows with accuracy."""
-    device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    devices.seed_everything(spec.seed)
-    peak = PeakMemory(device)
-    start = time.perf_counter()
-    loaded = loading.load(ref, RunStore(runs_dir))
-    loaded.model.eval().to(device.torch_device)
-    known: dict[str, Any] = _facts(loaded, device) | {"load_s": time.perf_counter() - start}
-    dataset = accuracy.load_dataset(spec)
-    texts = accuracy.sample_texts(dataset)
-    rows = []
-    for batch_size, seq_len in benchmark.cells(spec.batch_sizes, spec.seq_lens):
-        try:
-            timing = benchmark.measure(loaded, batch_size, seq_len, spec.min_time_s, device, peak)
-        except DistillError as error:
-            yield _failed_row(ref, batch_size, seq_len, error)
-            continue
-        tokenize_ms = accuracy.tokenize_ms(loaded, texts, batch_size, seq_len)
-        row = BenchmarkRow(**known, batch_size=batch_size, seq_len=seq_len, tokenize_ms=tokenize_ms, **asdict(timing))
-        rows.append(row)
-        yield row
-    found, note = accuracy.of_model(loaded, dataset, spec.eval_examples, device)
-    numbers = found.model_dump() if found else {}
-    for row in rows:
-        yield row.model_copy(update={**numbers, "accuracy_note": note})
-
-
-def _facts(loaded: loading.LoadedModel, device: Device) -> dict[str, Any]:
-    return {
-        "model": str(loaded.ref),
-        "title": loaded.title,
-        "family": loaded.family.key,
-        "weights": loaded.weights,
-        "params": parameters.count(loaded.model),
-        "params_by_part": parameters.count_by_part(loaded.model),
-        "device": device.type,
-        "dtype": device.dtype,
-        "threads": device.threads,
-        "commit": loaded.commit,
-    }
-
-
-def _failed_row(ref: Ref, batch_size: int, seq_len: int, error: DistillError) -> BenchmarkRow:
-    family = ref.family
-    return BenchmarkRow(
-        model=str(ref),
-        title=ref.title,
-        family=family.key if family else "",
-        batch_size=batch_size,
-        seq_len=seq_len,
-        error=ErrorInfo(**error.as_json()),
-    )
+        baseline = str(self.spec.timed_against)
+        return CompareResult(baseline=baseline, dataset=self.spec.dataset.key, rows=tuple(rows), overlaps=self.overlaps)
 
 
 def _finished_rows(context: JobContext) -> list[BenchmarkRow]:

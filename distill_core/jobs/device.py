@@ -17,6 +17,8 @@ def prepared_device(spec: Spec, context: JobContext) -> Device:
         RunError: it does not compute what the CPU computes.
     """
     device = devices.resolve(spec.device, spec.dtype, spec.threads)
-    context.set_environment(environment.describe(device.type, device.name, device.dtype, device.threads))
+    earlier = context.run.environment()
+    here = environment.describe(device.type, device.name, device.dtype, device.threads)
+    context.set_environment(here.model_copy(update={"data": earlier.data if earlier is not None else ()}))
     self_test.require(device)
     return device

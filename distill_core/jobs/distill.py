@@ -14,23 +14,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from distill_core.datasets import catalogue
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError, SpecError
-from distill_core.jobs import cells
+from distill_core.jobs import cells, data, overlaps
 from distill_core.jobs.classroom import Classroom
 from distill_core.jobs.device import prepared_device
-from distill_core.jobs.distill_lesson import Lessons
+from distill_core.jobs.distill_lesson import Lessons, Read
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import Predictions, drop_checkpoints
 from distill_core.jobs.teacher import judged
 from distill_core.machine.devices import Device
+from distill_core.measure.turns import TIMES
 from distill_core.models import students
 from distill_core.models.loading import LoadedModel
 from distill_core.models.text_classifier import TextClassifier
 from distill_core.plans import arms
 from distill_core.plans.arms import DistillCell
-from distill_core.results import DistillResult, ErrorInfo, FailedArm, StudentReport
+from distill_core.results import Cut, DistillResult, ErrorInfo, FailedArm, StudentReport
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
 from distill_core.tasks import facts, table
@@ -44,14 +44,15 @@ def run(spec: DistillSpec, context: JobContext) -> DistillResult:
     Raises DistillError where no arm at all could be taught.
     """
     device = prepared_device(spec, context)
-    dataset = catalogue.load(spec.dataset)
+    dataset = data.load((spec.dataset,), context)[spec.dataset.key]
+    spec.check_texts(dataset.train_size)
     planned, earlier = arms.plan(spec), context.run.result_as(DistillResult)
     done = list(earlier.students) if earlier is not None else []
     reporter = Reporter(context, len(planned) + 1, len(done))
     reporter.say("Loading the teacher")
     lessons = _lessons(spec, dataset, context, device, reporter, planned)
     if earlier is not None and earlier.teacher is not None:
-        times = earlier.teacher.model_dump(include={"latency_ms_p50", "latency_ms_p95"})
+        times = earlier.teacher.model_dump(include={*TIMES, "seq_len"})
         lessons.teacher_report = lessons.teacher_report.model_copy(update=times)
     job = _Job(context, reporter, lessons, done)
     context.set_result(job.result())
@@ -114,25 +115,26 @@ def _lessons(
             teacher.model, encoded, device, asking=task, keep_hidden=keep_hidden, check=check
         )
     test = task.test_rows(dataset, spec.eval_examples)
-    logits, report = judged(task, teacher, task.probe(teacher, test, spec.max_length), device, check)
+    probe = task.probe(teacher, test, spec.max_length)
+    logits, report = judged(task, teacher, probe, device, check)
     predictions = None
     if task.facts.positions == "text":  # one row of logits a text
         predictions = Predictions(context, list(texts_of(test)), labels_of(test))
         predictions.add("teacher", logits)
     room = Classroom(spec, task, dataset, train, test, context.store, outputs, teacher, encoded)
-    return Lessons(room, spec, teacher, context, device, reporter, logits, predictions, report)
+    key = spec.dataset.key
+    read = Read(
+        overlaps.of_models((spec.teacher, spec.student), {key: dataset}, context.store),
+        (Cut(dataset=key, max_length=spec.max_length, train=encoded.cut_share, test=probe.cut_share),),
+    )
+    return Lessons(room, spec, teacher, context, device, reporter, logits, predictions, report, read)
 
 
 def _load_teacher(
     spec: DistillSpec, task: Task, dataset: Dataset, context: JobContext, planned: list[DistillCell]
 ) -> LoadedModel:
     """The teacher, checked against data and students before any work is done."""
-    unfit = [term.key for term in spec.weights.used if term.key not in task.facts.terms]
-    if unfit:
-        raise SpecError(
-            f"{', '.join(unfit)} means nothing for {task.facts.title.lower()}.",
-            f"Set it to 0. It has {', '.join(task.facts.terms)}.",
-        )
+    task.facts.check(arms=spec.arms, terms=[term.key for term in spec.weights.used])
     teacher = task.teacher(spec.teacher, dataset, context.store)
     if isinstance(teacher.model, TextClassifier) and spec.student is None:
         raise SpecError(

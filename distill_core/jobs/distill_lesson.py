@@ -14,22 +14,33 @@ from distill_core.jobs import cells
 from distill_core.jobs.classroom import Classroom
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import LiveAccuracy, Predictions, save_model
-from distill_core.jobs.teacher import accuracy_fields, latency_fields, size_of
+from distill_core.jobs.teacher import accuracy_fields, size_of
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
-from distill_core.measure.benchmark import Timing, interleaved
+from distill_core.measure.load import Quiet
+from distill_core.measure.turns import Beside, in_turns, time_fields
 from distill_core.models import loading, students
 from distill_core.models.loading import LoadedModel
+from distill_core.models.tokens import Encoded
 from distill_core.plans import arms
 from distill_core.plans.arms import DistillCell
-from distill_core.results import DistillResult, FailedArm, Metric, ModelReport, StudentReport
+from distill_core.results import Cut, DistillResult, FailedArm, Metric, ModelReport, Overlap, StudentReport
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec
 from distill_core.tasks.base import texts_of
 from distill_core.training.loop import Hooks
 
+PLANE = ("latency_ms_p50", "speedup", "speedup_low", "speedup_high", "busy_cores")  # of the times, what a page follows
 SAMPLE_TEXTS = 4  # test texts whose probabilities are followed while the student learns
+
+
+@dataclass(frozen=True)
+class Read:
+    """What is to be known of the texts: which of them the models have met before, and how many were cut."""
+
+    overlaps: tuple[Overlap, ...]
+    cut: tuple[Cut, ...]
 
 
 @dataclass
@@ -48,6 +59,7 @@ class Lessons:
     teacher_logits: Tensor
     predictions: Predictions | None
     teacher_report: ModelReport
+    read: Read
 
     def result(self, done: Sequence[StudentReport], failed: Sequence[FailedArm]) -> DistillResult:
         """The result so far."""
@@ -63,6 +75,8 @@ class Lessons:
             failed=tuple(failed),
             sample_texts=tuple(texts[index] for index in samples),
             teacher_probabilities=tuple(map(tuple, self.teacher_logits[samples].softmax(-1).tolist())),
+            overlaps=self.read.overlaps,
+            cut=self.read.cut,
         )
 
     def samples(self) -> list[int]:
@@ -90,7 +104,13 @@ class Lessons:
         with trained.kept_when_stopped():
             if cell == arms.kept(arms.plan(self.spec)):
                 save_model(student, self.context)
-            return self._report(cell, student, timing, trained.report.train_s)
+            report = self._report(cell, student, timing, trained.report.train_s)
+            return report.model_copy(update=self._used(lesson.encoded))
+
+    def _used(self, encoded: Encoded) -> dict[str, int]:
+        """How many texts a student has read, and how many of them with their label."""
+        labels = {} if self.room.task.facts.drawn_anew else {"labels": encoded.n_known}
+        return {"train_texts": len(encoded), **labels}
 
     def _student(self, cell: DistillCell) -> LoadedModel:
         """The student before its first step: of a shape of its own, or some of the teacher's layers."""
@@ -116,29 +136,41 @@ class Lessons:
     def _live(self, loaded: LoadedModel) -> LiveAccuracy:
         return LiveAccuracy(loaded, self.room.dataset, self.spec.max_length, self.device, self.room.task)
 
-    def _time(self, cell: DistillCell, student: LoadedModel) -> Timing:
+    def _time(self, cell: DistillCell, student: LoadedModel) -> Beside:
         """Teacher and student at batch size 1, in turns. Before training, so that a page can already place the student
-        in the plane of accuracy and latency; weights do not change the time."""
+        in the plane of accuracy and latency; weights do not change the time. The teacher's times are those that it had
+        beside the student with the quietest turns."""
+        length = self._seq_len
+        Quiet(partial(_say, self.reporter, cell.key), self.context.check).wait()
         self.reporter.say(f"{cell.key}: timing")
-        length = min(self.spec.max_length, 128)
-        teacher_time, student_time = interleaved((self.teacher, student), 1, length, self.device)
-        self.teacher_report = self.teacher_report.model_copy(update=latency_fields(teacher_time))
+        own, (beside,) = in_turns(self.teacher, (student,), 1, length, self.device)
+        least = self.teacher_report.busy_cores
+        if self.teacher_report.latency_ms_p50 is None or (least is not None and own.busy_cores < least):
+            update = {**time_fields(own), "seq_len": length}
+            self.teacher_report = self.teacher_report.model_copy(update=update)
+        values = {(cell.key, name): value for name, value in beside.fields.items() if value is not None}
+        values["teacher", "latency_ms_p50"] = self.teacher_report.latency_ms_p50
         self.context.metrics(
             [
-                Metric(arm=name, step=0, epoch=0.0, split="test", name="latency_ms_p50", value=timing.latency_ms_p50)
-                for name, timing in (("teacher", teacher_time), (cell.key, student_time))
+                Metric(arm=curve, step=0, epoch=0.0, split="test", name=name, value=value)
+                for (curve, name), value in values.items()
+                if name in PLANE
             ]
         )
-        return student_time
+        return beside
 
-    def _report(self, cell: DistillCell, student: LoadedModel, timing: Timing, train_s: float) -> StudentReport:
+    @property
+    def _seq_len(self) -> int:
+        """Tokens at which all are timed."""
+        return min(self.spec.max_length, 128)
+
+    def _report(self, cell: DistillCell, student: LoadedModel, beside: Beside, train_s: float) -> StudentReport:
         logits, targets = self.room.answers(student, self.device, self.context.check)
         if self.predictions is not None:
             self.predictions.add(cell.key, logits)
         scored = accuracy_fields(self.room.task.scores(logits, targets))
         agreed = evaluate.compare_with_teacher(logits, self.teacher_logits, targets)
         size = size_of(student.model)
-        teacher_ms = self.teacher_report.latency_ms_p50
         return StudentReport(
             arm=cell.arm,
             seed=cell.seed,
@@ -146,11 +178,11 @@ class Lessons:
             train_s=train_s,
             params_saved=1 - size["params"] / self.teacher_report.params,
             retained=scored["accuracy"] / self.teacher_report.accuracy,
-            speedup=teacher_ms / timing.latency_ms_p50 if teacher_ms else None,
             **size,
             **scored,
             **vars(agreed),
-            **latency_fields(timing),
+            **beside.fields,
+            seq_len=self._seq_len,
         )
 
 
@@ -176,3 +208,7 @@ class _LiveStudent:
         for text, row in enumerate(shares.tolist()):
             values |= {f"text {text} class {label}": share for label, share in enumerate(row)}
         return values
+
+
+def _say(reporter: Reporter, arm: str, message: str) -> None:
+    reporter.say(f"{arm}: {message[:1].lower()}{message[1:]}")

@@ -26,7 +26,7 @@ class FrozenFeatures:
     def __init__(self, loaded: LoadedModel, max_length: int, device: Device, check: Callable[[], None]) -> None:
         self._model = loaded.model.base_model  # without a head, where it has one
         self._model.eval().to(device.torch_device)
-        self._loaded, self._max_length, self._device, self._check = loaded, max_length, device, check
+        self.loaded, self._max_length, self._device, self._check = loaded, max_length, device, check
         self._rows: dict[str, Tensor] = {}
         self._seconds: dict[str, float] = {}
 
@@ -36,7 +36,7 @@ class FrozenFeatures:
 
     def tflop(self, texts: Sequence[str]) -> float:
         """10¹² floating-point operations of one pass over these texts."""
-        return flops.forward_tflop(self._model, sum(self._loaded.encode(texts, self._max_length).lengths))
+        return flops.forward_tflop(self._model, sum(self.loaded.encode(texts, self._max_length).lengths))
 
     def seconds(self, texts: Sequence[str]) -> float:
         """What computing these texts took, however often they are used. Raises KeyError for one that was not."""
@@ -54,7 +54,7 @@ class FrozenFeatures:
     def _compute(self, texts: list[str]) -> None:
         if not texts:
             return
-        encoded = self._loaded.encode(texts, self._max_length)
+        encoded = self.loaded.encode(texts, self._max_length)
         with torch.inference_mode(), fast.memory():
             for indices in sorted_batches(encoded.lengths, BATCH):
                 self._check()

@@ -8,10 +8,9 @@ from torch import Tensor
 
 from distill_core import arms
 from distill_core.arms import SAVED
-from distill_core.datasets import catalogue
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError, SpecError
-from distill_core.jobs import accuracy, cells, learners
+from distill_core.jobs import accuracy, cells, data, learners, overlaps
 from distill_core.jobs.adapt import drop_adapted
 from distill_core.jobs.device import prepared_device
 from distill_core.jobs.learners import Assignment, Learned, Workshop
@@ -23,9 +22,10 @@ from distill_core.models import loading
 from distill_core.models.loading import LoadedModel
 from distill_core.plans import transfer_cells
 from distill_core.plans.transfer_cells import FinetuneCell
-from distill_core.results import ErrorInfo, FinetuneArmResult, FinetuneResult, Movement
+from distill_core.results import Cut, ErrorInfo, FinetuneArmResult, FinetuneResult, Movement, Overlap
 from distill_core.runs.control import JobContext
 from distill_core.specs import FinetuneSpec
+from distill_core.tasks.base import texts_of
 
 MOVED_TEXTS = 256  # test texts on which the networks before and after are compared
 
@@ -36,7 +36,7 @@ def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
     Raises DistillError where no cell at all could be learned.
     """
     device = prepared_device(spec, context)
-    job = _Job(spec, context, device, _load_all(spec))
+    job = _Job(spec, context, device, _load_all(spec, context))
     cells.finish(job, cells.in_turn(job.learn, job.open_cells()))
     drop_adapted(context)
     drop_checkpoints(context)
@@ -44,10 +44,10 @@ def run(spec: FinetuneSpec, context: JobContext) -> FinetuneResult:
     return job.result()
 
 
-def _load_all(spec: FinetuneSpec) -> dict[str, Dataset]:
+def _load_all(spec: FinetuneSpec, context: JobContext) -> dict[str, Dataset]:
     """The data sets to train and test on. Raises SpecError where their classes differ."""
     refs = spec.domains or (spec.dataset, *spec.test_datasets)
-    loaded = {ref.key: catalogue.load(ref) for ref in refs}
+    loaded = data.load(refs, context)
     first = loaded[refs[0].key]
     for name, dataset in loaded.items():
         if dataset.label_names != first.label_names:
@@ -68,18 +68,26 @@ class _Job(cells.Job[FinetuneCell, list[FinetuneArmResult]]):
     done: list[FinetuneArmResult] = field(default_factory=list)
     moved: Movement | None = None
     errors: list[DistillError] = field(default_factory=list)
+    cut: tuple[Cut, ...] = ()
 
     def __post_init__(self) -> None:
         earlier = self.context.run.result()
         if isinstance(earlier, FinetuneResult):
             self.done, self.moved = [row for row in earlier.arms if row.error is None], earlier.moved
+            self.cut = earlier.cut
         plan = transfer_cells.plan(self.spec)
         self._place = {cell: place for place, cell in enumerate(plan)}
         finished = set(map(self._cell, self.done))
         self._open = [cell for cell in plan if cell not in finished]
         self.reporter = Reporter(self.context, len(plan), len(plan) - len(self._open))
         self.workshop = Workshop(self.spec, self.context, self.device, self.reporter)
+        self.overlaps = self._overlaps()
         self.tests = {name: accuracy.test_texts(one, self.spec.eval_examples) for name, one in self.loaded.items()}
+
+    def _overlaps(self) -> tuple[Overlap, ...]:
+        trained = {name: self.loaded[name] for name in {cell.dataset: None for cell in self._place}}
+        brought = overlaps.of_models([self.spec.model], self.loaded, self.context.store)
+        return (*overlaps.of_data(trained, self.loaded), *brought)
 
     def open_cells(self) -> list[FinetuneCell]:
         return self._open
@@ -98,9 +106,26 @@ class _Job(cells.Job[FinetuneCell, list[FinetuneArmResult]]):
         self.reporter.say(f"{cell.key}: testing", 0.97)
         logits = {test: learned.classify(texts) for test, (texts, _) in self.tests.items()}
         self._keep_predictions(cell, logits)
+        if learned.loaded is not None and not self.cut:
+            self.cut = self._count_cut(learned.loaded)
         if self._is_kept(cell) and learned.loaded is not None:
             self._keep_model(learned.loaded)
         return [self._row(cell, learned, test, logits[test]) for test in self.tests]
+
+    def _count_cut(self, loaded: LoadedModel) -> tuple[Cut, ...]:
+        """What is never read of each data set: all arms with tokens read alike."""
+        spec, most = self.spec, max(self.spec.train_examples)
+        trained = {cell.dataset for cell in self._place}
+        return tuple(
+            data.cut(
+                loaded,
+                name,
+                spec.max_length,
+                train=texts_of(one.sample_train(most, spec.seed, clamp=True)) if name in trained else (),
+                test=self.tests[name][0],
+            )
+            for name, one in self.loaded.items()
+        )
 
     def keep(self, cell: FinetuneCell, found: list[FinetuneArmResult]) -> None:
         """Add the rows of a cell, one for each data set that it was tested on."""
@@ -150,6 +175,7 @@ class _Job(cells.Job[FinetuneCell, list[FinetuneArmResult]]):
             seed=cell.seed,
             dataset=cell.dataset,
             test_dataset=test,
+            train_texts=self._train_texts(cell),
             train_s=learned.train_s,
             train_tflop=learned.train_tflop,
             shared_s=learned.shared_s,
@@ -157,6 +183,10 @@ class _Job(cells.Job[FinetuneCell, list[FinetuneArmResult]]):
             params_trained=learned.params_trained,
             **evaluate.accuracy(logits, labels).model_dump(),
         )
+
+    def _train_texts(self, cell: FinetuneCell) -> int:
+        """How many texts a cell learns from: fewer than asked for, where a domain has fewer."""
+        return min(cell.n, self.loaded[cell.dataset].train_size)
 
     def _is_kept(self, cell: FinetuneCell) -> bool:
         """Whether the run keeps this model: fine-tuned with the first seed, from the most labeled texts so far."""
@@ -192,6 +222,8 @@ class _Job(cells.Job[FinetuneCell, list[FinetuneArmResult]]):
             label_names=first.label_names,
             arms=tuple(sorted(self.done, key=lambda row: self._place[self._cell(row)])),
             moved=self.moved,
+            overlaps=self.overlaps,
+            cut=self.cut,
         )
 
     def _cell(self, row: FinetuneArmResult) -> FinetuneCell:

@@ -251,6 +251,7 @@ def _linear_probe(given: Assignment, workshop: Workshop) -> Learned:
         params=features.params + size,
         params_trained=size,
         shared_s=features.seconds(known),
+        loaded=features.loaded,
     )
 
 
@@ -266,6 +267,7 @@ def _nearest_label(given: Assignment, workshop: Workshop) -> Learned:
         train_tflop=0.0,
         params=features.params,
         params_trained=0,
+        loaded=features.loaded,
     )
 
 

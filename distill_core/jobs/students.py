@@ -16,28 +16,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill_core.datasets import catalogue
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError
 from distill_core.jobs import cells as runner
-from distill_core.jobs import teacher
+from distill_core.jobs import data, overlaps, teacher
 from distill_core.jobs.classroom import Classroom
 from distill_core.jobs.device import prepared_device
 from distill_core.jobs.isolation import Outcome, attempt, side_by_side
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.student_lesson import Assignment, Learned, learn, lessons_at_once
 from distill_core.jobs.supervised import Predictions, drop_checkpoints
-from distill_core.jobs.teacher import latency_fields
 from distill_core.machine import capacity
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
-from distill_core.measure.benchmark import interleaved
+from distill_core.measure.load import Quiet
+from distill_core.measure.turns import TIMES, in_turns, time_fields
 from distill_core.model_ref import Ref
 from distill_core.models import loading, parameters, shapes, students
 from distill_core.models.loading import LoadedModel
 from distill_core.plans import student_plan, teachers, work
 from distill_core.plans.cells import StudentCell
-from distill_core.results import ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
+from distill_core.results import Cut, ErrorInfo, StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs.control import JobContext
 from distill_core.specs import StudentsSpec
 from distill_core.tasks.base import labels_of, texts_of
@@ -52,7 +51,7 @@ PROBE_TEXTS = 2  # read by every student before all are timed together: a broken
 def run(spec: StudentsSpec, context: JobContext) -> StudentsResult:
     """Train and evaluate every student in every arm; rows that an interrupted try has finished are kept."""
     device = prepared_device(spec, context)
-    dataset = catalogue.load(spec.dataset)
+    dataset = data.load((spec.dataset,), context)[spec.dataset.key]
     job = _Job(spec, context, device, dataset)
     job.get_teacher()
     job.measure()
@@ -72,6 +71,7 @@ class _Job(runner.Job[StudentCell, Learned]):
     report: TeacherOfTen | None = None
     pass_s: float | None = None
     shares: dict[StudentCell, float] = field(default_factory=dict)
+    cut: tuple[Cut, ...] = ()
 
     def __post_init__(self) -> None:
         spec = self.spec
@@ -80,6 +80,8 @@ class _Job(runner.Job[StudentCell, Learned]):
         self.test = CLASSIFICATION.test_rows(self.dataset, spec.eval_examples)
         self.texts, self.labels = list(texts_of(self.test)), labels_of(self.test)
         self.predictions = Predictions(self.context, self.texts, self.labels)
+        met = (spec.teacher, spec.base, *spec.students)
+        self.overlaps = overlaps.of_models(met, {spec.dataset.key: self.dataset}, self.context.store)
         self._take_over(self.context.run.result())
         n_texts, store = (len(self.train), len(self.texts)), self.context.store
         self.costs = {cell: work.student_work(cell, *n_texts, store) for cell in self.rows}
@@ -120,6 +122,8 @@ class _Job(runner.Job[StudentCell, Learned]):
             teacher=self.report,
             teacher_pass_s=self.pass_s,
             rows=tuple(self.rows.values()),
+            overlaps=self.overlaps,
+            cut=self.cut,
         )
 
     @property
@@ -141,8 +145,10 @@ class _Job(runner.Job[StudentCell, Learned]):
         self.room = Classroom(
             self.spec, CLASSIFICATION, self.dataset, self.train, self.test, self.context.store, self._read_all()
         )
+        texts = {"train": self.train["text"].tolist(), "test": self.texts}
+        self.cut = (data.cut(self.teacher, self.spec.dataset.key, self.spec.max_length, **texts),)
         ref, labels = teachers.origin(self._teacher_ref, self.context.store)
-        times = self.report.model_dump(include={"latency_ms_p50", "latency_ms_p95"}) if self.report else {}
+        times = self.report.model_dump(include={*TIMES, "seq_len"}) if self.report else {}
         self.report = TeacherOfTen(
             **{**judged.model_dump(), **times},
             ref=str(self._teacher_ref),
@@ -190,17 +196,18 @@ class _Job(runner.Job[StudentCell, Learned]):
         if not there or self.report is None:
             self.context.set_result(self.result())
             return
-        timings = interleaved((self.teacher, *there.values()), 1, self._seq_len, self.device)
+        Quiet(self.reporter.say, self.context.check).wait()
+        self.reporter.say(f"Timing {len(missing)} students")
+        own, timed = in_turns(self.teacher, list(there.values()), 1, self._seq_len, self.device)
         if self.report.latency_ms_p50 is None:
-            self.report = self.report.model_copy(update=latency_fields(timings[0]))
-        for (ref, student), timing in zip(there.items(), timings[1:], strict=True):
+            self.report = self.report.model_copy(update={**time_fields(own), "seq_len": self._seq_len})
+        for (ref, student), beside in zip(there.items(), timed, strict=True):
             facts = {
                 "family": student.family.key,
                 "params": parameters.count(student.model),
                 "params_by_part": parameters.count_by_part(student.model),
                 "layers": students.n_layers(student.model.config),
-                **latency_fields(timing),
-                "speedup": timings[0].latency_ms_p50 / timing.latency_ms_p50,
+                **beside.fields,
             }
             self._update(ref, facts)
         self.context.set_result(self.result())

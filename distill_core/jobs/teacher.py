@@ -17,7 +17,6 @@ from distill_core.jobs.supervised import LiveAccuracy, save_model, supervised_st
 from distill_core.machine import devices
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
-from distill_core.measure.benchmark import Timing
 from distill_core.models import loading, parameters, students
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
@@ -63,11 +62,6 @@ def accuracy_fields(scores: tuple[Score, ...]) -> dict[str, Any]:
     first = scores[0]
     found = {"accuracy": first.value, "ci_low": first.low, "ci_high": first.high, "n_eval": first.n}
     return {**found, "scores": scores}
-
-
-def latency_fields(timing: Timing) -> dict[str, Any]:
-    """How long one text takes, as fields of a report."""
-    return {"latency_ms_p50": timing.latency_ms_p50, "latency_ms_p95": timing.latency_ms_p95}
 
 
 def fine_tune(

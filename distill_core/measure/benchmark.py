@@ -6,25 +6,27 @@ for at least ten calls and a minimum time, synchronized on an accelerator. Memor
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 import torch
 from torch import Tensor
 
 from distill_core.errors import ModelError
 from distill_core.families import Family
 from distill_core.machine.devices import Device, time_calls
+from distill_core.measure.load import OtherLoad
 from distill_core.measure.memory import PeakMemory
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import check_length
 
 MIN_CALLS = 10
-WARM_UP_LIMIT_S = 20.0
+WARM_UP_LIMIT_S = 1.0
+SLOW_CALL_S = 0.1  # from here on warm-up calls are counted one by one
 CELL_LIMIT_S = 60.0  # a cell slower than this is timed with fewer calls, and the row says how many
 
 
@@ -74,10 +76,38 @@ def measure(
 
     Raises ModelError when the model has too few positions or the device too little memory.
     """
-    call = _caller(loaded, batch_size, seq_len, device)
+    with ready(batch_size, seq_len, device):
+        call = caller(loaded, batch_size, seq_len, device)
+        first_s, peak_mib = _first(call, device, peak)
+        warm_up(call, device)
+        load = OtherLoad()
+        seconds = sorted(_sample(call, min_time_s, device))
+        return timing_of(seconds, batch_size, first_s, peak_mib, load.cores())
+
+
+def first_calls(
+    loaded: LoadedModel, batch_size: int, seq_len: int, device: Device, peak: PeakMemory
+) -> tuple[float, float | None]:
+    """Milliseconds of the first forward pass, and the peak memory (MiB) of another. `peak` and errors as above."""
+    with ready(batch_size, seq_len, device):
+        first_s, peak_mib = _first(caller(loaded, batch_size, seq_len, device), device, peak)
+        return first_s * 1000, peak_mib
+
+
+def _first(call: Callable[[], object], device: Device, peak: PeakMemory | None) -> tuple[float, float | None]:
+    first_s = time_calls(call, device, 1)[0]
+    return first_s, _peak_of(call, peak) if peak is not None else None
+
+
+@contextlib.contextmanager
+def ready(batch_size: int, seq_len: int, device: Device) -> Iterator[None]:
+    """Forward passes without gradients, in the device's number format. Raises ModelError for too little memory."""
     try:
-        with torch.inference_mode(), _autocast(device):
-            return _measure(call, batch_size, min_time_s, device, peak)
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, dtype=device.torch_dtype, enabled=device.dtype != "float32"),
+        ):
+            yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
@@ -86,7 +116,8 @@ def measure(
         ) from error
 
 
-def _caller(loaded: LoadedModel, batch_size: int, seq_len: int, device: Device) -> Callable[[], object]:
+def caller(loaded: LoadedModel, batch_size: int, seq_len: int, device: Device) -> Callable[[], object]:
+    """One forward pass of this model on a random batch. Raises ModelError when it has too few positions."""
     inputs = random_inputs(loaded.family, loaded.model.config, batch_size, seq_len)
     if loaded.label_names is None and loaded.family.architecture == "encoder-decoder":
         inputs["decoder_input_ids"] = inputs["input_ids"]
@@ -94,22 +125,8 @@ def _caller(loaded: LoadedModel, batch_size: int, seq_len: int, device: Device) 
     return lambda: loaded.model(**inputs)
 
 
-def _autocast(device: Device) -> torch.autocast:
-    return torch.autocast(device.type, dtype=device.torch_dtype, enabled=device.dtype != "float32")
-
-
-def _measure(
-    call: Callable[[], object], batch_size: int, min_time_s: float, device: Device, peak: PeakMemory | None
-) -> Timing:
-    first = time_calls(call, device, 1)[0]
-    peak_mib = _peak_of(call, peak) if peak is not None else None
-    _warm_up(call, device)
-    load = OtherLoad()
-    seconds = sorted(_sample(call, min_time_s, device))
-    return _timing(seconds, batch_size, first, peak_mib, load.cores())
-
-
-def _timing(ordered: list[float], batch_size: int, first_s: float, peak_mib: float | None, busy: float) -> Timing:
+def timing_of(ordered: list[float], batch_size: int, first_s: float, peak_mib: float | None, busy: float) -> Timing:
+    """What sorted seconds of calls come to, with the load that was there meanwhile."""
     p50, p90, p95, p99 = (quantile(ordered, q) * 1000 for q in (0.5, 0.9, 0.95, 0.99))
     return Timing(
         latency_ms_p50=p50,
@@ -130,15 +147,18 @@ def _peak_of(call: Callable[[], object], peak: PeakMemory) -> float | None:
     return peak.read()
 
 
-def _warm_up(call: Callable[[], object], device: Device) -> None:
-    """At least ten calls, until the last five are within 5 % of the five before, or the limit is reached."""
-    start, seconds = time.monotonic(), []
+def warm_up(call: Callable[[], object], device: Device) -> float:
+    """At least ten calls, until the last five are within 5 % of the five before, or the limit is reached: a slow model
+    has fewer. Returns the seconds of a usual call at the end."""
+    seconds = time_calls(call, device, 1)
+    start = time.monotonic()
     while time.monotonic() - start < WARM_UP_LIMIT_S:
-        seconds += time_calls(call, device, 5)
+        seconds += time_calls(call, device, 1 if seconds[-1] >= SLOW_CALL_S else 5)
         if len(seconds) >= MIN_CALLS:
             before, last = statistics.median(seconds[-10:-5]), statistics.median(seconds[-5:])
             if abs(last - before) <= 0.05 * before:
-                return
+                break
+    return statistics.median(seconds[-5:])
 
 
 def _sample(call: Callable[[], object], min_time_s: float, device: Device) -> list[float]:
@@ -159,48 +179,6 @@ def quantile(ordered: list[float], share: float) -> float:
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
-class OtherLoad:
-    """Cores that other programs kept busy since this object was made: a measurement under load is marked as such."""
-
-    def __init__(self) -> None:
-        self._wall, self._busy, self._own = time.monotonic(), _busy_s(), _own_s()
-
-    def cores(self) -> float:
-        wall = max(1e-6, time.monotonic() - self._wall)
-        return max(0.0, ((_busy_s() - self._busy) - (_own_s() - self._own)) / wall)
-
-
-def _busy_s() -> float:
-    times = psutil.cpu_times()
-    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
-
-
-def _own_s() -> float:
-    times = psutil.Process().cpu_times()
-    return float(times.user + times.system)
-
-
 def cells(batch_sizes: tuple[int, ...], seq_lens: tuple[int, ...]) -> Iterator[tuple[int, int]]:
     """All (batch size, sequence length), smallest work first."""
     return iter(sorted(((b, s) for b in batch_sizes for s in seq_lens), key=lambda cell: cell[0] * cell[1]))
-
-
-def interleaved(
-    rivals: Sequence[LoadedModel], batch_size: int, seq_len: int, device: Device, *, rounds: int = 20, calls: int = 5
-) -> list[Timing]:
-    """Time several models of one process in turns: a change of the machine's load meets all of them alike."""
-    runs = [_caller(loaded, batch_size, seq_len, device) for loaded in rivals]
-    seconds: list[list[float]] = [[] for _ in rivals]
-    for loaded in rivals:
-        loaded.model.eval().to(device.torch_device)  # not below: weights moved in inference mode cannot be trained
-    firsts = []
-    with torch.inference_mode(), _autocast(device):
-        for call in runs:
-            firsts.append(time_calls(call, device, 1)[0])
-            _warm_up(call, device)
-        load = OtherLoad()
-        for _ in range(rounds):
-            for place, call in enumerate(runs):
-                seconds[place] += time_calls(call, device, calls)
-    busy = load.cores()
-    return [_timing(sorted(s), batch_size, first, None, busy) for s, first in zip(seconds, firsts, strict=True)]

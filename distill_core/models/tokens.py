@@ -54,7 +54,8 @@ class Encoded:
     """Token ids of many texts, unpadded, with what is needed to pad them, and what is asked about them.
 
     `beside` holds numbers of each token by their name. `targets` are the right answers of each text, one a position;
-    None where none is known, and then the question is one about the whole text.
+    None where none is known, and then the question is one about the whole text. `cut` marks the texts that were longer
+    than allowed; None where the tokenizer does not tell.
     """
 
     ids: tuple[Tensor, ...]
@@ -62,6 +63,7 @@ class Encoded:
     padding_side: str
     beside: Mapping[str, PerToken] = field(default_factory=dict)
     targets: tuple[Tensor, ...] | None = None
+    cut: tuple[bool, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -69,6 +71,11 @@ class Encoded:
     @property
     def lengths(self) -> list[int]:
         return [len(ids) for ids in self.ids]
+
+    @property
+    def cut_share(self) -> float | None:
+        """The share (0–1) of the texts that were cut; None for no texts, and where the tokenizer does not tell."""
+        return sum(self.cut) / len(self.cut) if self.cut else None
 
     @property
     def n_known(self) -> int:
@@ -79,7 +86,8 @@ class Encoded:
         """These texts alone."""
         beside = {name: replace(numbers, values=numbers.values[rows]) for name, numbers in self.beside.items()}
         targets = None if self.targets is None else self.targets[rows]
-        return replace(self, ids=self.ids[rows], beside=beside, targets=targets)
+        cut = None if self.cut is None else self.cut[rows]
+        return replace(self, ids=self.ids[rows], beside=beside, targets=targets, cut=cut)
 
     def answered(self, labels: Tensor) -> Self:
         """With one right answer a text. Shape: (texts,)."""
@@ -140,15 +148,18 @@ def encode(tokenizer: object, texts: Sequence[str], max_length: int, family: Fam
     """
     check_length(max_length, family)
     rows: list[list[int]] = []
+    cut: tuple[bool, ...] | None = None
     if texts:  # transformers fails on an empty list
-        rows = tokenizer(list(texts), truncation=True, max_length=max_length, add_special_tokens=True)["input_ids"]  # type: ignore[operator]
+        found = tokenizer(list(texts), truncation=True, max_length=max_length, add_special_tokens=True)  # type: ignore[operator]
+        rows = found["input_ids"]
+        cut = tuple(bool(one.overflowing) for one in found.encodings) if found.encodings else None
     if family.pooled_token == "eos":
         eos = tokenizer.eos_token_id  # type: ignore[attr-defined]
         rows = [[token for token in row[:-1] if token != eos] + [eos] for row in rows]
     pad = tokenizer.pad_token_id  # type: ignore[attr-defined]
     # A family without special tokens (GPT) turns an empty text into no token at all: give it one.
     ids = tuple(torch.tensor(row or [pad], dtype=torch.long) for row in rows)
-    return Encoded(ids, pad, family.padding_side)
+    return Encoded(ids, pad, family.padding_side, cut=cut)
 
 
 def check_length(tokens: int, family: Family) -> None:

@@ -14,7 +14,8 @@ from distill_core import families
 from distill_core.assets import shelf
 from distill_core.corpus import library
 from distill_core.data_ref import NONE
-from distill_core.datasets import catalogue, uploads
+from distill_core.datasets import catalogue, known_splits, uploads
+from distill_core.datasets.dataset import Dataset
 from distill_core.errors import ModelError, RunError, SpecError
 from distill_core.families import Family
 from distill_core.files.json_files import read_json
@@ -22,19 +23,25 @@ from distill_core.model_ref import Ref
 from distill_core.models import shapes
 from distill_core.runs.store import RunStore
 from distill_core.settings import DATA
-from distill_core.specs import Spec
+from distill_core.specs import DistillSpec, Spec
+from distill_core.tasks import facts
 
 
 def check(spec: Spec, store: RunStore) -> None:
     """Raises DistillError with the first thing that would make the run fail."""
-    spec.check(LocalInventory(store))
+    inventory = LocalInventory(store)
+    spec.check(inventory)
     for ref in spec.datasets:
-        if ref.is_file:
-            catalogue.load(ref)
-        elif ref == NONE:
+        if ref == NONE:
             raise SpecError("There is nothing to learn from without a data set.", "Choose one, for instance movies.")
-        else:
-            catalogue.info(ref.name)
+        data = catalogue.load(ref) if ref.is_file else catalogue.info(ref.name)
+        train_size = data.train_size if isinstance(data, Dataset) else known_splits.train_size(data.name)
+        if train_size is not None and ref == spec.datasets[0]:
+            spec.check_texts(train_size)
+        if isinstance(spec, DistillSpec):
+            family = inventory.family(spec.teacher)
+            terms = [term.key for term in spec.weights.used]
+            facts.of(spec.mode, data.task).check(arms=spec.arms, terms=terms, family=family)
 
 
 def check_from_page(spec: Spec, store: RunStore) -> None:

@@ -8,7 +8,12 @@ from distill_core.results.records import ErrorInfo, Provenance, Record, Result, 
 
 
 class BenchmarkRow(Record):
-    """One model at one batch size and length. With `error` set, the numbers that could not be had are None."""
+    """One model at one batch size and length. With `error` set, the numbers that could not be had are None.
+
+    `speedup` is how many times as fast as the run's baseline the model is: the median over pairs of neighbouring turns,
+    with its 95 % interval; `baseline_ms` is the baseline's median in these turns. None of the baseline itself, where
+    the two could not be timed together, and in older results. Other programs used `busy_cores` meanwhile.
+    """
 
     model: str
     title: str
@@ -29,6 +34,10 @@ class BenchmarkRow(Record):
     first_forward_ms: float | None = None
     n_iterations: int | None = None
     busy_cores: float | None = None
+    baseline_ms: float | None = None
+    speedup: float | None = None
+    speedup_low: float | None = None
+    speedup_high: float | None = None
     device: str = "cpu"
     dtype: str = "float32"
     threads: int | None = None

@@ -12,8 +12,9 @@ from distill_core.results.records import ErrorInfo, Record, Result, Score
 class ModelReport(Record):
     """Size, speed and accuracy of one model, measured in the same run and process as its rival.
 
-    `scores` are the metrics of its task, the one that is drawn first. Older results have none; `accuracy` with its
-    interval is always the first of them.
+    It was timed with one text of `seq_len` tokens, by `n_iterations` calls, while others used `busy_cores`; older
+    results do not say. `scores` are the metrics of its task, the one that is drawn first. Older results have none;
+    `accuracy` with its interval is always the first of them.
     """
 
     params: int
@@ -25,14 +26,20 @@ class ModelReport(Record):
     n_eval: int
     latency_ms_p50: float | None = None
     latency_ms_p95: float | None = None
+    busy_cores: float | None = None
+    n_iterations: int | None = None
+    seq_len: int | None = None
     scores: tuple[Score, ...] = ()
 
 
 class StudentReport(ModelReport):
     """A student beside its teacher.
 
-    `retained` = student accuracy / teacher accuracy; `speedup` = teacher p50 / student p50; `agreement` = share of test
-    texts on which both say the same; `kl_to_teacher` in nats; `ingredients` are the settings in which arms may differ.
+    `retained` = student accuracy / teacher accuracy; `agreement` = share of test texts on which both say the same;
+    `kl_to_teacher` in nats; `ingredients` are the settings in which arms may differ. `speedup` = teacher / student: the
+    median over pairs of neighbouring turns, with its 95 % interval, and `baseline_ms` is the teacher's median in these
+    turns. Older results have the ratio of two medians, and no interval. It has learned from `train_texts` texts,
+    `labels` of them with their label; older results have neither.
     """
 
     arm: str
@@ -40,12 +47,17 @@ class StudentReport(ModelReport):
     params_saved: float
     retained: float
     speedup: float | None = None
+    speedup_low: float | None = None
+    speedup_high: float | None = None
+    baseline_ms: float | None = None
     agreement: float
     kl_to_teacher: float
     inherited_errors: int = 0
     new_errors: int = 0
     repaired_errors: int = 0
     train_s: float = 0.0
+    train_texts: int | None = None
+    labels: int | None = None
     ingredients: dict[str, str | float | int | None] = Field(default_factory=dict)
 
 

@@ -14,10 +14,12 @@ class FinetuneArmResult(Record):
     in each row that needs them. `shared_s`: the part of `train_s` that an earlier row of the run had spent already.
     `train_tflop`: floating-point operations in units of 10¹² (`measure/flops.py`); None: not counted. Runs before
     version 0.2 have no `shared_s`, and leave shared work out.
+    `train_examples` is what was asked for; `train_texts` what there was, None in an older result.
     """
 
     arm: str
     train_examples: int
+    train_texts: int | None = None
     seed: int
     accuracy: float | None = None
     ci_low: float | None = None

@@ -27,10 +27,34 @@ class ErrorInfo(Record):
     hint: str = ""
 
 
+class Overlap(Record):
+    """How many of the `of` test texts of one data set stand, but for case and signs, in the training texts of another;
+    `texts` is None where that cannot be told any more."""
+
+    trained_on: str
+    tested_on: str
+    texts: int | None
+    of: int
+
+
+class Cut(Record):
+    """The shares (0–1) of a data set's training and test texts that were longer than `max_length` tokens, and cut."""
+
+    dataset: str
+    max_length: int
+    train: float | None = None
+    test: float | None = None
+
+
 class Result(Record):
-    """What any run has measured so far. What differs between the kinds of run is a method here."""
+    """What any run has measured so far. What differs between the kinds of run is a method here.
+
+    `overlaps` and `cut` say what to know about its texts; older results have none.
+    """
 
     kind: str
+    overlaps: tuple[Overlap, ...] = ()
+    cut: tuple[Cut, ...] = ()
 
     @property
     def measured(self) -> Sequence[Record]:
@@ -58,7 +82,10 @@ def all_failed(errors: Sequence[ErrorInfo | None]) -> ErrorInfo | None:
 
 
 class Environment(Record):
-    """The machine and the versions of a run: the provenance of all its numbers."""
+    """The machine and the versions of a run: the provenance of all its numbers.
+
+    `data` has the fingerprints of the data sets that it read, in the order of the request; None in an older run.
+    """
 
     machine: str
     cpu: str
@@ -73,6 +100,7 @@ class Environment(Record):
     python: str
     versions: dict[str, str]
     started_at: str
+    data: tuple[str, ...] | None = None
 
 
 class State(Record):

@@ -22,7 +22,8 @@ class StudentRow(Record):
     """One student in one arm. Size and time are there before it learns; what could not be had is None.
 
     It passes `epochs` times over `train_texts` texts, of which `labels` have their label. `retained` = accuracy /
-    teacher's; `speedup` = teacher's p50 / its own; `kl_to_teacher` in nats. Counts of errors are test texts.
+    teacher's; `kl_to_teacher` in nats. Counts of errors are test texts. `speedup` = teacher / student with its 95 %
+    interval, `baseline_ms`, `busy_cores` and `n_iterations` as in `StudentReport`.
     """
 
     student: str
@@ -37,6 +38,11 @@ class StudentRow(Record):
     latency_ms_p50: float | None = None
     latency_ms_p95: float | None = None
     speedup: float | None = None
+    speedup_low: float | None = None
+    speedup_high: float | None = None
+    baseline_ms: float | None = None
+    busy_cores: float | None = None
+    n_iterations: int | None = None
     train_texts: int | None = None
     labels: int | None = None
     epochs: int | None = None

@@ -156,6 +156,11 @@ class Spec(BaseModel):
         return ()
 
     @property
+    def learned_from(self) -> data_ref.Ref | None:
+        """The data set whose training texts the run's saved model has learned; None where it learns from none."""
+        return None
+
+    @property
     def refs(self) -> tuple[Ref, ...]:
         """All models that the request names."""
         listed = [value if isinstance(value, tuple) else (value,) for value in vars(self).values()]
@@ -165,6 +170,9 @@ class Spec(BaseModel):
     def origin(self) -> tuple[Ref, int | None] | None:
         """The pre-trained model that the run's saved one began as, and its number of labeled texts, where it tells."""
         return None
+
+    def check_texts(self, train_size: int) -> None:
+        """Raises SpecError where the first data set has too few training texts for what is asked."""
 
     def check(self, inventory: Inventory) -> None:
         """Raises DistillError with the first thing about its models that would make the run fail here."""
@@ -209,3 +217,7 @@ class TrainSpec(Spec):
     @property
     def datasets(self) -> tuple[data_ref.Ref, ...]:
         return (self.dataset,)
+
+    @property
+    def learned_from(self) -> data_ref.Ref | None:
+        return self.dataset

@@ -54,6 +54,11 @@ class CompareSpec(Spec):
         return self
 
     @property
+    def timed_against(self) -> ModelRef:
+        """The baseline: each other model is timed in turns with it."""
+        return self.baseline or self.models[0]
+
+    @property
     def summary(self) -> str:
         return str(self.models[0]) if len(self.models) == 1 else f"{len(self.models)} models"
 

@@ -168,6 +168,15 @@ class DistillSpec(_Weighted):
             )
         return self
 
+    def check_texts(self, train_size: int) -> None:
+        texts = min(self.train_examples or train_size, train_size)
+        alone = next((arm for arm in self.arms if distill(arm).reads_labeled_alone), None)
+        if alone is not None and self.labeled_examples >= texts:
+            raise SpecError(
+                f"{alone} shows what texts without a label add, and here all {texts:,} texts keep theirs.",
+                f"Set labeled_examples to fewer than {texts:,}.",
+            )
+
     @property
     def summary(self) -> str:
         student = str(self.student) if self.student else f"{self.student_layers} layers"

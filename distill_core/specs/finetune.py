@@ -99,6 +99,10 @@ class FinetuneSpec(TrainSpec):
         return (self.dataset, *self.test_datasets, *self.domains)
 
     @property
+    def learned_from(self) -> data_ref.Ref:
+        return (self.domains or (self.dataset,))[0]  # the model of the first domain is the one that is kept
+
+    @property
     def origin(self) -> tuple[Ref, int | None]:
         return self.model, max(self.train_examples)  # the model that has seen most labels is the one that is kept
 

@@ -5,10 +5,14 @@ Units stand in the column names, fractions are 0–1, what is missing is NA.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 
 from distill_core import model_ref, units
-from distill_core.maths.intervals import ratio_interval
+from distill_core.maths import ratios
+from distill_core.maths.intervals import WithLimits, ratio_interval
 from distill_core.results import CompareResult
 from distill_core.runs.run import Run
 from distill_core.tables.frames import typed
@@ -26,6 +30,10 @@ _MEASURES = (
     "load_s",
     "first_forward_ms",
     "busy_cores",
+    "over_reference",
+    "over_reference_low",
+    "over_reference_high",
+    "reference_ms",
     "accuracy",
     "ci_low",
     "ci_high",
@@ -38,6 +46,7 @@ _TEXTS = (
     "weights",
     "device",
     "dtype",
+    "reference",
     "accuracy_note",
     "commit",
     "provenance",
@@ -45,19 +54,29 @@ _TEXTS = (
     "error",
     "error_hint",
 )
+_RENAMED = {
+    "speedup": "over_reference",
+    "speedup_low": "over_reference_low",
+    "speedup_high": "over_reference_high",
+    "baseline_ms": "reference_ms",
+}
 COMPARE_COLUMNS = (*_TEXTS[:5], *_COUNTS, *_MEASURES, *_TEXTS[5:])
 
 
 def compare_frame(run: Run) -> pd.DataFrame:
     """One row for each model, batch size and length of a compare run so far; empty while there is none.
 
-    Columns: COMPARE_COLUMNS. Title and label follow from the reference, so that no two models share one.
+    Columns: COMPARE_COLUMNS. Title and label follow from the reference, so that no two models share one. `reference` is
+    the model with which all took turns, the run's baseline, and `over_reference` how many times as fast each is, with
+    its 95 % interval; `reference_ms` is the reference's time in these turns.
     """
     result = run.result_as(CompareResult)
     rows = result.rows if result is not None else ()
     records = []
     for row in rows:
-        record = row.model_dump(exclude={"params_by_part", "error"})
+        record = row.model_dump(exclude={"params_by_part", "error", *_RENAMED})
+        record |= {name: getattr(row, field) for field, name in _RENAMED.items()}
+        record["reference"] = result.baseline if result is not None else None
         record["title"] = record["label"] = model_ref.title(row.model, row.title)
         record["error"] = row.error.message if row.error else None
         record["error_hint"] = row.error.hint if row.error else None
@@ -87,26 +106,72 @@ def at_cell(frame: pd.DataFrame, cell: tuple[int, int]) -> pd.DataFrame:
 def relative_to(frame: pd.DataFrame, baseline: str) -> pd.DataFrame:
     """The frame with every number also relative to the model `baseline` at the same batch size and length.
 
-    Adds `is_baseline`, `params_ratio`, `latency_ratio` and `memory_ratio` (model / baseline), `speedup`
-    (baseline p50 / model p50) and `accuracy_ratio` with `ratio_low` and `ratio_high`. Everything is NA where the
-    baseline has no such number; the baseline's own ratio is 1 and has no interval.
+    Adds `is_baseline`, `params_ratio` and `memory_ratio` (model / baseline), `speedup` (how many times as fast as the
+    baseline: `speed_over`) with `speedup_low` and `speedup_high`, `latency_ratio` (1 / speedup), `baseline_ms` (its
+    time in the model's own turns, where it is the model with which all took turns) and `accuracy_ratio` with
+    `ratio_low` and `ratio_high`. Everything is NA where the baseline has no such number; the baseline's own ratio is 1
+    and has no interval.
     """
     cell = ["batch_size", "seq_len"]
-    names = ["params", "latency_ms_p50", "peak_memory_mib", "accuracy", "ci_low", "ci_high"]
-    base = frame.loc[frame["model"] == baseline, [*cell, *names]].drop_duplicates(cell)
-    merged = frame.merge(base, on=cell, how="left", suffixes=("", "_base"))
+    names = ["params", "peak_memory_mib", "accuracy", "ci_low", "ci_high"]
+    base = frame.loc[frame["model"] == baseline].drop_duplicates(cell)
+    merged = frame.merge(base[[*cell, *names]], on=cell, how="left", suffixes=("", "_base"))
     out = frame.reset_index(drop=True).copy()
     out["is_baseline"] = (out["model"] == baseline).astype(bool)
     out["params_ratio"] = (merged["params"] / merged["params_base"]).astype("Float64")
-    out["latency_ratio"] = merged["latency_ms_p50"] / merged["latency_ms_p50_base"]
-    out["speedup"] = merged["latency_ms_p50_base"] / merged["latency_ms_p50"]
     out["memory_ratio"] = merged["peak_memory_mib"] / merged["peak_memory_mib_base"]
     out["accuracy_ratio"] = (merged["accuracy"] / merged["accuracy_base"]).where(merged["accuracy_base"] > 0)
-    limits = [_ratio_limits(row) for row in merged.itertuples()]
-    for index, name in enumerate(("ratio_low", "ratio_high")):
-        values = pd.Series([limit[index] for limit in limits], index=out.index, dtype="Float64")
-        out[name] = values.mask(out["is_baseline"])
+    _set(out, ("ratio_low", "ratio_high"), [_ratio_limits(row) for row in merged.itertuples()])
+    at = {(row["batch_size"], row["seq_len"]): row for _, row in base.iterrows()}
+    rows = [(row, at.get((row["batch_size"], row["seq_len"]))) for _, row in out.iterrows()]
+    speeds = [_flat(speed_over(row, other)) if other is not None else (None, None, None) for row, other in rows]
+    _set(out, ("speedup", "speedup_low", "speedup_high"), speeds)
+    out["latency_ratio"] = 1 / out["speedup"]
+    out["baseline_ms"] = out["reference_ms"].where(out["reference"] == baseline)
+    for name in ("ratio_low", "ratio_high", "speedup_low", "speedup_high"):
+        out[name] = out[name].mask(out["is_baseline"])
     return out
+
+
+def _set(frame: pd.DataFrame, names: tuple[str, ...], rows: Sequence[tuple[float | None, ...]]) -> None:
+    for place, name in enumerate(names):
+        frame[name] = pd.Series([row[place] for row in rows], index=frame.index, dtype="Float64")
+
+
+Speed = tuple[float | None, units.Limits]
+"""(how many times as fast, its 95 % interval)"""
+
+
+def speed_over(model: pd.Series[Any], other: pd.Series[Any]) -> Speed:
+    """How many times as fast one model of a comparison is as another, at one batch size and length.
+
+    From turns: of both with the reference, `ratios.over`. Where one of them took none, as in older runs, it is the
+    ratio of two medians that were taken at different times, and has no interval. None without times.
+    """
+    own, others = _over_reference(model), _over_reference(other)
+    if own is None or others is None:
+        p50s = other["latency_ms_p50"], model["latency_ms_p50"]
+        known = not any(units.is_missing(p50) for p50 in p50s)
+        return (float(p50s[0] / p50s[1]) if known else None), (None, None)
+    if model["model"] == other["model"]:
+        return 1.0, (1.0, 1.0)
+    ratio, low, high = ratios.over(own, others)
+    return ratio, (low, high)
+
+
+def _over_reference(row: pd.Series[Any]) -> WithLimits | None:
+    """The ratio to the reference with its limits; None where it has none."""
+    if not units.is_missing(row["reference"]) and row["model"] == row["reference"]:
+        return 1.0, 1.0, 1.0
+    values = [row[name] for name in ("over_reference", "over_reference_low", "over_reference_high")]
+    if any(units.is_missing(value) for value in values):
+        return None
+    ratio, low, high = (float(value) for value in values)
+    return ratio, low, high
+
+
+def _flat(speed: Speed) -> tuple[float | None, float | None, float | None]:
+    return speed[0], *speed[1]
 
 
 def _ratio_limits(row: object) -> tuple[float | None, float | None]:

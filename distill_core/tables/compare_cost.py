@@ -1,8 +1,8 @@
 """How long a comparison will take here: said on the button before anybody presses it. A guess, and shown as one.
 
-A run costs its start, and each model its loading plus, for each batch size and length, the warm-up and the timed calls
-of `measure/benchmark.py`. The latency behind it comes from an earlier run (same model, else the middle of all), in
-proportion to the tokens; how far that run's own time was off corrects this one.
+A run costs its start, and each model its loading and that of the baseline plus, for each batch size and length, the
+warm-up of both and their turns (`measure/turns.py`). The latency behind it comes from an earlier run (same model, else
+the middle of all), in proportion to the tokens; how far that run's own time was off corrects this one.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from distill_core.tables import compare as tables_compare
 from distill_core.units import seconds_between
 
 START_S = 5.0  # a new process that loads torch and transformers
-LOAD_S = 2.0  # a base-size model from its configuration, or from disk
-CALLS_BEFORE = 17  # the first call, the one that measures memory, and about three rounds of five to warm up
-CALLS_TIMED = 10
+LOAD_S = 0.7  # a base-size model from its configuration, or from disk
+CALLS_BEFORE = 3  # the first call, the one that measures memory, and one to warm up
+WARM_UP_CALLS, WARM_UP_S = 15, 1.0  # at most so many calls of a fast model, so many seconds of a slow one
+TURNS, TURN_S, TURN_CALLS = 10, 0.05, 25  # a turn is as many calls as take so long, and not more than 25
 MS_PER_TOKEN = 0.5  # a base-size model on two cores of a server processor: 60 ms for 128 tokens
 EVAL_TOKENS = 32  # a usual text of the offline data sets, padding included
 PACE_LIMITS = (0.5, 4.0)
@@ -34,14 +35,17 @@ def compare_seconds(spec: CompareSpec, earlier: Run | None = None) -> float:
 
 def _seconds(spec: CompareSpec, speeds: pd.Series[float]) -> float:
     usual = float(speeds.median()) if len(speeds) else MS_PER_TOKEN
-    total = START_S
+    total, base = START_S, float(speeds.get(str(spec.timed_against), usual)) / 1000
     for ref in spec.models:
         speed = float(speeds.get(str(ref), usual)) / 1000
-        total += LOAD_S
+        alone = ref == spec.timed_against
+        total += LOAD_S if alone else 2 * LOAD_S
         for batch_size in spec.batch_sizes:
             for seq_len in spec.seq_lens:
-                call = speed * batch_size * seq_len
-                total += CALLS_BEFORE * call + max(spec.min_time_s, CALLS_TIMED * call)
+                calls = [one * batch_size * seq_len for one in ((speed,) if alone else (speed, base))]
+                before = sum(CALLS_BEFORE * call + min(WARM_UP_S, WARM_UP_CALLS * call) for call in calls)
+                turn = sum(call if alone else max(call, min(TURN_S, TURN_CALLS * call)) for call in calls)
+                total += before + max(spec.min_time_s, TURNS * turn)
         if spec.dataset != NONE and ref.source != "structure":
             total += (spec.eval_examples or 5000) * EVAL_TOKENS * speed
     return total

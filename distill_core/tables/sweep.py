@@ -16,7 +16,7 @@ from distill_core import families
 from distill_core.maths import intervals, paired
 from distill_core.plans import arms
 from distill_core.plans.arms import DistillCell
-from distill_core.results import DistillResult
+from distill_core.results import DistillResult, StudentReport
 from distill_core.runs.run import Run
 from distill_core.tables import differences
 from distill_core.tables import families as tables_families
@@ -45,6 +45,9 @@ _MEASURES = (
     "kl_to_teacher",
     "params_share",
     "time_share",
+    "time_low",
+    "time_high",
+    "busy_cores",
     "latency_ms_p50",
     "train_s",
 )
@@ -56,8 +59,10 @@ def sweep_frame(run: Run) -> pd.DataFrame:
 
     `ci_*` is the mean of the seeds' Wilson intervals; `retained` = accuracy / teacher's, with the interval of
     `differences.ratio`, paired by text where the run has kept the answers; `params_share` and `time_share` = student /
-    teacher. `validation` is the last accuracy on the validation texts. `behind_points` is the difference to the setting
-    of `chosen`, with its 95 % interval and p value over seeds and test texts, paired by text; NA for that setting.
+    teacher; `time_low` and `time_high` are the means of the seeds' intervals, NA where one has none, and `busy_cores`
+    is the busiest seed's. `validation` is the last accuracy on the validation texts. `behind_points` is the difference
+    to the setting of `chosen`, with its 95 % interval and p value over seeds and test texts, paired by text; NA for
+    that setting.
     Raises RunError for a run that is no distillation.
     """
     spec, result = asked(run)
@@ -152,17 +157,33 @@ def _sweep_row(cell: DistillCell, result: DistillResult | None) -> dict[str, Any
     }
     own = (row["accuracy"], row["ci_low"], row["ci_high"])
     low, high = intervals.ratio_interval(own, (teacher.accuracy, teacher.ci_low, teacher.ci_high))
-    times = [(one.latency_ms_p50, one.speedup) for one in found]
-    known = [(p50, speedup) for p50, speedup in times if p50 is not None and speedup]
     return row | {
         "retained_low": low,
         "retained_high": high,
         "n_eval": found[0].n_eval,
         "params": found[0].params,
         "params_share": found[0].params / teacher.params,
-        "time_share": mean([1 / speedup for _, speedup in known]) if known else None,
-        "latency_ms_p50": mean([p50 for p50, _ in known]) if known else None,
+        **_times([one for one in found if one.latency_ms_p50 is not None and one.speedup]),
     }
+
+
+def _times(timed: list[StudentReport]) -> dict[str, Any]:
+    """Time and share of the teacher's time, as means over the seeds."""
+    if not timed:
+        return {}
+    busy = [one.busy_cores for one in timed if one.busy_cores is not None]
+    return {
+        "latency_ms_p50": mean([one.latency_ms_p50 or 0.0 for one in timed]),
+        "time_share": _mean_inverse([one.speedup for one in timed]),
+        "time_low": _mean_inverse([one.speedup_high for one in timed]),
+        "time_high": _mean_inverse([one.speedup_low for one in timed]),
+        "busy_cores": max(busy) if busy else None,
+    }
+
+
+def _mean_inverse(speedups: list[float | None]) -> float | None:
+    shares = [1 / speedup for speedup in speedups if speedup]
+    return mean(shares) if len(shares) == len(speedups) else None
 
 
 def depth_frame(run: Run) -> pd.DataFrame:

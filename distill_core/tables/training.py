@@ -32,11 +32,16 @@ _STUDENT_COUNTS = (
     "seed",
     "layers",
     "params",
+    "train_texts",
+    "labels",
     "n_eval",
     "answered",
     "inherited_errors",
     "new_errors",
     "repaired_errors",
+    "batch_size",
+    "seq_len",
+    "n_iterations",
 )
 _STUDENT_MEASURES = (
     "params_saved",
@@ -47,34 +52,27 @@ _STUDENT_MEASURES = (
     "retained_low",
     "retained_high",
     "speedup",
+    "speedup_low",
+    "speedup_high",
     "latency_ms_p50",
     "latency_ms_p95",
+    "teacher_ms",
+    "busy_cores",
     "agreement",
     "kl_to_teacher",
     "train_s",
     "majority_retained",
 )
 STUDENT_COLUMNS = ("arm", "title", "label", "curve", *_STUDENT_COUNTS, *_STUDENT_MEASURES, "source")
-CLAIM_COLUMNS = (
-    "key",
-    "title",
-    "measured",
-    "low",
-    "high",
-    "published",
-    "majority",
-    "claim",
-    "published_source",
-    "source",
-)
-
-_CLAIM_MEASURES = ("measured", "low", "high", "published", "majority")
-CLAIM_COLUMNS = ("key", "title", *_CLAIM_MEASURES, "claim", "published_source", "source")
+_CLAIM_COUNTS = ("batch_size", "seq_len")
+_CLAIM_MEASURES = ("measured", "low", "high", "published", "majority", "busy_cores")
+CLAIM_COLUMNS = ("key", "title", *_CLAIM_MEASURES, *_CLAIM_COUNTS, "claim", "published_source", "source")
 
 
 def finetune_frame(run: Run) -> pd.DataFrame:
     """One row an arm, training size and seed of a fine-tuning so far (FINETUNE_COLUMNS); empty while there is none.
 
+    `train_examples`: the texts that were really used.
     `answered`: how many classes it chooses among the test texts; NA without predictions and for several data sets.
     `lead_is_sure`: 1 where the best arm is beyond chance more accurate than its rival (`rivals`), on the same texts,
     else 0; the same in all rows, NA without predictions.
@@ -85,6 +83,7 @@ def finetune_frame(run: Run) -> pd.DataFrame:
         {
             **row.model_dump(exclude={"error"}),
             "title": arm_title(row.arm),
+            "train_examples": row.train_texts or row.train_examples,
             "answered": answered.get(_finetune_key(spec, row)),
             "error": row.error.message if row.error else None,
             "error_hint": row.error.hint if row.error else None,
@@ -143,7 +142,8 @@ def students_frame(run: Run) -> pd.DataFrame:
     source, answered, keys = tables_sources.source_text(run), one_answer.answered(run), _student_keys(run)
     name = arm_title("teacher")
     first = {"arm": "teacher", "title": name, "label": name, "answered": answered.get("teacher"), "source": source}
-    records = [{**_report(result.teacher), **first}]
+    timed = {"batch_size": 1, "seq_len": result.teacher.seq_len or _tokens(run)}
+    records = [{**_report(result.teacher), **first, **timed}]
     several = len({student.seed for student in result.students}) > 1
     right, majority = differences.right_answers(run), one_answer.kept(run, result.teacher.accuracy)
     for student in result.students:
@@ -155,6 +155,8 @@ def students_frame(run: Run) -> pd.DataFrame:
         records.append(
             {
                 **_report(student),
+                **timed,
+                "teacher_ms": student.baseline_ms,
                 "title": title,
                 "label": f"{title}, seed {student.seed}" if several else title,
                 "curve": f"{student.arm}-{student.seed}" if several else student.arm,
@@ -166,6 +168,12 @@ def students_frame(run: Run) -> pd.DataFrame:
             }
         )
     return tables_frames.typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+
+
+def _tokens(run: Run) -> int | None:
+    """Tokens at which teacher and students were timed, in a run that does not say."""
+    spec = run.spec_as(DistillSpec)
+    return min(spec.max_length, 128) if spec is not None else None
 
 
 def _student_keys(run: Run) -> dict[tuple[str, int], str]:
@@ -215,7 +223,7 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
     """
     row = students(frame)[lambda rows: rows["label"] == label]
     if row.empty:
-        return tables_frames.typed([], CLAIM_COLUMNS, (), _CLAIM_MEASURES)
+        return tables_frames.typed([], CLAIM_COLUMNS, _CLAIM_COUNTS, _CLAIM_MEASURES)
     student = row.iloc[0]
     small, large = _paper("DistilBERT", "params"), _paper("BERT", "params")
     fast, slow = _paper("DistilBERT", "inference speed"), _paper("BERT", "inference speed")
@@ -233,6 +241,8 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
             "key": "speed",
             "title": "times as fast as the teacher",
             "measured": student["speedup"],
+            "low": student["speedup_low"],
+            "high": student["speedup_high"],
             "published": slow / fast,
             "claim": "60 % faster",
             "published_source": f"{_PAPER}, Table 3",
@@ -250,8 +260,8 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
         },
     ]
     for record in records:
-        record["source"] = student["source"]
-    return tables_frames.typed(records, CLAIM_COLUMNS, (), _CLAIM_MEASURES)
+        record |= {name: student[name] for name in ("source", "batch_size", "seq_len", "busy_cores")}
+    return tables_frames.typed(records, CLAIM_COLUMNS, _CLAIM_COUNTS, _CLAIM_MEASURES)
 
 
 def _paper(title: str, metric: str) -> float:

@@ -228,8 +228,11 @@ def domain_frame(run: Run) -> pd.DataFrame:
     frame = frame.rename(columns={"dataset": "train", "test_dataset": "test"})
     at_home = frame[frame["train"] == frame["test"]].set_index(["arm", "test"])["accuracy"]
     homes = [at_home.get((row.arm, row.test), math.nan) for row in frame.itertuples()]
-    known = [known_splits.train_size(name) for name in frame["train"]]
-    sizes = [min(n, most or n) for n, most in zip(frame["train_examples"], known, strict=True)]
+    used = dict(zip(rows["dataset"], rows["train_texts"], strict=True))  # None in older runs
+    sizes = [
+        int(used[name] if pd.notna(used[name]) else min(n, known_splits.train_size(name) or n))
+        for n, name in zip(frame["train_examples"], frame["train"], strict=True)
+    ]
     majority = pd.Series([known_splits.majority_share(name) for name in frame["test"]], dtype="Float64")
     frame = frame.assign(
         title=frame["arm"].map(arm_title),

@@ -51,12 +51,13 @@ def gain(run: Run) -> Gain | None:
         return None
     pairs = [(found["distilled", seed], found[LABELED_ONLY, seed]) for seed in seeds]
     points = 100 * tables_ablation.mean([full.accuracy - fewer.accuracy for full, fewer in pairs])
+    labeled = found[LABELED_ONLY, seeds[0]].labels or _labeled(spec)
     right = tables_ablation.right_answers(run)
     sure = differences.between(*([right.get((arm, seed)) for seed in seeds] for arm in ("distilled", LABELED_ONLY)))
     if sure is None:
-        return Gain(points, None, None, _labeled(spec))
+        return Gain(points, None, None, labeled)
     low, high = (100 * end for end in sure.interval)
-    return Gain(points, low, high, _labeled(spec), sure.is_sure)
+    return Gain(points, low, high, labeled, sure.is_sure)
 
 
 def _labeled(spec: DistillSpec) -> int:

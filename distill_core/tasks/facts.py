@@ -6,6 +6,7 @@ where no answer is known. To add a task, add one row here and its module, which 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,6 +41,19 @@ class TaskFacts:
     def families(self) -> tuple[Family, ...]:
         """The families whose models fit: all but for masked words, which some never learned to fill in."""
         return tuple(family for family in FAMILIES if self.positions != "gap" or family.fills_gaps)
+
+    def check(self, *, arms: Iterable[str] = (), terms: Iterable[str] = (), family: Family | None = None) -> None:
+        """Raises SpecError for the first arms, terms of a loss or family of a model that mean nothing here."""
+        for found, known, least in (
+            ([term for term in terms if term not in self.terms], self.terms, "Set it to 0."),
+            ([arm for arm in arms if arm not in self.arms], self.arms, "Leave it out."),
+        ):
+            if found:
+                message = f"{', '.join(found)} means nothing for {self.title.lower()}."
+                raise SpecError(message, f"{least} It has {', '.join(known)}.")
+        if family is not None and family not in self.families:
+            titles = ", ".join(one.title for one in self.families)
+            raise SpecError(f"{family.title} does not fit {self.title.lower()}.", f"Choose one of {titles}.")
 
 
 _ARMS = ("distilled", "init-only", "scratch", "scratch-distilled")

@@ -78,6 +78,7 @@ def masked_text(loaded: LoadedModel, texts: Sequence[str], max_length: int) -> M
         encoded.ids,
         encoded.pad_id,
         encoded.padding_side,
+        cut=encoded.cut,
         mask_id=tokenizer.mask_token_id,
         n_tokens=len(tokenizer),
         special=tuple(tokenizer.all_special_ids),

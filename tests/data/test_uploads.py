@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from distill_core.datasets import catalogue, csv_files, dataset, uploads
+from distill_core.datasets import catalogue, csv_files, dataset, splits, uploads
 from distill_core.errors import DataError, SpecError
 from distill_core.settings import settings
 
@@ -43,7 +43,7 @@ def test_plain_file() -> None:
     assert str(data.frame["label"].dtype) == "int64"
     assert data.frame["text"].iloc[1] == "ein schöner Text Nummer 1 🙂"
     assert data.frame["id"].iloc[0] == "line-2"
-    assert data.frame["split"].value_counts().to_dict() == {"train": 16, "validation": 2, "test": 2}
+    assert {name: len(data.split(name)) >= 2 for name in splits.SPLITS} == dict.fromkeys(splits.SPLITS, True)
     assert data.split("test")["label"].nunique() == 2
     assert has_note(data, "Read as UTF-8, cells separated by comma")
     assert read(csv(rows())).frame.equals(data.frame)
@@ -157,6 +157,62 @@ def test_a_file_of_label_twins() -> None:
     ):
         assert group in named
     assert "'bad'" not in named
+
+
+def test_several_labels_in_a_cell_are_noted() -> None:
+    data = read(
+        csv(rows(60, ("sports", "politics", "sports;politics"))).replace("sports;politics", '"sports;politics"')
+    )
+    assert has_note(data, "Cells with several labels are classes of their own: 'sports;politics'. A text has one label")
+    assert set(data.label_names) == {"sports", "politics", "sports;politics"}
+    alone = read(csv(rows(60, ("a|b", "b|c", "a|c"))))
+    assert has_note(alone, "classes of their own: 'a|b', 'a|c', 'b|c'.")
+
+
+@pytest.mark.parametrize(
+    "labels", [("Sci/Tech", "World"), ("A&E", "ER"), ("C++", "C"), ("a;", "a"), ("good", "not good")]
+)
+def test_a_sign_in_a_label_is_no_second_label(labels: tuple[str, str]) -> None:
+    assert not has_note(read(csv([(text, f'"{label}"') for text, label in rows(labels=labels)])), "several labels")
+
+
+def test_too_many_combinations_of_labels_are_refused_as_such() -> None:
+    many = [f"topic{row // 10};topic{row % 10}" for row in range(100)]
+    with pytest.raises(DataError) as caught:
+        read(csv([(f"text {row}", f'"{label}"') for row, label in enumerate(many)]))
+    assert caught.value.hint.startswith("Cells with several labels are classes of their own")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("title", ["My film reviews", "My film reviews{0}{0}", '"Autumn 2026"{0}', "-----\nTitle"])
+def test_a_title_above_the_header_is_passed_over(title: str, delimiter: str) -> None:
+    body = "\n".join(["text" + delimiter + "label", *(f"one {row}{delimiter}{row % 2}" for row in range(20))])
+    plain, titled = read(body), read(f"{title.format(delimiter)}\n{body}")
+    assert titled.frame.drop(columns="id").equals(plain.frame.drop(columns="id"))
+    assert has_note(titled, "was passed over as a title")
+    assert titled.frame["id"][0] == f"line-{3 + title.count(chr(10))}"
+    found = uploads.columns(f"{title.format(delimiter)}\n{body}".encode())
+    assert (found.text, found.label) == ("text", "label")
+
+
+def test_a_header_is_not_taken_for_a_title() -> None:
+    with pytest.raises(DataError) as caught:
+        read("text\nwell, fine\nyes, good\n")
+    assert caught.value.message == "Line 2 has 2 cells, but the header has 1."
+    assert not has_note(read(csv(rows())), "title")
+
+
+@pytest.mark.parametrize("rule", ["---", "---,---", "====,====", ":---,---:", "-----,"])
+def test_a_line_that_draws_a_line_is_passed_over(rule: str) -> None:
+    lines = csv(rows()).splitlines()
+    data = read("\n".join([lines[0], rule, *lines[1:]]))
+    assert has_note(data, "nothing but dashes and the like were passed over: 1.")
+    assert data.frame["text"].tolist() == read(csv(rows())).frame["text"].tolist()
+    assert data.label_names == ("no", "yes")
+
+
+def test_a_text_of_dashes_with_a_label_stays() -> None:
+    assert "---" in set(read(csv([*rows(), ("---", "no")])).frame["text"])
 
 
 def test_nul_and_surrogates_are_cleaned() -> None:

@@ -100,6 +100,71 @@ def test_latency_title_when_the_baseline_is_fastest() -> None:
     assert title(figure) == "DistilBERT is the fastest: 29.4 ms for 1 × 128 tokens"
 
 
+def old_frame(rows: list | None = None, baseline: str = "bert@structure") -> pd.DataFrame:
+    """Of a run in which the models took no turns."""
+    run = sample_runs.compare_run(RunStore(settings().runs_dir), rows, paired=False)
+    return tables_compare.relative_to(tables_compare.compare_frame(run), baseline)
+
+
+def test_a_ratio_of_an_older_run_is_marked_wherever_it_is_said() -> None:
+    old = old_frame()
+    assert title(latency.draw(old)) == "DistilBERT: 2.0 × as fast as BERT at 1 × 128 tokens (single measurement)"
+    assert title(overview.draw(tables_families.families_frame(), old)).endswith("1 × 128 tokens (single measurement)")
+    rows = [
+        sample_runs.row(key, accuracy=0.9, ci_low=0.88, ci_high=0.92, n_eval=1000) for key in ("bert", "distilbert")
+    ]
+    rows[0] = rows[0].model_copy(update={"accuracy": 0.91})
+    assert "2.0 × as fast as BERT (single measurement)" in title(tradeoff.draw(old_frame(rows)))
+
+
+def unsure(off: float, ms: float = 52.0) -> pd.DataFrame:
+    """ALBERT is a little faster than BERT, with a ratio whose limits are so far off."""
+    bert = sample_runs.row("bert", accuracy=0.91, ci_low=0.88, ci_high=0.92, n_eval=1000)
+    albert = sample_runs.row("albert", latency_ms_p50=ms, accuracy=0.9, ci_low=0.88, ci_high=0.92, n_eval=1000)
+    return old_frame([bert, sample_runs.in_turns(albert, bert, off)])
+
+
+def test_a_ratio_whose_interval_holds_1_is_not_stated() -> None:
+    assert title(latency.draw(unsure(0.1))) == "ALBERT: 1.1 × as fast as BERT at 1 × 128 tokens"
+    assert title(latency.draw(unsure(0.11))) == "ALBERT: about as fast as BERT at 1 × 128 tokens"
+    assert title(latency.draw(unsure(0.5))) == "ALBERT: no clear difference in speed from BERT at 1 × 128 tokens"
+    assert title(tradeoff.draw(unsure(0.11))).startswith("ALBERT: about as fast as BERT, and which is")
+
+
+def test_no_model_is_called_the_fastest_on_an_interval_that_holds_1() -> None:
+    sizes = unsure(0.11).assign(accuracy=pd.NA)
+    assert title(tradeoff.draw(sizes)) == "No model is clearly the fastest; ALBERT is the smallest"
+    assert title(tradeoff.draw(unsure(0.05).assign(accuracy=pd.NA))) == "ALBERT is both the fastest and the smallest"
+    slower = unsure(0.11, 60.0)
+    assert title(latency.draw(slower)) == "BERT: 58 ms for 1 × 128 tokens; no model is clearly faster"
+
+
+@pytest.mark.parametrize("module", [latency, tradeoff, overview])
+def test_a_disturbed_measurement_is_seen_below_the_title(module: ModuleType) -> None:
+    rows = [sample_runs.row("bert"), sample_runs.row("distilbert", busy_cores=1.34)]
+    frame = frame_of(rows)
+    figure = module.draw(tables_families.families_frame(), frame) if module is overview else module.draw(frame)
+    assert figure.layout.title.subtitle.text == "measured while other programs used up to 1.3 cores"
+    words = [text for trace in figure.data for text in trace.hovertext or ()]
+    assert sum("measured while other programs used 1.3 cores" in text for text in words) == 1
+
+
+@pytest.mark.parametrize("module", [latency, tradeoff])
+def test_of_a_quiet_measurement_nothing_is_said(module: ModuleType, ten: pd.DataFrame) -> None:
+    assert module.draw(ten).layout.title.subtitle.text is None
+
+
+def test_relative_bars_have_the_interval_of_the_ratio(ten: pd.DataFrame) -> None:
+    figure = latency.draw(ten, relative=True)
+    place = list(ten["family"]).index("distilbert")
+    bar, ratio = figure.data[0], 58.0 / 29.4
+    assert bar.x[place] == pytest.approx(1 / ratio)
+    assert bar.error_x.array[place] == pytest.approx(1 / (0.97 * ratio) - 1 / ratio)
+    assert bar.error_x.arrayminus[place] == pytest.approx(1 / ratio - 1 / (1.03 * ratio))
+    assert bar.error_x.array[0] == 0
+    assert figure.layout.xaxis.title.text == "time for 1 × 128 tokens (× baseline), whiskers: 95 % interval"
+
+
 def test_memory(ten: pd.DataFrame) -> None:
     figure = memory_use.draw(ten)
     assert title(figure) == "ALBERT: 82 % less memory than BERT"
@@ -179,10 +244,10 @@ def test_one_model_alone_is_not_the_best_of_anything(baseline: str) -> None:
     assert title(parameters.draw(alone)) == "BERT: 109 M parameters"
     assert title(latency.draw(alone)) == "BERT: 58 ms for 1 × 128 tokens"
     assert title(memory_use.draw(alone)) == f"BERT needs {units.mebibytes(memory)}"
-    assert title(tradeoff.draw(alone)) == "BERT: 109 M parameters, 58 ms"
+    assert title(tradeoff.draw(alone)) == "BERT: 109 M parameters, 58 ms for 1 × 128 tokens"
     judged = frame_of([sample_runs.row("bert", accuracy=0.9, ci_low=0.89, ci_high=0.91, n_eval=5000)], baseline)
     assert title(accuracy.draw(judged)) == "BERT is right on 90 % of 5,000 texts"
-    assert title(tradeoff.draw(judged)) == "BERT is right on 90 % of 5,000 texts, 58 ms"
+    assert title(tradeoff.draw(judged)) == "BERT is right on 90 % of 5,000 texts, 58 ms for 1 × 128 tokens"
 
 
 def test_the_overview_of_one_family_calls_it_by_its_size() -> None:
@@ -229,12 +294,14 @@ def test_an_unknown_family_is_gray_and_a_diamond() -> None:
 
 def test_overview_puts_sizes_beside_times(ten: pd.DataFrame) -> None:
     figure = overview.draw(tables_families.families_frame(), ten)
-    assert title(figure) == "Full-size DistilBERT, 66.4 M: 39 % fewer parameters than BERT, 2.0 × as fast"
+    assert title(figure) == (
+        "Full-size DistilBERT, 66.4 M: 39 % fewer parameters than BERT, 2.0 × as fast at 1 × 128 tokens"
+    )
     sizes, _, times, _ = figure.data
     assert list(sizes.y) == list(times.y)
     assert sizes.y[0] == "T5"
     assert times.x[list(times.y).index("BERT")] == 58.0
-    assert figure.layout.xaxis2.title.text == "latency (ms)"
+    assert figure.layout.xaxis2.title.text == "latency, 1 × 128 tokens (ms)"
 
 
 @pytest.mark.parametrize("speeds", [None, pd.DataFrame(columns=list(tables_compare.COMPARE_COLUMNS))])

@@ -41,10 +41,25 @@ def test_the_frontier_leaves_out_who_is_beaten_in_both() -> None:
 
 def test_the_title_is_the_answer() -> None:
     figure = plane.draw(RUN)
-    assert figure.layout.title.text == "Distilled: 2.0 × as fast, 5.0 points below its teacher"
+    assert figure.layout.title.text == "Distilled: 2.0 × as fast (single measurement), 5.0 points below its teacher"
     assert figure.layout.xaxis.title.text == "latency of one text, p50 (ms)"
     assert figure.layout.yaxis.title.text == "accuracy on validation texts (%)"
     assert figure.layout.xaxis.range[0] == 0
+
+
+def test_the_ratio_is_that_of_the_turns_and_the_load_is_said() -> None:
+    turns = points(
+        ("distilled", "test", "speedup", 0, 1.7),
+        ("distilled", "test", "speedup_low", 0, 1.6),
+        ("distilled", "test", "speedup_high", 0, 1.8),
+        ("distilled", "test", "busy_cores", 0, 0.8),
+    )
+    figure = plane.draw(pd.concat([RUN, turns]))
+    assert figure.layout.title.text == "Distilled: 1.7 × as fast, 5.0 points below its teacher"
+    assert figure.layout.title.subtitle.text == "measured while other programs used up to 0.8 cores"
+    turns.loc[turns["name"] == "speedup_low", "value"] = 0.7
+    title = plane.draw(pd.concat([RUN, turns])).layout.title.text
+    assert title == "Distilled: no clear difference in speed, 5.0 points below its teacher"
 
 
 def test_before_the_first_test_there_is_a_titled_empty_figure() -> None:

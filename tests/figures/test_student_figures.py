@@ -131,6 +131,16 @@ def test_a_sole_student_and_equal_ones_are_their_own_best(store: RunStore) -> No
     assert title(picture(sample.students_run(store, same))).startswith("GPT mini, ")
 
 
+def test_the_speed_is_said_as_far_as_it_is_known(store: RunStore) -> None:
+    old = sample.row("bert@mini", "taught", speedup_low=None, speedup_high=None, busy_cores=None)
+    assert title(picture(sample.students_run(store, (old,)))).endswith("6.0 × as fast (single measurement)")
+    unsure = sample.row("bert@mini", "taught", speedup=1.1, speedup_low=0.6, speedup_high=2.0, busy_cores=1.0)
+    figure = picture(sample.students_run(store, (unsure,)))
+    assert title(figure).endswith(", no clear difference in speed")
+    assert figure.layout.title.subtitle.text == "measured while other programs used 1 core"
+    assert "measured while other programs used 1 core<br>" in figure.data[2].hovertext[0]
+
+
 def test_the_axes_stand_still_when_the_arm_changes(run: Run) -> None:
     first, second, random = (picture(run, arm) for arm in ("taught", "labels", "random"))
     assert first.layout.xaxis.range == second.layout.xaxis.range

@@ -321,6 +321,23 @@ def test_the_title_says_when_no_depth_is_enough(store: RunStore) -> None:
     assert title.startswith("No depth keeps 97 % of the accuracy: 1 layer keeps 87 % (95 % interval ")
 
 
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({}, ": 86 % of the time"),
+        ({"time_low": pd.NA}, ": 86 % of the time (single measurement)"),
+        ({"time_high": 1.02}, ": no clear difference in time"),
+    ],
+)
+def test_the_title_says_a_share_of_time_as_far_as_it_is_known(store: RunStore, limits: dict, words: str) -> None:
+    frame = depths(store).assign(retained=0.99, time_share=0.86, time_low=0.84, time_high=0.88, busy_cores=0.9)
+    rows = frame.assign(**limits)
+    assert depth_curve.title(rows, tables_sweep.distilbert(), "time_share").endswith(words)
+    subtitle = depth_curve.draw(rows, tables_sweep.distilbert(), "time_share").layout.title.subtitle.text
+    assert subtitle == "measured while other programs used up to 0.9 cores"
+    assert depth_curve.draw(rows, tables_sweep.distilbert()).layout.title.subtitle.text is None
+
+
 def test_a_curve_before_its_first_student_is_a_titled_empty_figure(store: RunStore) -> None:
     figure = depth_curve.draw(depths(store, done=0), tables_sweep.distilbert())
     assert not figure.data

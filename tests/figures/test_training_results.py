@@ -46,7 +46,8 @@ def test_claims_tell_measured_from_published(frame: pd.DataFrame) -> None:
     assert {mark.marker.symbol for mark in marks} == {"diamond-open"}
     assert all("measured 22 Nov 2025" in bar.hovertext[0] for bar in bars)
     assert all("published, arXiv:1910.01108" in mark.hovertext[0] for mark in marks)
-    assert [bar.error_x.visible for bar in bars] == [False, False, True]  # counts and medians have no interval
+    assert [bar.error_x.visible for bar in bars] == [False, True, True]  # counts have no interval
+    assert "(95 % interval 1.8 × to 1.9 ×)<br>timed in turns at 1 × 128 tokens" in bars[1].hovertext[0]
     assert [axis.range[0] for axis in (figure.layout.xaxis, figure.layout.xaxis2, figure.layout.xaxis3)] == [0, 0, 0]
     assert "◇ DistilBERT 1.6 ×" in figure.layout.annotations[1].text
 
@@ -60,12 +61,30 @@ def test_a_missing_speed_is_left_out(store: RunStore) -> None:
 
 @pytest.mark.parametrize(
     ("speedup", "words"),
-    [(0.8, "1.2 × as slow as the teacher"), (1.0, ", as fast as the teacher"), (0.99, ", as fast as the teacher")],
+    [(0.8, "1.2 × as slow as the teacher"), (1.0, ", about as fast as the teacher"), (0.98, ", about as fast as the")],
 )
 def test_a_student_that_is_no_faster_is_said_to_be_so(store: RunStore, speedup: float, words: str) -> None:
     run = sample.distill_run(store, "minilm", students=(sample.student(speedup=speedup),))
     figure = claims.draw(tables.claims_frame(tables.students_frame(run), "Distilled"))
     assert words in figure.layout.title.text
+
+
+def test_a_speed_of_an_older_run_is_a_single_measurement(store: RunStore) -> None:
+    old = {"speedup_low": None, "speedup_high": None, "baseline_ms": None, "busy_cores": None, "seq_len": None}
+    run = sample.distill_run(store, "minilm", students=(sample.student(**old),))
+    figure = claims.draw(tables.claims_frame(tables.students_frame(run), "Distilled"))
+    assert ", 1.9 × as fast as the teacher (single measurement), " in figure.layout.title.text
+    assert not figure.data[2].error_x.visible
+
+
+def test_a_disturbed_timing_is_seen_below_the_title(store: RunStore) -> None:
+    run = sample.distill_run(store, "minilm", students=(sample.student(busy_cores=0.71),))
+    frame = tables.students_frame(run)
+    figure = claims.draw(tables.claims_frame(frame, "Distilled"))
+    assert figure.layout.title.subtitle.text == "measured while other programs used 0.71 cores"
+    assert "128 tokens, measured while other programs used 0.71 cores" in figure.data[2].hovertext[0]
+    assert list(frame["busy_cores"]) == [0.02, 0.71]
+    assert list(frame["teacher_ms"].dropna()) == [12.4]
 
 
 def test_a_larger_student_has_a_bar_to_the_left(store: RunStore) -> None:

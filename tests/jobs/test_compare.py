@@ -60,6 +60,43 @@ def test_each_model_has_its_rows_in_the_order_of_the_spec(do, make_model, datase
     assert run.environment().device == "cpu"
 
 
+def test_each_model_is_timed_in_turns_with_the_baseline(do, make_model):
+    refs = [make_model("bert"), make_model("bert", name="deep", layers=8)]
+    small, deep = do(**FAST, models=refs, baseline=refs[1]).result().rows
+    assert (deep.speedup, deep.speedup_low, deep.speedup_high, deep.baseline_ms) == (None,) * 4
+    assert small.speedup_low <= small.speedup <= small.speedup_high
+    assert small.speedup > 1
+    assert small.baseline_ms > small.latency_ms_p50
+    assert small.busy_cores >= 0
+    assert small.n_iterations >= 10
+
+
+def test_without_its_baseline_a_model_has_times_and_no_ratio(do, make_model):
+    """One that does not load, and one that has too few positions for the longest texts."""
+    good, broken = make_model("t5"), make_model("bert")
+    rows = {
+        row.seq_len: row
+        for row in do(**{**FAST, "seq_lens": "8,600"}, models=[good, broken], baseline=broken).result().rows
+        if row.model == good
+    }
+    assert rows[8].speedup > 0
+    assert rows[600].latency_ms_p50 > 0
+    assert rows[600].speedup is rows[600].baseline_ms is None
+    weights = Path(broken.removeprefix("path:")) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    alone = do(**FAST, models=[good, broken], baseline=broken).result().rows[0]
+    assert alone.latency_ms_p50 > 0
+    assert alone.speedup is None
+
+
+def test_the_memory_is_that_of_the_model_without_the_baseline(do, make_model):
+    small, large = make_model("bert"), make_model("bert", name="large", width=256, layers=12)
+    beside, baseline = do(**FAST, models=[small, large], baseline=large).result().rows
+    (alone,) = do(**FAST, models=small).result().rows
+    assert beside.peak_memory_mib == pytest.approx(alone.peak_memory_mib, abs=8)
+    assert baseline.peak_memory_mib > alone.peak_memory_mib + 20
+
+
 def test_a_broken_model_costs_its_own_rows_alone(do, make_model, dataset):
     good, broken, last = make_model("bert"), make_model("gpt"), make_model("albert")
     weights = Path(broken.removeprefix("path:")) / "model.safetensors"
@@ -107,12 +144,16 @@ def test_classes_in_another_order_or_case_are_matched_by_name(do, make_model, ma
     assert second.accuracy == pytest.approx(1 - first.accuracy)
 
 
-def test_classes_that_differ_in_case_alone_keep_their_columns_and_can_be_taught(do, make_model):
-    """Good and good are two classes: a run that learned them is judged as it was, and teaches them."""
-    case = f"file:{CASES / 'label-case.csv'}"
+@pytest.mark.parametrize(
+    ("file", "classes"),
+    [("label-case.csv", {"Good", "bad", "good"}), ("class-na.csv", {"AS", "EU", "NA"}), ("label-twins.csv", set())],
+)
+def test_classes_that_look_alike_keep_their_columns_and_can_be_taught(do, make_model, file, classes):
+    """Good and good are two classes, and NA is one: a run that learned them is judged as it was, and teaches them."""
+    case = f"file:{CASES / file}"
     training = {"dataset": case, "epochs": 1, "max_length": 128, "threads": 1, "learning_rate": 1e-3}
-    learned = do(kind="finetune", model=make_model(), train_examples=90, **training)
-    assert learned.result().label_names == ("Good", "bad", "good")
+    learned = do(kind="finetune", model=make_model(), train_examples=40, **training)
+    assert set(learned.result().label_names) >= classes
     (row,) = do(**FAST, models=f"run:{learned.id}", dataset=case).result().rows
     assert row.accuracy == learned.result().arms[0].accuracy
     taught = do(kind="distill", teacher=f"run:{learned.id}", student_layers=1, **training)

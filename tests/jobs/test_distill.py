@@ -169,7 +169,7 @@ INNER = [
 @pytest.mark.parametrize(("key", "loss"), INNER)
 def test_every_inner_loss_teaches(do, make_model, dataset, key, loss):
     values = {**FAST, "student_layers": 2, "epochs": 30, "batch_size": 80, "learning_rate": 5e-3, "soft": 0, "hard": 0}
-    run = do(**{**values, loss: 1}, teacher=make_model(key), dataset=dataset, init="random", eval_examples=4)
+    run = do(**{**values, loss: 1}, teacher=make_model(key), dataset=dataset, init="random", eval_examples=8)
     assert run.state().state == "done", run.state()
     curve = [m.value for m in run.read_metrics()[0] if m.name == loss]
     assert 0 < curve[-1] < 0.9 * curve[0]

@@ -136,7 +136,7 @@ def test_learning_beats_guessing(do, make_model, make_csv):
     run = do(
         **{**FAST, "epochs": 12, "train_examples": 160, "learning_rate": 5e-3},
         model=make_model("gpt"),
-        dataset=make_csv(200),
+        dataset=make_csv(240),
         arms="pretrained,bow",
     )
     assert [row.accuracy > 0.8 for row in run.result().arms] == [True, True]

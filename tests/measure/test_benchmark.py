@@ -57,7 +57,7 @@ def test_quantiles_are_numpys(n):
 
 
 def test_a_timing_is_in_milliseconds_of_a_whole_batch():
-    timing = benchmark._timing([0.010, 0.020, 0.030], 8, 0.5, 12.0, 0.25)
+    timing = benchmark.timing_of([0.010, 0.020, 0.030], 8, 0.5, 12.0, 0.25)
     assert timing.latency_ms_p50 == pytest.approx(20)
     assert timing.latency_ms_p90 == pytest.approx(28)
     assert timing.latency_ms_p95 == pytest.approx(29)
@@ -169,6 +169,12 @@ def test_a_slow_cell_is_timed_with_fewer_calls(clock):
     assert timing.latency_ms_p50 == pytest.approx(50_000)
 
 
+def test_a_slow_model_is_warmed_up_for_about_a_second(clock):
+    calls = []
+    benchmark.warm_up(lambda: (calls.append(1), clock.pass_by(0.4)), CPU)
+    assert len(calls) == 4
+
+
 def test_warming_up_goes_on_until_the_time_is_stable(monkeypatch):
     monkeypatch.setattr(benchmark, "WARM_UP_LIMIT_S", 60)
     falling = itertools.chain([9, 8, 7, 6, 5, 4, 3, 2, 1, 1], itertools.repeat(1))
@@ -179,8 +185,8 @@ def test_warming_up_goes_on_until_the_time_is_stable(monkeypatch):
         return drawn[-n:]
 
     monkeypatch.setattr(benchmark, "time_calls", timed)
-    benchmark._warm_up(lambda: None, CPU)
-    assert len(drawn) == 20  # fifteen calls: 1 after 4 … 1; twenty: 1 after 1
+    assert benchmark.warm_up(lambda: None, CPU) == 1
+    assert len(drawn) == 16  # the last five are 1, and so is the middle one of 3, 2, 1, 1, 1
 
 
 # ── memory ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -251,57 +257,7 @@ def test_another_error_is_not_taken_for_a_lack_of_memory():
         benchmark.measure(fake(call), 1, 8, 0.01, CPU)
 
 
-# ── rivals, and the load of others ───────────────────────────────────────────────────────────────────────────
-
-
-def test_rivals_are_timed_in_turns(clock):
-    order = []
-
-    def rival(name, seconds):
-        return fake(lambda inputs: (order.append(name), clock.pass_by(seconds)))
-
-    slow, fast = benchmark.interleaved((rival("a", 0.004), rival("b", 0.001)), 1, 8, CPU, rounds=3, calls=4)
-    assert (slow.latency_ms_p50, fast.latency_ms_p50) == (pytest.approx(4), pytest.approx(1))
-    assert slow.n_iterations == fast.n_iterations == 12
-    assert "".join(order[-24:]) == "aaaabbbb" * 3
-
-
-def test_rivals_are_timed_as_they_are_used_without_dropout(quick):
-    loaded = tiny.classifier(families.get("bert"))
-    loaded.model.train()
-    benchmark.interleaved((loaded,), 1, 8, CPU, rounds=1, calls=1)
-    assert not loaded.model.training
-
-
-def test_rivals_are_moved_to_their_device_outside_inference_mode(quick):
-    """Weights that are moved within it can never be trained again: a student is timed before it learns."""
-    loaded, modes = tiny.classifier(families.get("bert")), []
-    move = loaded.model.to
-    loaded.model.to = lambda place: modes.append(torch.is_inference_mode_enabled()) or move(place)
-    benchmark.interleaved((loaded,), 1, 8, CPU, rounds=1, calls=1)
-    assert modes == [False]
-
-
-def test_the_load_of_others_is_what_is_busy_less_what_is_ours(monkeypatch):
-    seconds = itertools.count(100.0, 2.0)
-    readings = {"_busy_s": iter([50.0, 55.0]), "_own_s": iter([10.0, 12.0])}
-    monkeypatch.setattr(benchmark.time, "monotonic", lambda: next(seconds))
-    for name, values in readings.items():
-        monkeypatch.setattr(benchmark, name, lambda values=values: next(values))
-    assert benchmark.OtherLoad().cores() == pytest.approx(1.5)  # (5 s − 2 s) in 2 s
-
-
-def test_idle_time_is_not_load(monkeypatch):
-    now = benchmark.psutil.cpu_times()
-    later = now._replace(idle=now.idle + 1000, user=now.user + 2)
-    readings = []
-    for times in (now, later):
-        monkeypatch.setattr(benchmark.psutil, "cpu_times", lambda times=times: times)
-        readings.append(benchmark._busy_s())
-    assert readings[1] - readings[0] == pytest.approx(2)
-
-
 def test_a_timing_has_the_names_of_a_row():
     from distill_core.results import BenchmarkRow
 
-    assert asdict(benchmark._timing([1.0], 1, 1.0, None, 0.0)).keys() <= BenchmarkRow.model_fields.keys()
+    assert asdict(benchmark.timing_of([1.0], 1, 1.0, None, 0.0)).keys() <= BenchmarkRow.model_fields.keys()

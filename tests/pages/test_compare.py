@@ -44,7 +44,7 @@ def test_nothing_measured_yet() -> None:
     assert not app.exception
     assert "No comparison yet" in texts(app)
     assert not app.get("plotly_chart")
-    assert "about 45 s" in app.button(key="cmp_measure").label
+    assert "about 55 s" in app.button(key="cmp_measure").label
 
 
 def test_the_recorded_result_is_shown_first(alone: RunStore) -> None:
@@ -103,6 +103,26 @@ def test_baseline_and_relative_numbers() -> None:
     assert table.loc["DistilBERT", "params_ratio"] == 1
     assert table.loc["BERT", "speedup"] == pytest.approx(29.4 / 58.0)
     assert "DistilBERT is the fastest: 29.4 ms" in texts(app)
+
+
+def test_a_disturbed_comparison_says_so_and_shows_its_intervals() -> None:
+    rows = [sample_runs.row("bert"), sample_runs.row("distilbert", busy_cores=1.34)]
+    app = compare(cmp_run=sample_runs.compare_run(stored_runs.own(), rows).id)
+    assert not app.exception
+    assert "measured while other programs used up to 1.3 cores" in texts(app)
+    table = app.dataframe[0].value.set_index("label")
+    assert list(table.loc["DistilBERT", ["speedup_low", "speedup_high"]]) == pytest.approx(
+        [0.97 * 58.0 / 29.4, 1.03 * 58.0 / 29.4]
+    )
+    assert table.loc["DistilBERT", "baseline_ms"] == 58.0
+    assert table.loc["DistilBERT", "busy_cores"] == 1.34
+
+
+def test_an_older_comparison_has_single_measurements() -> None:
+    app = compare(cmp_run=sample_runs.compare_run(stored_runs.own(), paired=False).id)
+    assert not app.exception
+    assert "2.0 × as fast as BERT at 1 × 128 tokens (single measurement)" in texts(app)
+    assert "measured while" not in texts(app)
 
 
 def test_a_cell_can_be_chosen() -> None:

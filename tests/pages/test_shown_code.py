@@ -14,7 +14,7 @@ from distill_core import objective_facts
 from distill_core.errors import SpecError
 from distill_core.files import source_code
 from distill_core.jobs import adapt, learners
-from distill_core.maths import distributions, intervals, paired
+from distill_core.maths import distributions, intervals, paired, ratios
 from distill_core.measure import bag_of_words, representation
 from distill_core.models import students as models_students
 from distill_core.settings import PROJECT
@@ -42,7 +42,7 @@ SHOWN: dict[str, tuple[str, tuple[Callable[..., object], ...]]] = {
     "distill": (distill_view.CODE, (SOFT,)),
     "students": (students_view.CODE, (SOFT, term_functions.labels, HARD)),
     "soft labels": (soft_labels_view.CODE, NUMPY),
-    "compare": (results.CODE, (tables_compare.relative_to, tables_compare.pareto)),
+    "compare": (results.CODE, (tables_compare.relative_to, tables_compare.pareto, ratios.paired_speedup)),
     "ingredients": (take_apart_view.CODE["ingredients"], (paired.over_seeds,)),
     "weights": (take_apart_view.CODE["weights"], (SOFT, HARD)),
     "layers": (take_apart_view.CODE["layers"], (intervals.ratio_interval,)),

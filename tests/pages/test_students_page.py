@@ -129,7 +129,7 @@ def test_a_running_experiment_shows_its_teacher_then_the_rows_there_are() -> Non
     app = open_page(PAGE, ts_run=run.id)
     assert not app.exception
     assert "First the teacher learns" in texts(app)
-    assert "Measured already: BERT mini 2 ms, GPT mini 2.2 ms" in texts(app)
+    assert "Measured already, 1 × 64 tokens: BERT mini 2 ms, GPT mini 2.2 ms" in texts(app)
     assert not app.dataframe
     some = (sample.row("bert@mini", "taught"), sample.failed("gpt@mini", "taught"), *waiting[2:])
     run = sample.students_run(own(), some, state="running")

@@ -271,3 +271,30 @@ def test_a_pretraining_that_cannot_run_is_refused(check, values, error, message)
 
 def test_a_pretraining_needs_no_data_set(check):
     check(kind="pretrain", family="bert", probe_dataset="none")
+
+
+def test_a_distillation_is_checked_against_its_task(check, own, make_folder):
+    """The arms, terms and families that a task's facts name, before any work is done."""
+    general = {"kind": "distill", "mode": "general", "dataset": own, "student_layers": 2}
+    check(**general, teacher=make_folder())
+    with pytest.raises(SpecError, match="GPT does not fit masked words"):
+        check(**general, teacher=make_folder("openai-gpt"))
+    with pytest.raises(SpecError, match="labeled-only means nothing for masked words"):
+        check(**general, teacher=make_folder(), arms="labeled-only", labeled_examples=5)
+
+
+@pytest.mark.parametrize("labeled", [19, 4000])
+def test_labeled_only_needs_texts_without_a_label(check, own, make_folder, labeled):
+    """With all labels kept it would be the distilled student under another name."""
+    from distill_core.datasets import catalogue
+
+    size = catalogue.load(own).train_size
+    values = {"kind": "distill", "dataset": own, "teacher": make_folder(), "student_layers": 2, "arms": "labeled-only"}
+    with pytest.raises(SpecError) as caught:
+        check(**values, labeled_examples=max(size, labeled))
+    assert caught.value.message == (
+        f"labeled-only shows what texts without a label add, and here all {size} texts keep theirs."
+    )
+    check(**values, labeled_examples=size - 1)
+    with pytest.raises(SpecError, match="here all 7,984 texts keep theirs"):
+        check(**{**values, "dataset": "movies", "train_examples": 0}, labeled_examples=7984)

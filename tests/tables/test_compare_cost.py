@@ -23,10 +23,28 @@ def earlier(ended_at: str = "", p50: float = 640.0) -> Run:
     return run
 
 
+def two_models(call: float) -> float:
+    """BERT alone, and GPT in turns with it; both take so many seconds for a call."""
+    before = compare_cost.CALLS_BEFORE * call + min(compare_cost.WARM_UP_S, compare_cost.WARM_UP_CALLS * call)
+    turns = compare_cost.TURNS * 2 * call  # one call fills a turn
+    return 3 * compare_cost.LOAD_S + 3 * before + max(1.0, compare_cost.TURNS * call) + max(1.0, turns)
+
+
 def test_by_hand_without_an_earlier_run() -> None:
     call = 128 * compare_cost.MS_PER_TOKEN / 1000
-    one = compare_cost.LOAD_S + compare_cost.CALLS_BEFORE * call + 1.0  # ten calls take less than the shortest time
-    assert compare_cost.compare_seconds(spec()) == pytest.approx(compare_cost.START_S + 2 * one)
+    assert call > compare_cost.TURN_S
+    assert compare_cost.compare_seconds(spec()) == pytest.approx(compare_cost.START_S + two_models(call))
+
+
+def test_a_turn_of_a_fast_model_has_several_calls() -> None:
+    slow = spec(models="bert@structure,minilm", min_time_s=0.001)
+    rows = [sample_runs.row("bert"), sample_runs.row("bert", model="minilm", latency_ms_p50=12.8)]
+    run = sample_runs.compare_run(RunStore(settings().runs_dir), rows)
+    bert, small = 0.058, 0.0128
+    before = [compare_cost.CALLS_BEFORE * one + min(1.0, compare_cost.WARM_UP_CALLS * one) for one in (bert, small)]
+    turns = 10 * bert + 10 * (bert + 0.05)
+    expected = compare_cost.START_S + 3 * compare_cost.LOAD_S + 2 * before[0] + before[1] + turns
+    assert compare_cost.compare_seconds(slow, run) == pytest.approx(expected)
 
 
 def test_more_work_costs_more() -> None:
@@ -41,8 +59,7 @@ def test_more_work_costs_more() -> None:
 
 def test_an_earlier_run_sets_the_speed() -> None:
     call = 128 * (640 / 8 / 128) / 1000  # the largest batch counts; a model that was not in it gets the middle of all
-    one = compare_cost.LOAD_S + compare_cost.CALLS_BEFORE * call + max(1.0, compare_cost.CALLS_TIMED * call)
-    assert compare_cost.compare_seconds(spec(), earlier()) == pytest.approx(compare_cost.START_S + 2 * one)
+    assert compare_cost.compare_seconds(spec(), earlier()) == pytest.approx(compare_cost.START_S + two_models(call))
 
 
 def test_an_earlier_run_corrects_the_estimate_within_limits() -> None:

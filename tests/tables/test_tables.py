@@ -9,7 +9,8 @@ import pytest
 import sample_runs
 
 from distill_core import families
-from distill_core.results import ErrorInfo
+from distill_core.maths import ratios
+from distill_core.results import BenchmarkRow, ErrorInfo
 from distill_core.runs.store import RunStore
 from distill_core.settings import settings
 from distill_core.tables import compare as tables_compare
@@ -84,6 +85,42 @@ def test_relative_columns_by_hand(store: RunStore) -> None:
     assert distilbert["latency_ratio"] == pytest.approx(29.4 / 58.0)
     assert distilbert["accuracy_ratio"] == pytest.approx(0.88 / 0.9)
     assert distilbert["ratio_low"] < 0.88 / 0.9 < distilbert["ratio_high"]
+
+
+def three_in_turns() -> list[BenchmarkRow]:
+    """BERT was slowed down after its own measurement: its p50 says less than the turns that the others took with it."""
+    bert, distilbert, albert = (sample_runs.row(key) for key in ("bert", "distilbert", "albert"))
+    slowed = bert.model_copy(update={"latency_ms_p50": 80.0})
+    return [bert, sample_runs.in_turns(distilbert, slowed, 0.02), sample_runs.in_turns(albert, bert, 0.05)]
+
+
+def test_speeds_stem_from_the_turns_and_not_from_two_medians(store: RunStore) -> None:
+    frame = tables_compare.compare_frame(sample_runs.compare_run(store, three_in_turns(), paired=False))
+    relative = tables_compare.relative_to(frame, "bert@structure").set_index("family")
+    ratio = 80.0 / 29.4
+    found = relative.loc["distilbert", ["speedup", "speedup_low", "speedup_high", "latency_ratio", "baseline_ms"]]
+    assert list(found) == pytest.approx([ratio, ratio * 0.98, ratio * 1.02, 1 / ratio, 80.0])
+    assert relative.loc["bert", "speedup"] == 1
+    assert relative.loc["bert", ["speedup_low", "speedup_high", "baseline_ms"]].isna().all()
+
+
+def test_another_baseline_is_reached_through_the_one_of_the_turns(store: RunStore) -> None:
+    frame = tables_compare.compare_frame(sample_runs.compare_run(store, three_in_turns(), paired=False))
+    relative = tables_compare.relative_to(frame, "albert@structure").set_index("family")
+    distil, albert = 80.0 / 29.4, 58.0 / 56.0
+    expected = ratios.over((distil, distil * 0.98, distil * 1.02), (albert, albert * 0.95, albert * 1.05))
+    found = relative.loc["distilbert", ["speedup", "speedup_low", "speedup_high"]]
+    assert list(found) == pytest.approx(expected)
+    assert relative.loc["bert", "speedup"] == pytest.approx(1 / albert)
+    assert relative.loc["bert", "speedup_low"] == pytest.approx(1 / (1.05 * albert))
+    assert relative["baseline_ms"].isna().all()  # it took no turns with them
+
+
+def test_an_older_run_has_ratios_without_interval(store: RunStore) -> None:
+    frame = tables_compare.compare_frame(sample_runs.compare_run(store, paired=False))
+    relative = tables_compare.relative_to(frame, "bert@structure").set_index("family")
+    assert relative.loc["distilbert", "speedup"] == pytest.approx(58.0 / 29.4)
+    assert relative[["speedup_low", "speedup_high", "baseline_ms"]].isna().all(axis=None)
 
 
 def test_relative_to_a_missing_baseline_is_missing(store: RunStore) -> None:

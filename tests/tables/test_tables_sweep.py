@@ -82,6 +82,9 @@ def test_depths_are_shares_of_the_teacher(store: RunStore) -> None:
     )
     assert frame["time_share"].iloc[0] == pytest.approx(2.57 / 12.4)
     assert frame["latency_ms_p50"].iloc[0] == pytest.approx(2.57)
+    assert frame["time_low"].iloc[0] == pytest.approx(2.57 / 12.4 / 1.03)
+    assert frame["time_high"].iloc[0] == pytest.approx(2.57 / 12.4 / 0.97)
+    assert frame["busy_cores"].iloc[0] == 0.02
 
 
 def test_a_sweep_without_depths_has_no_curve(store: RunStore) -> None:
@@ -96,7 +99,7 @@ def test_a_time_that_was_not_measured_is_missing(store: RunStore) -> None:
     assert isinstance(result, DistillResult)
     students = tuple(one.model_copy(update={"speedup": None, "latency_ms_p50": None}) for one in result.students)
     run.set_result(result.model_copy(update={"students": students}))
-    assert tables_sweep.depth_frame(run)[["time_share", "latency_ms_p50"]].isna().all(axis=None)
+    assert tables_sweep.depth_frame(run)[["time_share", "time_low", "latency_ms_p50"]].isna().all(axis=None)
 
 
 def test_distilberts_point_is_computed_from_the_papers_tables() -> None:

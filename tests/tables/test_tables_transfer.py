@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -170,7 +171,7 @@ def test_cells_below_the_majority_class_are_told(store: RunStore) -> None:
 def test_the_number_of_texts_is_what_the_domain_has(store: RunStore) -> None:
     rows = [sample.cell("bow", 4000, dataset=name, test_dataset=name) for name in ("movies", "amazon")]
     frame = tables.domain_frame(sample.run_with(store, rows, domains="movies,amazon", arms="bow"))
-    assert list(frame["train_examples"]) == [4000, 2224]
+    assert list(frame["train_examples"]) == [4000, 2222]
 
 
 def test_an_unknown_data_set_has_no_majority_and_no_verdict(store: RunStore) -> None:
@@ -193,6 +194,24 @@ def test_the_gain_of_reading_the_target_first(store: RunStore) -> None:
 # ── known splits and plans ───────────────────────────────────────────────────────────────────────────────────────
 
 
+LEFT_OUT = re.compile(
+    r"(?<!of )\b([\d,]+) (?:of [\d,]+ (?:texts with a mean|articles were dropped)|training|validation)"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nyt", "Left out of 5,190 texts: 2,402 (46 %) because they are rated near to neutral."),
+        ("topics", "Left out of 2,225 texts: 112 because they nearly copy another one."),
+    ],
+)
+def test_what_was_left_out_is_said(name: str, sentence: str) -> None:
+    known = known_splits.of(name)
+    assert known is not None
+    assert known.left_out == sentence
+
+
 @pytest.mark.assets
 @pytest.mark.parametrize("name", ["movies", "amazon", "nyt", "tweets", "topics"])
 def test_known_splits_are_those_of_the_data(name: str) -> None:
@@ -203,11 +222,14 @@ def test_known_splits_are_those_of_the_data(name: str) -> None:
     sizes = [len(dataset.split(part)) for part in ("train", "validation", "test")]
     assert [known.train, known.validation, known.test] == sizes
     assert known.majority_share == pytest.approx(dataset.describe().majority_share)
+    left_out = [int(n.replace(",", "")) for note in dataset.notes for n in LEFT_OUT.findall(note)]
+    assert known.source_texts - known.neutral - known.copies == len(dataset.frame)
+    assert known.neutral + known.copies == sum(left_out)
 
 
 def test_offered_sizes_end_with_all() -> None:
     assert transfer_plan.sizes("movies") == (25, 50, 100, 200, 500, 1000, 2000, 4000, 7984)
-    assert transfer_plan.sizes("amazon")[-1] == 2224
+    assert transfer_plan.sizes("amazon")[-1] == 2222
     assert transfer_plan.sizes("file:x.csv", 80) == (25, 50, 80)
     assert max(transfer_plan.sizes("imdb")) == 4000
     assert transfer_plan.usual_sizes((25, 50, 80)) == [25]

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 SEEN = (
     "Each mark is a model: left is faster, low is smaller. With a data set, high is more accurate and a larger mark "
     "has more parameters. No other model beats the ones on the dotted line in both at once. "
+    "Each model is timed in turns with the baseline, so that other programs disturb both alike. "
     "Circles are encoders, triangles decoders, squares encoder–decoders; hollow marks are distilled."
 )
-FORMULA = r"\text{speedup} = \frac{\text{p50 of the baseline}}{\text{p50 of the model}} \qquad" + (
-    r"\text{retained} = \frac{\text{accuracy of the model}}{\text{accuracy of the baseline}}"
+FORMULA = (
+    r"\text{speedup} = \text{median over turns of } \frac{\text{time of the baseline}}{\text{time of the model}} \qquad"
+    + (r"\text{retained} = \frac{\text{accuracy of the model}}{\text{accuracy of the baseline}}")
 )
-CODE = source_code.definitions("tables/compare:relative_to", "tables/compare:pareto")
+CODE = source_code.definitions("tables/compare:relative_to", "tables/compare:pareto", "maths/ratios:paired_speedup")
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from distill_core import model_ref, units
-from distill_core.arms import DISTILL, LABELED_ONLY
+from distill_core import arms, data_ref, model_ref, units
+from distill_core.arms import LABELED_ONLY
+from distill_core.datasets import catalogue, known_splits
 from distill_core.models import shapes
 from distill_core.plans import teachers, training_cost
 from distill_core.plans.teachers import Teacher
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec, Spec
 from distill_core.tables import training as tables_training
+from distill_core.tasks import facts
+from distill_core.tasks.facts import TaskFacts
 from distill_core.terms import TERMS
 from pages.parts.shared import links, minis, stored_runs, training_form, widget
 
@@ -113,6 +117,7 @@ def _data(teacher: Teacher) -> dict[str, Any]:
         bind="query-params",
         help="The teacher's own, or another one with the same classes.",
     )
+    training_form.left_out(dataset)
     return {"dataset": dataset}
 
 
@@ -153,11 +158,19 @@ def _training(dataset: str) -> dict[str, Any]:
     ablation = widget.toggle(DistillSpec, "ablation", "d_ablation")
     values = {"train_examples": n, "labeled_examples": labeled, "epochs": epochs, "ablation": ablation}
     if not ablation:
-        offered = tuple(arm.key for arm in DISTILL if labeled or not arm.reads_labeled_alone)
+        most = min(n or sys.maxsize, known_splits.train_size(dataset) or sys.maxsize)
+        some = 0 < labeled < most  # do not keep their label
+        offered = tuple(arm for arm in _task(dataset).arms if some or not arms.distill(arm).reads_labeled_alone)
         values["arms"] = training_form.arms("d", offered, ("distilled", "init-only", "scratch"))
-        if labeled and LABELED_ONLY not in values["arms"]:
+        if some and LABELED_ONLY not in values["arms"]:
             st.caption("Add **Labeled texts alone** to see what the texts without a label are worth.")
     return values
+
+
+def _task(dataset: str) -> TaskFacts:
+    """What is asked about the texts of this data set."""
+    named = not data_ref.parse(dataset).is_file
+    return facts.of("task", catalogue.info(dataset).task if named else "classification")
 
 
 def count(n: int) -> str:

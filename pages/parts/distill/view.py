@@ -42,10 +42,19 @@ COLUMNS = columns.of(
     "answered",
     "retained_low",
     "retained_high",
+    "batch_size",
+    "seq_len",
     "latency_ms_p50",
     "latency_ms_p95",
+    "teacher_ms",
+    "speedup_low",
+    "speedup_high",
+    "busy_cores",
+    "n_iterations",
     "kl_to_teacher",
     "layers",
+    "train_texts",
+    "labels",
     "train_s",
     "source",
 )
@@ -207,6 +216,8 @@ def _choose(labels: list[str]) -> str:
 
 
 def _metrics(student: pd.Series) -> None:
+    load = units.others_load(student["busy_cores"])
+    tokens = "" if units.is_missing(student["seq_len"]) else f" of {int(student['seq_len'])} tokens"
     cards = (
         (
             "Agreement",
@@ -217,7 +228,8 @@ def _metrics(student: pd.Series) -> None:
         (
             "Time a text",
             units.milliseconds(student["latency_ms_p50"]),
-            "Median (p50) of one text at a time, teacher and student measured in turns.",
+            f"Median (p50) of one text{tokens} at a time, teacher and student measured in turns."
+            f"{f' It was {load}.' if load else ''}",
         ),
     )
     with st.grid(3, min_column_width=150, gap="small"):

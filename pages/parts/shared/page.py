@@ -44,6 +44,8 @@ def chart(figure: Figure, key: str) -> None:
     """A figure with its title above it as text: that wraps on a phone, and a screen reader finds it."""
     title = html.unescape(figure.layout.title.text or "")
     st.markdown(f"##### {plain(title)}")
+    if figure.layout.title.subtitle.text:
+        st.caption(plain(figure.layout.title.subtitle.text))
     if not figure.data:
         st.caption(plain(" ".join(note.text for note in figure.layout.annotations)))
         return

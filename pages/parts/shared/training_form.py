@@ -9,7 +9,7 @@ import streamlit as st
 
 from distill_core import data_ref, kinds, units
 from distill_core.arms import named
-from distill_core.datasets import catalogue
+from distill_core.datasets import catalogue, known_splits
 from distill_core.errors import DistillError
 from distill_core.plans import training_cost
 from distill_core.runs import run_list
@@ -57,7 +57,21 @@ def dataset_label(name: str) -> str:
 def about_dataset(name: str) -> None:
     """One line on the chosen data set, with what must be known about it."""
     info = catalogue.info(name)
-    st.caption(f"{info.rows:,} {info.domain}. Classes: {', '.join(info.label_names)}. {info.caution}")
+    known = known_splits.of(name)
+    parts = [
+        f"{info.rows:,} {info.domain}.",
+        f"Classes: {', '.join(info.label_names)}.",
+        known.left_out if known is not None else "",
+        info.caution,
+    ]
+    st.caption(" ".join(filter(None, parts)))
+
+
+def left_out(name: str) -> None:
+    """A line on what was left out of a data set, where something was; an own file tells of itself where it is read."""
+    known = known_splits.of(name)
+    if known is not None and known.left_out:
+        st.caption(known.left_out)
 
 
 def optimizer(prefix: str, spec: type[TrainSpec]) -> dict[str, Any]:

@@ -24,5 +24,5 @@ def _measured(run: Run, dark: bool) -> None:
     if not speeds.empty:
         speeds = tables_compare.at_cell(speeds, tables_compare.cells(speeds)[0])
     page.chart(overview.draw(tables_families.families_frame(), speeds, dark=dark), "start_overview")
-    times = f"times {provenance.measured(run, stored_runs.is_recorded(run))}, p50 with a whisker to p95"
+    times = f"times {provenance.measured(run, stored_runs.is_recorded(run), notes=False)}, p50 with a whisker to p95"
     provenance.caption(f"sizes {provenance.EXACT}", times)

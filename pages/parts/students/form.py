@@ -67,6 +67,7 @@ def _data(teacher: Teacher | None) -> dict[str, Any]:
     dataset = st.selectbox(
         "Data set", offered, format_func=training_form.dataset_label, key="ts_dataset", bind="query-params"
     )
+    training_form.left_out(dataset)
     return {"dataset": dataset}
 
 

@@ -32,9 +32,16 @@ COLUMNS = columns.of(
     ("label", "student"),
     ("arm_title", "way_to_learn"),
     "params",
+    "batch_size",
+    "seq_len",
     "latency_ms_p50",
     "latency_ms_p95",
     ("speedup", "over_teacher"),
+    "speedup_low",
+    "speedup_high",
+    "teacher_ms",
+    "busy_cores",
+    "n_iterations",
     "accuracy",
     "ci_low",
     "ci_high",
@@ -130,7 +137,8 @@ def _waiting(run: Run, dark: bool) -> None:
     if len(timed):
         pairs = zip(timed["label"], timed["latency_ms_p50"].astype(float), strict=True)
         times = [f"{label} {units.milliseconds(value)}" for label, value in pairs]
-        st.caption(page.plain(f"Measured already: {', '.join(times)}."))
+        size = f"1 × {int(timed['seq_len'].iloc[0])} tokens"
+        st.caption(page.plain(f"Measured already, {size}: {', '.join(times)}."))
 
 
 @once.per_result

@@ -1,0 +1,42 @@
+"""What must be known of the texts behind a run's numbers, in sentences: texts met before, and texts that were cut."""
+
+from __future__ import annotations
+
+from distill_core import units
+from distill_core.errors import DistillError
+from distill_core.results import Cut, Overlap
+from distill_core.runs.run import Run
+from distill_core.specs import dataset_name
+
+
+def sentences(run: Run) -> tuple[str, ...]:
+    """One sentence a fact; none for a run without a result, and for one that was made before they were kept."""
+    try:
+        result = run.result()
+    except DistillError:
+        return ()
+    if result is None:
+        return ()
+    return (*map(_overlap, result.overlaps), *filter(None, map(_cut, result.cut)))
+
+
+def _overlap(one: Overlap) -> str:
+    trained, tested = dataset_name(one.trained_on), dataset_name(one.tested_on)
+    if one.texts is None:
+        return (
+            f"A model here has learned from {trained}, which is not there as it was: how many test texts of {tested} "
+            "it has met is not known."
+        )
+    return f"{one.texts:,} of {one.of:,} test texts of {tested} stand in the training texts of {trained}."
+
+
+def _cut(one: Cut) -> str:
+    shares = [
+        f"{units.percent(share)} of the {name} texts"
+        for name, share in (("training", one.train), ("test", one.test))
+        if share
+    ]
+    if not shares:
+        return ""
+    whose = f"{dataset_name(one.dataset)}: " if one.dataset else ""
+    return f"{whose}{' and '.join(shares)} are longer than {one.max_length:,} tokens; what stands behind is not read."
