@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
 from distill_core.kinds import KINDS
+from pages.parts.shared.connection import ConnectionNote
 from pages.parts.shared.headers import SecurityHeaders
 
 FOLDER = Path(__file__).resolve().parent / "pages"
@@ -85,4 +86,4 @@ else:
     PagesManager.uses_pages_directory = False
     # Pandas and plotly take most of a second to load: it passes while nobody waits.
     threading.Thread(target=import_module, args=("distill_core.figures.overview",), daemon=True).start()
-    app = st.App(__file__, middleware=[Middleware(SecurityHeaders)])
+    app = st.App(__file__, middleware=[Middleware(SecurityHeaders), Middleware(ConnectionNote)])

@@ -195,9 +195,8 @@ def predict(arguments: argparse.Namespace) -> dict[str, Any]:
     loaded = loading.load(model_ref.parse(arguments.model), store())
     if loaded.label_names is None:
         raise ModelError(f"{arguments.model} has no classification head.", "Fine-tune it first, then name run:ID.")
-    length = min(128, loaded.family.max_positions or 128)
     loaded.model.to(device.torch_device)
-    logits = evaluate.predict(loaded.model, loaded.encode([text], length), device)
+    logits = evaluate.predict(loaded.model, loaded.encode([text], loaded.reads()), device)
     shares = logits.softmax(-1)[0].tolist()
     best = max(range(len(shares)), key=shares.__getitem__)
     return {

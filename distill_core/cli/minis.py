@@ -199,7 +199,7 @@ def _finished(run: Run) -> PretrainResult:
 
 
 def _earlier(run: Run) -> dict[str, Any]:
-    return {"spec": run.spec().model_dump(mode="json"), "result": _finished(run).model_dump()}
+    return {"spec": run.spec().model_dump(mode="json"), "result": _finished(run).model_dump(exclude={"cloze"})}
 
 
 def _half_precision(source: Path, target: Path) -> None:

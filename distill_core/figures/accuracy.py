@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from distill_core import units
 from distill_core.figures import bars, theme
+from distill_core.tables import one_answer
 
 EMPTY = "No accuracy is claimed here"
 
@@ -29,7 +30,8 @@ def draw(frame: pd.DataFrame, *, relative: bool = False, dark: bool = False) -> 
         low,
         high,
     )
-    return bars.draw(models, panel, title(models), dark)
+    more = theme.majority_line(models.head(0) if ratio else models, dark)
+    return bars.draw(models, panel, title(models), dark, more=more)
 
 
 def title(models: pd.DataFrame) -> str:
@@ -43,10 +45,15 @@ def title(models: pd.DataFrame) -> str:
     return f"{claim}; {others} other interval{'s' if others > 1 else ''} overlap{'' if others > 1 else 's'}"
 
 
+def _silence(row: pd.Series[Any]) -> str:
+    words = one_answer.hover(row) if "answered" in row.index else ""
+    return f"<br>{words}" if words else ""
+
+
 def sentence(row: pd.Series[Any], name: str) -> str:
     """`MiniLM is right on 82.3 % of 1,000 texts (95 % interval 79.8–84.5 %), measured …`."""
     interval = f"{units.significant(row['ci_low'] * 100)}–{units.significant(row['ci_high'] * 100)} %"
     return (
         f"{name} is right on {units.percent(row['accuracy'], 3)} of {int(row['n_eval']):,} texts "
-        f"(95 % interval {interval})<br>{theme.safe(row['source'])}"
+        f"(95 % interval {interval}){_silence(row)}<br>{theme.safe(row['source'])}"
     )

@@ -19,7 +19,8 @@ _TEXT_AT = 101  # right of all bars: no whisker and no line of reference crosses
 def draw(
     rows: pd.DataFrame, title: str, hovers: list[str], *, line: tuple[float, str] | None = None, dark: bool = False
 ) -> go.Figure:
-    """`rows` need arm, title, accuracy, ci_low and ci_high (0–1). `line`: a value (0–1) to compare with, its name."""
+    """`rows` need arm, title, accuracy, ci_low and ci_high (0–1). `line`: a value (0–1) to compare with, its name. The
+    share of the most frequent class, which a model reaches that always says it, is a line where `rows` have it."""
     names = unique_names(rows)
     shares = [None if is_missing(value) else float(value) * 100 for value in rows["accuracy"]]
     colors = [arm_style.color(str(arm), dark) for arm in rows["arm"]]
@@ -45,16 +46,21 @@ def draw(
         "textposition": "middle right",
         "textfont": {"size": 13, "color": theme.INK_DARK if dark else theme.INK},
     }
-    reference = theme.baseline_line(line[0] * 100, line[1], dark) if line else {}
     return theme.figure(
         [bar, text],
         title,
         dark=dark,
-        **reference,
+        **_references(rows, line, dark),
         height=104 + ROW_PX * len(rows),
         xaxis=theme.axis("accuracy (%), whiskers: 95 % interval", range=[0, 118], tickvals=[0, 20, 40, 60, 80, 100]),
         yaxis=theme.names_axis(),
     )
+
+
+def _references(rows: pd.DataFrame, line: tuple[float, str] | None, dark: bool) -> dict[str, Any]:
+    """The lines to compare with: the given one, and the most frequent class."""
+    own = theme.baseline_line(line[0] * 100, line[1], dark) if line else {}
+    return {name: [*own.get(name, []), *marks] for name, marks in theme.majority_line(rows, dark).items()}
 
 
 def silence(row: pd.Series[Any]) -> str:

@@ -39,12 +39,21 @@ class Panel:
         return (max(self.ends, default=0.0) or 1.0) * _ROOM_FOR_TEXT
 
 
-def draw(models: pd.DataFrame, panel: Panel, title: str, dark: bool, subtitle: str = "") -> go.Figure:
-    """One column of bars; a thin line marks the baseline's value where the frame has a baseline."""
+def draw(
+    models: pd.DataFrame,
+    panel: Panel,
+    title: str,
+    dark: bool,
+    subtitle: str = "",
+    more: dict[str, list[Any]] | None = None,
+) -> go.Figure:
+    """One column of bars; a thin line marks the baseline's value where the frame has a baseline. `more`: shapes and
+    annotations beside it."""
     base = baseline_index(models)
-    line = {}
+    line = more or {}
     if base is not None and len(models) > 1:
-        line = theme.baseline_line(float(panel.values.iloc[base]), labels(models)[base], dark)
+        marks = theme.baseline_line(float(panel.values.iloc[base]), labels(models)[base], dark)
+        line = {name: [*found, *line.get(name, [])] for name, found in marks.items()}
     return theme.figure(
         traces(models, panel, dark),
         title,

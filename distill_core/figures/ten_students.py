@@ -37,7 +37,7 @@ def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, arm: str, *, dark: b
     on = tables_compare.pareto(models, lower="latency_ms_p50", other="accuracy", other_is_better_when="higher")
     steps = tradeoff.corners(xs, ys, on, scales, True)
     names, shared = without_shared_word(list(models["label"]))
-    line = _teacher_line(teacher, scales[0], dark)
+    line, majority = _teacher_line(teacher, scales[0], dark), _majority_line(models, scales[1])
     return theme.figure(
         [tradeoff.whiskers(xs, low, high), tradeoff.frontier(steps, dark), _marks(models, xs, ys, sizes, dark)],
         title(models, teacher, arm),
@@ -46,8 +46,12 @@ def draw(frame: pd.DataFrame, teacher: TeacherOfTen | None, arm: str, *, dark: b
         height=HEIGHT,
         xaxis=theme.axis(_x_title(models, shared), **scales[0].axis()),
         yaxis=theme.axis("accuracy (%), whiskers: 95 % interval", **scales[1].axis()),
-        shapes=line["shapes"],
-        annotations=[*name_points(names, xs, ys, sizes, scales, steps), *line["annotations"]],
+        shapes=[*line["shapes"], *majority["shapes"]],
+        annotations=[
+            *name_points(names, xs, ys, sizes, scales, steps),
+            *line["annotations"],
+            *majority["annotations"],
+        ],
     )
 
 
@@ -127,6 +131,18 @@ def _marks(models: pd.DataFrame, xs: list[float], ys: list[float], sizes: list[f
             "symbol": symbols,
         },
     }
+
+
+def _majority_line(models: pd.DataFrame, y: Scale) -> dict[str, Any]:
+    """A thin line at the share of the most frequent class, where the axis reaches down to it."""
+    line = theme.majority_line(models, False)
+    for shape, name in zip(line["shapes"], line["annotations"], strict=True):
+        height, (low, high) = shape["x0"], y.axis()["range"]
+        if not low <= height <= high:
+            return {"shapes": [], "annotations": []}
+        shape |= {"x0": 0, "x1": 1, "xref": "paper", "y0": height, "y1": height, "yref": "y"}
+        name |= {"x": 0.99, "xref": "paper", "xanchor": "right", "y": height, "yref": "y", "yshift": 0}
+    return line
 
 
 def _teacher_line(teacher: TeacherOfTen, x: Scale, dark: bool) -> dict[str, Any]:

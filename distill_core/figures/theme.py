@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from distill_core import families
+from distill_core import families, units
 
 GRID = "rgba(128,140,152,0.22)"
 QUIET = "rgba(128,140,152,0.95)"
@@ -137,6 +137,19 @@ def symbol(family: str, distilled: bool = False) -> str:
 def accent(dark: bool) -> str:
     """The calm blue of baselines and frontiers."""
     return ACCENT_DARK if dark else ACCENT
+
+
+def majority_line(rows: pd.DataFrame, dark: bool) -> dict[str, Any]:
+    """A thin vertical line at the share of the most frequent class, in percent, named above the line of a baseline;
+    nothing where `rows` have no `majority` (0–1) and `majority_label`."""
+    known = rows.dropna(subset=["majority"]) if "majority" in rows else rows.head(0)
+    if known.empty:
+        return {"shapes": [], "annotations": []}
+    share, label = float(known["majority"].iloc[0]), known["majority_label"].iloc[0]
+    line = baseline_line(100 * share, f"always {label} {units.percent(share, 3)}", dark)
+    line["shapes"][0]["line"] = {"color": QUIET, "width": 1, "dash": "dash"}
+    line["annotations"][0] |= {"font": {"size": 11, "color": QUIET}, "yshift": 12}
+    return line
 
 
 def baseline_line(value: float, name: str, dark: bool) -> dict[str, Any]:

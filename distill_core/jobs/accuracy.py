@@ -14,13 +14,12 @@ from distill_core.datasets.dataset import Dataset
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.models.loading import LoadedModel
-from distill_core.results import Accuracy
+from distill_core.results import ClassAccuracy
 from distill_core.specs import CompareSpec, DistillSpec, FinetuneSpec
+from distill_core.tables import balance
 from distill_core.tasks.base import labels_of
 from distill_core.tasks.classification import TASK as CLASSIFICATION
 from distill_core.tasks.classification import class_columns
-
-EVAL_LENGTH = 128  # tokens: longer than nearly every text of the offline data sets
 
 
 def load_dataset(spec: CompareSpec | FinetuneSpec | DistillSpec) -> Dataset | None:
@@ -34,7 +33,9 @@ def test_texts(dataset: Dataset, limit: int) -> tuple[list[str], torch.Tensor]:
     return frame["text"].tolist(), labels_of(frame)
 
 
-def of_model(loaded: LoadedModel, dataset: Dataset | None, limit: int, device: Device) -> tuple[Accuracy | None, str]:
+def of_model(
+    loaded: LoadedModel, dataset: Dataset | None, limit: int, device: Device
+) -> tuple[ClassAccuracy | None, str]:
     """The accuracy on the test split, or None and the reason."""
     if dataset is None:
         return None, "No data set was chosen."
@@ -46,9 +47,15 @@ def of_model(loaded: LoadedModel, dataset: Dataset | None, limit: int, device: D
     if columns is None:
         return None, f"It tells other classes apart: {', '.join(loaded.label_names)}."
     texts, labels = test_texts(dataset, limit)
-    length = min(EVAL_LENGTH, loaded.family.max_positions or EVAL_LENGTH)
-    logits = evaluate.predict(loaded.model, loaded.encode(texts, length), device)
-    return evaluate.accuracy(logits[:, columns], labels), f"Test split of {dataset.title}."
+    logits = evaluate.predict(loaded.model, loaded.encode(texts, loaded.reads()), device)
+    answers, right = logits[:, columns].argmax(-1).numpy(), labels.numpy()
+    found = ClassAccuracy(
+        **evaluate.accuracy(logits[:, columns], labels).model_dump(),
+        answered=len(set(answers.tolist())),
+        class_counts=balance.counted(right, dataset.label_names),
+        recalls=balance.recalled(answers, right, dataset.label_names),
+    )
+    return found, f"Test split of {dataset.title}."
 
 
 def sample_texts(dataset: Dataset | None) -> list[str]:

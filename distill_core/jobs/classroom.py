@@ -67,16 +67,17 @@ class Classroom:
         return Lesson(encoded.part(slice(cell.texts)).answered_first(known), self.teacher_outputs, self.task)
 
     def _encoded(self, cell: StudentCell, student: LoadedModel) -> Encoded:
-        if self.teacher is not None and self.encoded is not None:
-            if students.same_vocabulary(self.teacher.tokenizer, student.tokenizer):
-                return self.encoded
-            if cell.weights.compares_tokens:
-                raise SpecError(
-                    f"{student.ref} splits texts into other tokens than {self.teacher.ref}; only logits can be "
-                    "compared.",
-                    f"Set {TOKEN_TERMS} to 0, or take a student with the teacher's vocabulary.",
-                )
-        return self.task.encode(student, self.train.iloc[: cell.texts], self.spec.max_length)
+        """The texts in the student's tokens: the teacher's where both split and cut them alike."""
+        length, teacher = self.spec.max_length, self.teacher
+        if teacher is None or self.encoded is None:
+            return self.task.encode(student, self.train.iloc[: cell.texts], length)
+        same_words = students.same_vocabulary(teacher.tokenizer, student.tokenizer)
+        if same_words and teacher.reads(length) == length:
+            return self.encoded
+        own = self.task.encode(student, self.train.iloc[: cell.texts], length)
+        if cell.weights.compares_tokens and (not same_words or own.lengths != self.encoded.lengths[: len(own)]):
+            raise _other_tokens(teacher, student, length, same_words=same_words)
+        return own
 
     def teach(
         self,
@@ -105,3 +106,18 @@ class Classroom:
         """What it says about the test, and what is right: (positions, choices), (positions,)."""
         probe = self.task.probe(student, self.test, self.spec.max_length)
         return evaluate.answers(self.task, student.model, probe, device, check)
+
+
+def _other_tokens(teacher: LoadedModel, student: LoadedModel, length: int, *, same_words: bool) -> SpecError:
+    """Why the states of this student's tokens cannot be compared with those of its teacher's."""
+    if not same_words:
+        return SpecError(
+            f"{student.ref} splits texts into other tokens than {teacher.ref}; only logits can be compared.",
+            f"Set {TOKEN_TERMS} to 0, or take a student with the teacher's vocabulary.",
+        )
+    teachers = teacher.reads(length)
+    return SpecError(
+        f"The teacher was trained on texts cut at {teachers} tokens, the student reads {length}; only logits can be "
+        "compared.",
+        f"Set max_length to {teachers}, or {TOKEN_TERMS} to 0.",
+    )

@@ -107,7 +107,8 @@ def _lessons(
     teacher = _load_teacher(spec, task, dataset, context, planned)
     train = dataset.sample_train(spec.train_examples, spec.seed, clamp=True)
     teacher.model.to(device.torch_device).eval()
-    encoded = task.encode(teacher, train, spec.max_length)
+    length = teacher.reads(spec.max_length)
+    encoded = task.encode(teacher, train, length)
     outputs = None
     if not task.facts.drawn_anew:
         reporter.say("The teacher reads all texts once")
@@ -116,8 +117,9 @@ def _lessons(
             teacher.model, encoded, device, asking=task, keep_hidden=keep_hidden, check=check
         )
     test = task.test_rows(dataset, spec.eval_examples)
-    probe = task.probe(teacher, test, spec.max_length)
+    probe = task.probe(teacher, test, length)
     logits, report = judged(task, teacher, probe, device, check)
+    report = report.model_copy(update={"max_length": length})
     predictions = None
     if task.facts.positions == "text":  # one row of logits a text
         predictions = Predictions(context, list(texts_of(test)), labels_of(test))

@@ -103,7 +103,7 @@ class Lessons:
         self.reporter.say(f"{cell.key}: testing", 0.97)
         with trained.kept_when_stopped():
             if cell == arms.kept(arms.plan(self.spec)):
-                save_model(student, self.context)
+                save_model(student, self.context, self.spec.max_length)
             report = self._report(cell, student, timing, trained.report.train_s)
             return report.model_copy(update=self._used(lesson.encoded))
 
@@ -115,7 +115,10 @@ class Lessons:
     def _student(self, cell: DistillCell) -> LoadedModel:
         """The student before its first step: of a shape of its own, or some of the teacher's layers."""
         if self.spec.student is not None:
-            return self.room.begin(cell)
+            student = self.room.begin(cell)
+            if student.note and not cell.starts_at_random:
+                self.context.log(f"{cell.student}: {student.note}")
+            return student
         devices.seed_everything(cell.seed)
         spec, teacher = cell.spec, self.teacher
         model = students.shallow_student(
@@ -134,7 +137,8 @@ class Lessons:
         return own if self.predictions is None else _LiveStudent(student, self, own, self._live(self.teacher))
 
     def _live(self, loaded: LoadedModel) -> LiveAccuracy:
-        return LiveAccuracy(loaded, self.room.dataset, self.spec.max_length, self.device, self.room.task)
+        length = loaded.reads(self.spec.max_length)
+        return LiveAccuracy(loaded, self.room.dataset, length, self.device, self.room.task)
 
     def _time(self, cell: DistillCell, student: LoadedModel) -> Beside:
         """Teacher and student at batch size 1, in turns. Before training, so that a page can already place the student
@@ -180,6 +184,7 @@ class Lessons:
             retained=scored["accuracy"] / self.teacher_report.accuracy,
             **size,
             **scored,
+            max_length=self.spec.max_length,
             **vars(agreed),
             **beside.fields,
             seq_len=self._seq_len,

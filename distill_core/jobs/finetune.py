@@ -202,7 +202,7 @@ class _Job(cells.Job[FinetuneCell, list[FinetuneArmResult]]):
 
     def _keep_model(self, loaded: LoadedModel) -> None:
         """Save a fine-tuned model, and what its training moved."""
-        save_model(loaded, self.context)
+        save_model(loaded, self.context, self.spec.max_length)
         texts, labels = accuracy.test_texts(next(iter(self.loaded.values())), MOVED_TEXTS)
         encoded = loaded.encode(texts, self.spec.max_length)
         before = loading.load(self.spec.model, self.context.store, label_names=loaded.label_names)

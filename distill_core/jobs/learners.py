@@ -83,6 +83,7 @@ class Workshop:
         self.spec, self.context, self.device, self.reporter = spec, context, device, reporter
         self.adapted = Adapted(spec, context, device)
         self._features: FrozenFeatures | None = None
+        self._said = False  # what became of the model's own head
 
     def features(self, label_names: tuple[str, ...]) -> FrozenFeatures:
         if self._features is None:
@@ -93,7 +94,11 @@ class Workshop:
 
     def load(self, label_names: tuple[str, ...]) -> LoadedModel:
         """The model that was asked for, with a head for these classes."""
-        return loading.load(self.spec.model, self.context.store, label_names=label_names)
+        loaded = loading.load(self.spec.model, self.context.store, label_names=label_names)
+        if loaded.note and not self._said:
+            self.context.log(loaded.note)
+            self._said = True
+        return loaded
 
     def classify(self, loaded: LoadedModel, texts: Sequence[str]) -> Tensor:
         """Logits (texts, classes) on the CPU."""

@@ -137,7 +137,8 @@ class _Job(runner.Job[StudentCell, Learned]):
         self.reporter.starts(self.teacher_cost if self.report is None else 0.0)
         self.teacher, train_s = self._teacher()
         self.reporter.say("The teacher reads all texts once", 0.8)
-        probe = CLASSIFICATION.probe(self.teacher, self.test, self.spec.max_length)
+        length = self.teacher.reads(self.spec.max_length)
+        probe = CLASSIFICATION.probe(self.teacher, self.test, length)
         self.teacher_logits, judged = teacher.judged(
             CLASSIFICATION, self.teacher, probe, self.device, self.context.check
         )
@@ -150,7 +151,7 @@ class _Job(runner.Job[StudentCell, Learned]):
         ref, labels = teachers.origin(self._teacher_ref, self.context.store)
         times = self.report.model_dump(include={*TIMES, "seq_len"}) if self.report else {}
         self.report = TeacherOfTen(
-            **{**judged.model_dump(), **times},
+            **{**judged.model_dump(), "max_length": length, **times},
             ref=str(self._teacher_ref),
             title=ref.title,
             family=self.teacher.family.key,
@@ -177,7 +178,7 @@ class _Job(runner.Job[StudentCell, Learned]):
         """The teacher's logits on all training texts; none where no arm is taught."""
         if not any(cell.is_taught for cell in self.open_cells()):
             return TeacherOutputs(torch.empty(0, len(self.dataset.label_names)), None, (), 0.0)
-        encoded = self.teacher.encode(self.train["text"].tolist(), self.spec.max_length)
+        encoded = self.teacher.encode(self.train["text"].tolist(), self.teacher.reads(self.spec.max_length))
         teacher_outputs = teacher_cache.outputs(
             self.teacher.model, encoded, self.device, keep_hidden=False, check=self.context.check
         )
@@ -215,6 +216,8 @@ class _Job(runner.Job[StudentCell, Learned]):
     def _open(self, ref: Ref) -> LoadedModel:
         """A student that has shown that it reads."""
         student = loading.load(ref, self.context.store, label_names=self.dataset.label_names)
+        if student.note:
+            self.context.log(f"{ref}: {student.note}")
         student.model.to(self.device.torch_device)
         evaluate.predict(student.model, student.encode(self.texts[:PROBE_TEXTS], self.spec.max_length), self.device)
         return student

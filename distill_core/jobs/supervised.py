@@ -15,7 +15,7 @@ from distill_core.datasets.dataset import Dataset
 from distill_core.files.whole import whole_file, whole_folder
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
-from distill_core.models.loading import LoadedModel
+from distill_core.models.loading import LENGTH_FIELD, LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.runs.control import JobContext
 from distill_core.specs import DistillSpec, FinetuneSpec, StudentsSpec
@@ -138,8 +138,10 @@ def drop_checkpoints(context: JobContext) -> None:
     shutil.rmtree(context.run.checkpoint_dir, ignore_errors=True)
 
 
-def save_model(loaded: LoadedModel, context: JobContext) -> None:
-    """save_pretrained with safetensors and tokenizer, in place of what an interrupted try has left."""
+def save_model(loaded: LoadedModel, context: JobContext, max_length: int) -> None:
+    """save_pretrained with safetensors and tokenizer, in place of what an interrupted try has left. At how many tokens
+    its texts were cut goes with it: whoever asks the model cuts there too."""
+    setattr(loaded.model.config, LENGTH_FIELD, max_length)
     with whole_folder(context.run.model_dir) as new:
         loaded.model.save_pretrained(new)
         loaded.tokenizer.save_pretrained(new)

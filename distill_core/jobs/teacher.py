@@ -73,6 +73,8 @@ def fine_tune(
     """
     devices.seed_everything(spec.seed)
     loaded = loading.load(spec.base, context.store, label_names=dataset.label_names)
+    if loaded.note:
+        context.log(loaded.note)
     encoded = loaded.encode(train["text"].tolist(), spec.max_length)
     hooks = Hooks(
         on_event=partial(reporter.on_training, CURVE, f"Teacher {spec.base.title}"),
@@ -89,5 +91,5 @@ def fine_tune(
     step = supervised_step(encoded, labels_of(train), device)
     with fast.logits_alone(loaded.model):
         report = fit(loaded.model, encoded.lengths, step, settings, device, hooks)
-    save_model(loaded, context)
+    save_model(loaded, context, spec.max_length)
     return loaded, report.train_s

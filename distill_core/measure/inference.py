@@ -21,18 +21,15 @@ from distill_core.models import loading
 from distill_core.models.loading import LoadedModel
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
-from distill_core.specs import TrainSpec
 
-DEFAULT_LENGTH = 64
 _HERE = Device(torch.device("cpu"), "float32", 1)
 
 
 @dataclass(frozen=True)
 class TextModel:
-    """A loaded classifier, how many tokens it was trained to read, and the lock that its readers share."""
+    """A loaded classifier, and the lock that its readers share."""
 
     loaded: LoadedModel
-    max_length: int
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
@@ -50,16 +47,14 @@ def load(run: Run) -> TextModel:
     if loaded.label_names is None:
         raise ModelError(f"The model of run {run.id} has no classification head.", "Choose a finished fine-tuning.")
     loaded.model.eval()
-    spec = run.spec_as(TrainSpec)
-    length = spec.max_length if spec is not None else DEFAULT_LENGTH
-    return TextModel(loaded, length)
+    return TextModel(loaded)
 
 
 def logits(model: TextModel, text: str) -> Array:
     """What the model says about one text, in nats. Shape: (classes,). Raises DataError for a text without words."""
     torch.set_num_threads(1)  # a setting of the calling thread too, and each visitor has another one
     with model.lock:
-        encoded = model.loaded.encode([clean(text)], model.max_length)
+        encoded = model.loaded.encode([clean(text)], model.loaded.reads())
         row = evaluate.predict(model.loaded.model, encoded, _HERE)[0]
     values: Array = row.double().numpy()
     return values

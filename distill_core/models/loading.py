@@ -23,18 +23,23 @@ from transformers import (
 )
 
 from distill_core import families
+from distill_core.datasets.typed_text import normal
 from distill_core.errors import ModelError, RunError
 from distill_core.families import Family
 from distill_core.model_ref import Ref, hub_id
+from distill_core.models import heads
 from distill_core.models.text_classifier import TextClassifier
 from distill_core.models.tokens import Encoded, encode
 from distill_core.runs.store import RunStore
 from distill_core.settings import DATA
+from distill_core.specs import TrainSpec
 
 transformers.logging.set_verbosity_error()  # a fresh head is expected; tables of missing weights would alarm
 transformers.logging.disable_progress_bar()
 
 Weights = Literal["random", "pretrained", "fine-tuned"]
+USUAL_LENGTH = 128  # tokens, where no one says at how many a model was trained: longer than nearly every offline text
+LENGTH_FIELD = "trained_max_length"  # of config.json
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 # Names of weights that make a model what it is: embeddings and layers, in the spelling of all ten families.
 BODY = re.compile(r"embed|\b(layer|layers|h|block|albert_layers)\.\d+\.|final_layer_norm")
@@ -45,7 +50,8 @@ class LoadedModel:
     """A model with all that is needed to feed it and to name it.
 
     `tokenizer` is None for a structure of random weights. `label_names` is None for a bare model (no head).
-    `commit` is the resolved commit of a checkpoint from the Hub.
+    `commit` is the resolved commit of a checkpoint from the Hub. `max_length`: at how many tokens texts were cut when
+    it was fine-tuned, where that is known and it is not to learn anew. `note` says that its head was replaced.
     """
 
     ref: Ref
@@ -56,14 +62,23 @@ class LoadedModel:
     label_names: tuple[str, ...] | None = None
     commit: str | None = None
     prompt: str = ""
+    max_length: int | None = None
+    note: str = ""
+
+    def reads(self, otherwise: int = USUAL_LENGTH) -> int:
+        """At how many tokens a text is cut where the model judges: as when it was fine-tuned, else at `otherwise`."""
+        most = self.family.max_positions
+        wanted = self.max_length or otherwise
+        return wanted if most is None else min(wanted, most)
 
     def encode(self, texts: Sequence[str], max_length: int) -> Encoded:
-        """The texts as this model wants them. Raises ModelError without a tokenizer or beyond its positions."""
+        """The texts in their normal form, as this model wants them. Raises ModelError without a tokenizer or beyond its
+        positions."""
         if self.tokenizer is None:
             raise ModelError(
                 f"{self.ref} has random weights and no tokenizer.", "Choose minilm, a run, or a checkpoint of the Hub."
             )
-        return encode(self.tokenizer, [self.prompt + text for text in texts], max_length, self.family)
+        return encode(self.tokenizer, [self.prompt + normal(text) for text in texts], max_length, self.family)
 
     @property
     def title(self) -> str:
@@ -112,9 +127,9 @@ def family_of(config: PretrainedConfig) -> Family:
 def load(ref: Ref, store: RunStore, *, label_names: tuple[str, ...] | None = None) -> LoadedModel:
     """Load a model.
 
-    With `label_names` the model gets a classification head for these classes: its own where it was fine-tuned on as
-    many, else a fresh one (seed torch before). Without, a fine-tuned model keeps its head and any other comes bare; one
-    that answers in words, as T5, becomes a classifier of its own words.
+    With `label_names` the model gets a classification head for these classes, to learn with: its own where it tells
+    classes of these names apart, else a fresh one (seed torch before). Without, a fine-tuned model keeps its head and
+    any other comes bare; one that answers in words, as T5, becomes a classifier of its own words.
 
     Raises:
         ModelError: it does not exist, has no safetensors, is of another architecture, or is not whole.
@@ -136,14 +151,45 @@ def load(ref: Ref, store: RunStore, *, label_names: tuple[str, ...] | None = Non
         return LoadedModel(
             ref, family, wrapped, tokenizer, "fine-tuned", tuple(text.words), checkpoint.commit, text.prefix
         )
-    if names is not None:
-        keeps_head = fine_tuned and len(names) == len(_labels(config))
-        _set_labels(config, names)
-        model = _read_weights(AutoModelForSequenceClassification, checkpoint.path, config, fresh_head=not keeps_head)
-    else:
-        model = _read_weights(AutoModel, checkpoint.path, config, fresh_head=True)  # some poolers are
     weights: Weights = "fine-tuned" if fine_tuned else "pretrained"
-    return LoadedModel(ref, family, model, tokenizer, weights, names, checkpoint.commit)
+    if names is None:
+        model = _read_weights(AutoModel, checkpoint.path, config, fresh_head=True)  # some poolers are
+        return LoadedModel(ref, family, model, tokenizer, weights, None, checkpoint.commit)
+    if label_names is None:
+        _set_labels(config, names)
+        model, length = _read_classifier(checkpoint, config), _trained_length(ref, config, store)
+        return LoadedModel(ref, family, model, tokenizer, weights, names, checkpoint.commit, max_length=length)
+    model, note = _learner(checkpoint, config, _known_labels(ref, config) if fine_tuned else None, names)
+    return LoadedModel(ref, family, model, tokenizer, weights, names, checkpoint.commit, note=note)
+
+
+def _learner(
+    checkpoint: Checkpoint, config: PretrainedConfig, own: tuple[str, ...] | None, names: tuple[str, ...]
+) -> tuple[Any, str]:
+    """A classifier of these classes to train, and what to say of its head. `own`: the classes that it knows."""
+    order = heads.columns(own, names) if own is not None else None
+    _set_labels(config, names)
+    model = _read_classifier(checkpoint, config, fresh_head=order is None)
+    if own is None:
+        return model, ""
+    if order is None:
+        heads.renew(model, family_of(config).shape)
+        return model, f"The model's own head tells {', '.join(own)} apart; for {', '.join(names)} it gets a fresh one."
+    heads.reorder(model, order)
+    return model, ""
+
+
+def _read_classifier(checkpoint: Checkpoint, config: PretrainedConfig, *, fresh_head: bool = False) -> Any:
+    return _read_weights(AutoModelForSequenceClassification, checkpoint.path, config, fresh_head=fresh_head)
+
+
+def _trained_length(ref: Ref, config: PretrainedConfig, store: RunStore) -> int | None:
+    """At how many tokens the texts of a fine-tuned model were cut: it is saved with the model, in older runs asked."""
+    saved = getattr(config, LENGTH_FIELD, None)
+    if isinstance(saved, int) and saved > 0:
+        return saved
+    spec = store.get(ref.name).spec_as(TrainSpec) if ref.source == "run" else None
+    return spec.max_length if spec is not None else None
 
 
 def _structure(ref: Ref, label_names: tuple[str, ...] | None) -> LoadedModel:

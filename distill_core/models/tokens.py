@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Generator, Tensor
@@ -141,25 +141,36 @@ class Encoded:
 
 
 def encode(tokenizer: object, texts: Sequence[str], max_length: int, family: Family) -> Encoded:
-    """Tokenize once. Raises ModelError when the model has fewer positions than `max_length`.
+    """Tokenize once. A mark of the tokenizer that somebody wrote into a text, as [SEP] or </s>, is dropped.
 
-    T5 and BART read the state at the last </s> and refuse a batch whose rows hold different numbers of it: one that
-    stands inside a text is dropped.
+    Raises ModelError when the model has fewer positions than `max_length`.
     """
     check_length(max_length, family)
-    rows: list[list[int]] = []
-    cut: tuple[bool, ...] | None = None
-    if texts:  # transformers fails on an empty list
-        found = tokenizer(list(texts), truncation=True, max_length=max_length, add_special_tokens=True)  # type: ignore[operator]
-        rows = found["input_ids"]
-        cut = tuple(bool(one.overflowing) for one in found.encodings) if found.encodings else None
-    if family.pooled_token == "eos":
-        eos = tokenizer.eos_token_id  # type: ignore[attr-defined]
-        rows = [[token for token in row[:-1] if token != eos] + [eos] for row in rows]
+    rows, cut = (
+        _rows(tokenizer, list(texts), max_length) if texts else ([], None)
+    )  # transformers fails on an empty list
     pad = tokenizer.pad_token_id  # type: ignore[attr-defined]
     # A family without special tokens (GPT) turns an empty text into no token at all: give it one.
     ids = tuple(torch.tensor(row or [pad], dtype=torch.long) for row in rows)
     return Encoded(ids, pad, family.padding_side, cut=cut)
+
+
+def _rows(tokenizer: Any, texts: list[str], max_length: int) -> tuple[list[list[int]], tuple[bool, ...] | None]:
+    """Token ids with the special tokens that frame a text, and none inside; and which texts were cut, where known.
+
+    Tokenizers read "</s>" in a text as the end of one, unigram pieces even where it is spelled otherwise. T5 and BART
+    then refuse a batch, since they read the state at the last </s>; the others answer about half of the text.
+    """
+    found = tokenizer(
+        texts, truncation=True, max_length=max_length, add_special_tokens=True, return_special_tokens_mask=True
+    )
+    marks = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}  # words without a piece stay
+    cut = tuple(bool(one.overflowing) for one in found.encodings) if found.encodings else None
+    rows = [
+        [token for token, is_framing in zip(row, framing, strict=True) if is_framing or token not in marks]
+        for row, framing in zip(found["input_ids"], found["special_tokens_mask"], strict=True)
+    ]
+    return rows, cut
 
 
 def check_length(tokens: int, family: Family) -> None:

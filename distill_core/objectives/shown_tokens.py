@@ -15,6 +15,7 @@ from distill_core import families
 from distill_core.assets import shelf
 from distill_core.errors import DataError
 from distill_core.families import Family
+from distill_core.files import content
 from distill_core.objectives import lexicon
 from distill_core.objectives.vocabulary import Vocabulary
 from distill_core.settings import DATA
@@ -84,15 +85,16 @@ def reader(family: Family, text: str) -> Reader:
     kind = _KINDS[family.tokenizer_kind]
     mini = DATA / "minis" / family.key
     if (mini / "tokenizer.json").is_file():
-        return _from_files(family.key, mini, f"{kind} of its mini")
+        return _from_files(family.key, mini, content.of_file(mini / "tokenizer.json"), f"{kind} of its mini")
     minilm = shelf.asset("minilm").folder
     if family.tokenizer_kind == "wordpiece" and (minilm / "tokenizer.json").is_file():
-        return _from_files(family.key, minilm, f"{kind} of MiniLM")
+        return _from_files(family.key, minilm, content.of_file(minilm / "tokenizer.json"), f"{kind} of MiniLM")
     return _words(family, text, f"whole words, since the {kind} of this family is not on this machine")
 
 
 @lru_cache(maxsize=32)
-def _from_files(key: str, folder: Path, title: str) -> Reader:
+def _from_files(key: str, folder: Path, _: str, title: str) -> Reader:
+    """The tokenizer in a folder, read again when its file holds something else."""
     from transformers import PreTrainedTokenizerFast
 
     tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)

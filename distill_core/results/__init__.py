@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill_core.results.compare import BenchmarkRow, CompareResult
+from distill_core.results.compare import BenchmarkRow, ClassAccuracy, CompareResult
 from distill_core.results.distill import DistillResult, FailedArm, ModelReport, StudentReport
 from distill_core.results.finetune import FinetuneArmResult, FinetuneResult, Movement
 from distill_core.results.pretrain import ClozeLook, Guess, PretrainResult
@@ -29,6 +29,7 @@ __all__ = [
     "LIVE",
     "Accuracy",
     "BenchmarkRow",
+    "ClassAccuracy",
     "ClozeLook",
     "CompareResult",
     "Cut",

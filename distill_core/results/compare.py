@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from distill_core.results.records import ErrorInfo, Provenance, Record, Result, all_failed
+from distill_core.results.records import Accuracy, ErrorInfo, Provenance, Record, Result, all_failed
+
+
+class ClassAccuracy(Accuracy):
+    """An accuracy with what it is made of, as in `BenchmarkRow`."""
+
+    answered: int
+    class_counts: dict[str, int]
+    recalls: dict[str, float]
 
 
 class BenchmarkRow(Record):
     """One model at one batch size and length. With `error` set, the numbers that could not be had are None.
+
+    Beside its accuracy: how many classes it answers, how many test texts each class has, and which share of each it
+    finds (0–1).
 
     `speedup` is how many times as fast as the run's baseline the model is: the median over pairs of neighbouring turns,
     with its 95 % interval; `baseline_ms` is the baseline's median in these turns. None of the baseline itself, where
@@ -46,6 +57,9 @@ class BenchmarkRow(Record):
     ci_high: float | None = None
     n_eval: int | None = None
     accuracy_note: str = ""
+    answered: int | None = None
+    class_counts: dict[str, int] | None = None
+    recalls: dict[str, float] | None = None
     commit: str | None = None
     provenance: Provenance = "measured"
     error: ErrorInfo | None = None

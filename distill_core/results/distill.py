@@ -14,7 +14,8 @@ class ModelReport(Record):
 
     It was timed with one text of `seq_len` tokens, by `n_iterations` calls, while others used `busy_cores`; older
     results do not say. `scores` are the metrics of its task, the one that is drawn first. Older results have none;
-    `accuracy` with its interval is always the first of them.
+    `accuracy` with its interval is always the first of them. `max_length`: tokens at which a text was
+    cut for it, where that is known.
     """
 
     params: int
@@ -30,6 +31,7 @@ class ModelReport(Record):
     n_iterations: int | None = None
     seq_len: int | None = None
     scores: tuple[Score, ...] = ()
+    max_length: int | None = None
 
 
 class StudentReport(ModelReport):

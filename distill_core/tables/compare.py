@@ -15,10 +15,11 @@ from distill_core.maths import ratios
 from distill_core.maths.intervals import WithLimits, ratio_interval
 from distill_core.results import CompareResult
 from distill_core.runs.run import Run
+from distill_core.tables import balance
 from distill_core.tables.frames import typed
 from distill_core.tables.sources import source_text
 
-_COUNTS = ("params", "batch_size", "seq_len", "threads", "n_eval", "n_iterations")
+_COUNTS = ("params", "batch_size", "seq_len", "threads", "n_eval", "answered", "n_iterations")
 _MEASURES = (
     "latency_ms_p50",
     "latency_ms_p90",
@@ -37,6 +38,7 @@ _MEASURES = (
     "accuracy",
     "ci_low",
     "ci_high",
+    *balance.MEASURES,
 )
 _TEXTS = (
     "model",
@@ -48,6 +50,8 @@ _TEXTS = (
     "dtype",
     "reference",
     "accuracy_note",
+    "majority_label",
+    "recalls",
     "commit",
     "provenance",
     "source",
@@ -74,7 +78,8 @@ def compare_frame(run: Run) -> pd.DataFrame:
     rows = result.rows if result is not None else ()
     records = []
     for row in rows:
-        record = row.model_dump(exclude={"params_by_part", "error", *_RENAMED})
+        record = row.model_dump(exclude={"params_by_part", "error", "class_counts", "recalls", *_RENAMED})
+        record |= balance.columns_of(row.class_counts, row.recalls)
         record |= {name: getattr(row, field) for field, name in _RENAMED.items()}
         record["reference"] = result.baseline if result is not None else None
         record["title"] = record["label"] = model_ref.title(row.model, row.title)

@@ -68,19 +68,20 @@ def kept_sentence(run: Run, teacher_accuracy: float | None) -> str:
 
 def sentences(frame: pd.DataFrame) -> list[str]:
     """Who gives one answer, one sentence a way to learn and training size: `From scratch, 1,000 labels, seeds 0 and 1:
-    one answer for all 1,037 texts: …`. `frame`: of `tables.training`."""
+    one answer for all 1,037 texts: …`. `frame`: of `tables.training` or `tables.compare`."""
     silent = frame[(frame["answered"] == 1).fillna(False)]
     groups = ["title", "train_examples"] if "train_examples" in frame.columns else ["title"]
-    several = frame["seed"].nunique() > 1
+    several = "seed" in frame.columns and frame["seed"].nunique() > 1
     return [_sentence(part, several=several) for _, part in silent.groupby(groups, sort=False)]
 
 
 def _sentence(rows: pd.DataFrame, *, several: bool) -> str:
-    first, seeds = rows.iloc[0], [str(seed) for seed in rows["seed"].dropna()]
+    first = rows.iloc[0]
+    seeds = [str(seed) for seed in rows["seed"].dropna()] if several else []
     words = [str(first["title"])]
     if "train_examples" in rows.columns:
         words.append(f"{int(first['train_examples']):,} labels")
-    if several and seeds:
+    if seeds:
         listed = " and ".join(filter(None, [", ".join(seeds[:-1]), seeds[-1]]))
         words.append(f"seed{'s' if len(seeds) > 1 else ''} {listed}")
     return f"{', '.join(words)}: {hover(first)}."

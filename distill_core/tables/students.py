@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from distill_core import model_ref
+from distill_core import model_ref, units
 from distill_core.arms import STUDENTS
 from distill_core.maths import intervals
 from distill_core.plans import student_plan
 from distill_core.results import StudentRow, StudentsResult, TeacherOfTen
 from distill_core.runs.run import Run
 from distill_core.specs import StudentsSpec
-from distill_core.tables import differences
+from distill_core.tables import balance, differences, one_answer
 from distill_core.tables import frames as tables_frames
 from distill_core.tables import sources as tables_sources
 from distill_core.tables.differences import Right
@@ -28,6 +28,7 @@ _COUNTS = (
     "params",
     "layers",
     "n_eval",
+    "answered",
     "train_texts",
     "labels",
     "epochs",
@@ -58,6 +59,7 @@ _MEASURES = (
     "behind",
     "behind_low",
     "behind_high",
+    *balance.MEASURES,
 )
 ROW_COLUMNS = (
     "student",
@@ -84,6 +86,8 @@ ROW_COLUMNS = (
     "ci_low",
     "ci_high",
     "n_eval",
+    "answered",
+    *balance.COLUMNS,
     "retained",
     "retained_low",
     "retained_high",
@@ -124,6 +128,8 @@ MEAN_COLUMNS = (
     "ci_low",
     "ci_high",
     "n_eval",
+    "majority_label",
+    "majority",
     "retained",
     "agreement",
     "kl_to_teacher",
@@ -146,6 +152,8 @@ def rows_frame(run: Run) -> pd.DataFrame:
     result, right = run.result_as(StudentsResult), right_answers(run)
     rows = result.rows if result is not None else ()
     source = tables_sources.source_text(run)
+    answered, spec = one_answer.answered(run), run.spec_as(StudentsSpec)
+    keys = [student_plan.key(spec, row.student, row.arm, row.seed) if spec is not None else "" for row in rows]
     teacher = result.teacher if result is not None else None
     records = [
         {
@@ -158,9 +166,11 @@ def rows_frame(run: Run) -> pd.DataFrame:
             "error": row.error.message if row.error else None,
             "error_hint": row.error.hint if row.error else None,
             "source": source,
+            "answered": answered.get(key),
+            **(balance.columns(run, key) if row.accuracy is not None else {}),
             **_retained_interval(row, teacher, right),
         }
-        for row in rows
+        for row, key in zip(rows, keys, strict=True)
     ]
     return tables_frames.typed(records, ROW_COLUMNS, _COUNTS, _MEASURES)
 
@@ -181,6 +191,12 @@ def failures(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Student, message and hint of each failure, once a message."""
     failed = frame[frame["error"].notna()].fillna({"error_hint": ""})
     return list(dict.fromkeys(zip(failed["title"], failed["error"], failed["error_hint"], strict=True)))
+
+
+def as_arms(frame: pd.DataFrame) -> pd.DataFrame:
+    """`rows_frame` with the student and its way to learn as the title: `BERT, taught`, for `tables.one_answer`."""
+    titles = frame["label"] + ", " + frame["arm_title"].map(units.in_sentence)
+    return frame.assign(title=titles).drop(columns="train_texts")
 
 
 def means_frame(frame: pd.DataFrame) -> pd.DataFrame:

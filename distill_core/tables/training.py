@@ -18,7 +18,7 @@ from distill_core.plans import transfer_cells
 from distill_core.results import DistillResult, FinetuneArmResult, FinetuneResult, ModelReport, StudentReport
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec, FinetuneSpec
-from distill_core.tables import differences, one_answer, transfer_answers
+from distill_core.tables import balance, differences, one_answer, transfer_answers
 from distill_core.tables import families as tables_families
 from distill_core.tables import frames as tables_frames
 from distill_core.tables import sources as tables_sources
@@ -27,7 +27,10 @@ from distill_core.terms import TERMS
 TERM_TITLES = {"loss": "Sum", **{term.key: term.title for term in TERMS}}
 _FINETUNE_COUNTS = ("train_examples", "seed", "n_eval", "answered", "params", "params_trained")
 _FINETUNE_MEASURES = ("accuracy", "ci_low", "ci_high", "train_s", "lead_is_sure")
-FINETUNE_COLUMNS = ("arm", "title", *_FINETUNE_COUNTS, *_FINETUNE_MEASURES, "error", "error_hint", "source")
+FINETUNE_COLUMNS = (
+    *("arm", "title", *_FINETUNE_COUNTS, *_FINETUNE_MEASURES),
+    *(*balance.COLUMNS, "error", "error_hint", "source"),
+)
 _STUDENT_COUNTS = (
     "seed",
     "layers",
@@ -63,7 +66,10 @@ _STUDENT_MEASURES = (
     "train_s",
     "majority_retained",
 )
-STUDENT_COLUMNS = ("arm", "title", "label", "curve", *_STUDENT_COUNTS, *_STUDENT_MEASURES, "source")
+STUDENT_COLUMNS = (
+    *("arm", "title", "label", "curve", *_STUDENT_COUNTS, *_STUDENT_MEASURES),
+    *(*balance.COLUMNS, "source"),
+)
 _CLAIM_COUNTS = ("batch_size", "seq_len")
 _CLAIM_MEASURES = ("measured", "low", "high", "published", "majority", "busy_cores")
 CLAIM_COLUMNS = ("key", "title", *_CLAIM_MEASURES, *_CLAIM_COUNTS, "claim", "published_source", "source")
@@ -82,6 +88,7 @@ def finetune_frame(run: Run) -> pd.DataFrame:
     records = [
         {
             **row.model_dump(exclude={"error"}),
+            **balance.columns(run, _finetune_key(spec, row)),
             "title": arm_title(row.arm),
             "train_examples": row.train_texts or row.train_examples,
             "answered": answered.get(_finetune_key(spec, row)),
@@ -91,7 +98,8 @@ def finetune_frame(run: Run) -> pd.DataFrame:
         }
         for row in (result.arms if result is not None else ())
     ]
-    frame = tables_frames.typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, _FINETUNE_MEASURES)
+    measures = (*_FINETUNE_MEASURES, *balance.MEASURES)
+    frame = tables_frames.typed(records, FINETUNE_COLUMNS, _FINETUNE_COUNTS, measures)
     return frame.assign(lead_is_sure=pd.array([_lead_is_sure(frame, run)] * len(frame), dtype="Float64"))
 
 
@@ -136,38 +144,39 @@ def students_frame(run: Run) -> pd.DataFrame:
     `majority_retained`: what always answering the most frequent class keeps. `label` tells seeds apart; `curve` is the
     student's name among the run's points; `answered` as in `finetune_frame`.
     """
-    result = run.result_as(DistillResult)
+    result, measures = run.result_as(DistillResult), (*_STUDENT_MEASURES, *balance.MEASURES)
     if result is None or result.teacher is None:
-        return tables_frames.typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+        return tables_frames.typed([], STUDENT_COLUMNS, _STUDENT_COUNTS, measures)
     source, answered, keys = tables_sources.source_text(run), one_answer.answered(run), _student_keys(run)
     name = arm_title("teacher")
     first = {"arm": "teacher", "title": name, "label": name, "answered": answered.get("teacher"), "source": source}
     timed = {"batch_size": 1, "seq_len": result.teacher.seq_len or _tokens(run)}
-    records = [{**_report(result.teacher), **first, **timed}]
+    records = [{**_report(result.teacher), **balance.columns(run, "teacher"), **first, **timed}]
     several = len({student.seed for student in result.students}) > 1
     right, majority = differences.right_answers(run), one_answer.kept(run, result.teacher.accuracy)
     for student in result.students:
-        own = right.get(keys.get((student.arm, student.seed), ""))
+        title, key = arm_title(student.arm), keys.get((student.arm, student.seed), "")
+        own = right.get(key)
         low, high = differences.ratio(own, right.get("teacher")) or intervals.ratio_interval(
             _interval(student), _interval(result.teacher)
         )
-        title = arm_title(student.arm)
         records.append(
             {
                 **_report(student),
+                **balance.columns(run, key),
                 **timed,
                 "teacher_ms": student.baseline_ms,
                 "title": title,
                 "label": f"{title}, seed {student.seed}" if several else title,
                 "curve": f"{student.arm}-{student.seed}" if several else student.arm,
-                "answered": answered.get(keys.get((student.arm, student.seed), "")),
+                "answered": answered.get(key),
                 "retained_low": low,
                 "retained_high": high,
                 "majority_retained": majority,
                 "source": source,
             }
         )
-    return tables_frames.typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, _STUDENT_MEASURES)
+    return tables_frames.typed(records, STUDENT_COLUMNS, _STUDENT_COUNTS, measures)
 
 
 def _tokens(run: Run) -> int | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 from transformers import PretrainedConfig, PreTrainedModel
 
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import SpecError
 from distill_core.model_ref import Ref
-from distill_core.models import loading, students
+from distill_core.models import heads, loading, students
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.runs.store import RunStore
@@ -49,22 +47,8 @@ class Classification(Task):
 
 
 def class_columns(loaded: LoadedModel, dataset: Dataset) -> list[int] | None:
-    """For each class of the data set the model's column; None when their classes differ.
-
-    The names must be the same. Where they are not, their case is let go, as long as no two names then become one.
-    """
-    names, wanted = loaded.label_names or (), dataset.label_names
-    columns = _columns(names, wanted)
-    if columns is None:
-        columns = _columns(*([name.casefold() for name in listed] for listed in (names, wanted)))
-    return columns
-
-
-def _columns(names: Sequence[str], wanted: Sequence[str]) -> list[int] | None:
-    """Where each wanted name stands; None where the two do not hold the same names, each once."""
-    order = {name: column for column, name in enumerate(names)}
-    same = len(order) == len(names) == len(wanted) and set(wanted) == set(order)
-    return [order[name] for name in wanted] if same else None
+    """For each class of the data set the model's column; None when their classes differ (`heads.columns`)."""
+    return heads.columns(loaded.label_names or (), dataset.label_names)
 
 
 TASK = Classification()

@@ -28,6 +28,7 @@ from distill_core.files.turns import turn
 from distill_core.files.whole import whole_file
 from distill_core.machine.devices import Device
 from distill_core.models.asking import PLAINLY, Asking
+from distill_core.models.loading import LENGTH_FIELD
 from distill_core.models.tokens import Encoded, sorted_batches
 from distill_core.settings import settings
 from distill_core.training.speed import fast
@@ -35,7 +36,8 @@ from distill_core.training.speed import fast
 LIMIT_BYTES = 4 * 1024**3
 BATCH = 64
 _COUNTS = "positions"  # how many each text has, where that is not one
-_NAMES = {"_name_or_path", "transformers_version", "id2label", "label2id"}  # of a config: these compute nothing
+# Of a config: these compute nothing. Where texts are cut is in the key with their tokens.
+_NAMES = {"_name_or_path", "transformers_version", "id2label", "label2id", LENGTH_FIELD}
 
 
 @dataclass(frozen=True)

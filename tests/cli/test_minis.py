@@ -45,7 +45,8 @@ def test_it_is_small_and_has_nothing_but_weights_tokenizer_and_card(family):
 def test_it_is_of_its_family_and_of_the_common_size(family, loaded):
     assert loaded.family is family
     assert loaded.weights == "pretrained"
-    layers = 1 if "before" in card_of(family) else 2  # one that was distilled has half of its teacher's
+    assert family.distilled == ("before" in card_of(family))
+    layers = 1 if family.distilled else 2  # half of its teacher's
     assert all(getattr(loaded.model.config, field) == layers for field in family.shape.layers)
     assert all(getattr(loaded.model.config, field) == 128 for field in family.shape.width)
     assert 1 * MEGABYTE < parameters.count(loaded.model) < 4 * MEGABYTE
@@ -70,7 +71,7 @@ def test_its_card_tells_how_it_was_made(family, loaded):
     assert asked.model_copy(update={"start": None}) == minis.request(family.key)
     assert bool(asked.start) == ("before" in card)
     earlier = [kinds.parse_spec(one["spec"]) for one in card.get("before", ())]
-    steps = minis.recipe(minis.request(family.key)) if earlier else [None]
+    steps = minis.recipe(minis.request(family.key))
     assert len(steps) == len(earlier) + 1
     for step, spec in zip(steps, earlier, strict=False):
         ref = spec.teacher or spec.start

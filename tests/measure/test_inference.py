@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> Run:
 def test_the_answer_is_the_models(run: Run) -> None:
     model = inference.load(run)
     assert model.label_names == tiny.LABELS
-    assert model.max_length == 64
+    assert model.loaded.reads() == 64
     text = tiny.SENTENCES[0]
     batch = model.loaded.encode([text], 64).batch([0])
     with torch.inference_mode():
@@ -68,7 +68,7 @@ def test_ten_readers_at_once_get_their_own_answers(run: Run) -> None:
 
 def test_a_long_text_is_cut_at_what_the_model_was_trained_on(run: Run) -> None:
     model = inference.load(run)
-    assert len(model.loaded.encode(["the film " * 500], model.max_length).ids[0]) == 64
+    assert len(model.loaded.encode(["the film " * 500], model.loaded.reads()).ids[0]) == 64
     assert np.isfinite(inference.logits(model, "the film " * 500)).all()
 
 

@@ -243,7 +243,7 @@ def test_the_hub_id_of_a_reference(family):
 # ── T5 as a classifier of text ───────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_text_classifiers_logits_are_log_likelihoods_of_its_answers():
+def test_a_text_classifiers_scores_are_log_likelihoods_of_its_answers():
     """Against generating by hand: the probability of each token of the answer, given the ones before."""
     from transformers import T5ForConditionalGeneration
 
@@ -264,3 +264,5 @@ def test_a_text_classifiers_logits_are_log_likelihoods_of_its_answers():
                     total += out[0, -1].log_softmax(-1)[token].item()
                     start.append(token)
                 assert logits[row, column].item() == pytest.approx(total, abs=1e-3)
+    assert (logits < 0).all()
+    assert (logits.exp().sum(-1) < 1).all()  # other words have the rest: softmax leaves them out

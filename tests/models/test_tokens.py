@@ -8,10 +8,12 @@ import random
 import pytest
 import tiny
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from distill_core import families
 from distill_core.errors import ModelError
 from distill_core.models import tokens
+from distill_core.settings import DATA
 
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
 
@@ -170,19 +172,57 @@ def test_an_empty_text_gives_at_least_one_token(family):
             assert torch.isfinite(loaded.model(**batch).logits).all()
 
 
-@pytest.mark.parametrize("key", ["t5", "bart"])
-def test_an_end_token_inside_a_text_is_dropped(key):
-    """Both read the state at </s> and fail on a batch whose rows hold different numbers of it."""
-    loaded = tiny.classifier(families.get(key))
-    eos = loaded.tokenizer.eos_token_id
-    encoded = loaded.encode(["a film</s>", "a </s> film </s></s>", "a film"], 32)
-    assert [ids.tolist().count(eos) for ids in encoded.ids] == [1, 1, 1]
-    assert all(ids[-1] == eos for ids in encoded.ids)
-    with torch.inference_mode():
-        logits = loaded.model(**encoded.batch([0, 1, 2])).logits
-    torch.testing.assert_close(logits[0], logits[2])
+MARKS = ("</s>", "[SEP]", "<pad>", "<mask>", "[CLS]", "<unk>", "<extra_id_0>", "<s>", "<PAD>", "\uff1c/s\uff1e")
+
+
+def test_the_marks_are_a_trap():
+    """Tokenizers read them as special tokens, unigram pieces in another spelling too; T5 and BART then fail."""
+    loaded = tiny.classifier(families.get("bart"))
     raw = loaded.tokenizer(["a film</s>", "a film"])["input_ids"]
-    assert raw[0].count(eos) == 2  # the trap is there
+    assert raw[0].count(loaded.tokenizer.eos_token_id) == 2
+    for key, mark in (("t5", "\uff1c/s\uff1e"), ("albert", "<PAD>")):
+        found = mini_tokenizer(key)
+        assert set(found(f"a {mark} film", add_special_tokens=False)["input_ids"]) & set(found.all_special_ids)
+
+
+def mini_tokenizer(key):
+    return PreTrainedTokenizerFast.from_pretrained(DATA / "minis" / key)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@each_family
+def test_a_mark_that_somebody_wrote_is_no_special_token(family, mark):
+    plain = f"a film {mark.translate(dict.fromkeys(map(ord, '<>[]/|')))} b"
+    for tokenizer in (tiny.classifier(family).tokenizer, mini_tokenizer(family.key)):
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.unk_token
+        special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+
+        def framing(text, tokenizer=tokenizer, special=special):
+            (ids,) = tokens.encode(tokenizer, [text], 64, family).ids
+            return [token for token in ids.tolist() if token in special]
+
+        assert framing(f"a film {mark} b") == framing(plain) == framing("")
+
+
+@each_family
+def test_a_text_with_marks_is_answered_in_a_batch_as_alone(family):
+    loaded = tiny.classifier(family)
+    texts = [f"a warm film {' '.join(MARKS)} the end", "a film", "</s>", "dull </s> and long"]
+    together = loaded.encode(texts, 96).batch(range(len(texts)))
+    with torch.inference_mode():
+        logits = loaded.model(**together).logits
+        alone = [loaded.model(**loaded.encode([text], 96).batch([0])).logits for text in texts]
+    torch.testing.assert_close(logits, torch.cat(alone), atol=1e-5, rtol=1e-5)
+
+
+@each_family
+def test_a_text_is_read_alike_however_its_accents_and_ends_are_written(family):
+    """A file may hold é in two characters; what is typed into a page comes in one."""
+    loaded = tiny.classifier(family)
+    stored, typed = "a me\u0301lodie with a sce\u0301nario", "a m\u00e9lodie with a sc\u00e9nario"
+    first, *others = (ids.tolist() for ids in loaded.encode([typed, stored, f" {stored}\a\n"], 96).ids)
+    assert others == [first, first]
 
 
 @each_family

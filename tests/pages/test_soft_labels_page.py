@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,15 @@ import sample_ablation
 import sample_predictions as sample
 import sample_training
 import tiny
+import torch
 from streamlit.testing.v1 import AppTest
 from training_pages import open_page, own, recorded, texts
 
 from distill_core import families
+from distill_core.errors import ModelError
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
+from pages.parts.shared import inference
 
 __all__ = ["recorded"]
 PAGE = "pages/soft_labels.py"
@@ -169,6 +175,43 @@ def test_the_model_reads_a_typed_text(reader: Run) -> None:
     assert "on one CPU thread" in texts(app)
     assert "the hard label 0 %" in texts(app)
     assert "No model has been fine-tuned" not in texts(app)
+
+
+def test_a_model_that_a_run_writes_anew_is_read_anew(reader: Run) -> None:
+    """At once, and with times, sizes and places that tell nothing."""
+    run, text = reader, tiny.SENTENCES[0]
+    before = inference.logits(run, text)
+    weights = run.model_dir / "model.safetensors"
+    stat = weights.stat()
+    other = tiny.classifier(families.get("bert"), seed=5)
+    tiny.save(other, run.path / "other")
+    with weights.open("r+b") as file:
+        file.write((run.path / "other/model.safetensors").read_bytes())
+    os.utime(weights, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert (weights.stat().st_size, weights.stat().st_ino) == (stat.st_size, stat.st_ino)
+    with torch.inference_mode():
+        wanted = other.model(**other.encode([text], 64).batch([0])).logits[0].numpy()
+    np.testing.assert_allclose(inference.logits(run, text), wanted, atol=1e-5)
+    assert not np.allclose(before, wanted, atol=1e-3)
+
+
+def test_models_that_nobody_asks_any_more_are_let_go(reader: Run) -> None:
+    inference.logits(reader, tiny.SENTENCES[0])
+    first = weakref.ref(inference._model(str(reader.path), inference._held(reader)).loaded.model)
+    assert first() is not None
+    for seed in (5, 6):
+        tiny.save(tiny.classifier(families.get("bert"), seed=seed), reader.model_dir)
+        inference.logits(reader, tiny.SENTENCES[0])
+    gc.collect()
+    assert first() is None
+
+
+def test_a_model_written_while_it_is_read_is_not_kept(reader: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = iter(["before", "after"])
+    monkeypatch.setattr(inference, "_held", lambda run: next(held, "after"))
+    with pytest.raises(ModelError, match="written anew while it was read"):
+        inference.logits(reader, tiny.SENTENCES[0])
+    assert np.isfinite(inference.logits(reader, tiny.SENTENCES[0])).all()
 
 
 def test_an_empty_text_says_what_to_do(reader: Run) -> None:

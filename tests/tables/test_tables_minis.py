@@ -54,7 +54,7 @@ def test_it_says_what_the_shipped_cards_say() -> None:
     assert "movie training texts without their labels among them" in said
     assert f"{min(result['tokens'] for result in results) / 1e6:.1f}–" in said
     assert ": 2 layers, T5 and BART 2 + 2" in said
-    assert len(said) < 540
+    assert len(said) < 640
 
 
 def test_a_distilled_mini_is_told_from_one_that_only_has_the_name(

@@ -17,6 +17,7 @@ from distill_core.results import CompareResult
 from distill_core.runs.run import Run
 from distill_core.tables import compare as tables_compare
 from pages.parts.compare import table
+from pages.parts.finetune.view import say_one_answer
 from pages.parts.shared import downloads, minis, once, page, provenance, run_panel, stored_runs
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def _bars(run: Run, view: View) -> None:
     for key, draw in shown:
         with grid.cell():
             page.chart(draw(_rows(run, view), relative=view.relative, dark=view.dark), key)
+    say_one_answer(_rows(run, view))
 
 
 @once.per_result

@@ -16,6 +16,7 @@ from distill_core.files import source_code
 from distill_core.results import LIVE, DistillResult
 from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
+from distill_core.tables import reading as tables_reading
 from distill_core.tables import soft_targets as tables_soft_targets
 from distill_core.tables import training as tables_training
 from distill_core.tables import unlabeled as tables_unlabeled
@@ -39,6 +40,9 @@ COLUMNS = columns.of(
     "ci_low",
     "ci_high",
     "n_eval",
+    "majority",
+    "balanced_accuracy",
+    "recalls",
     "answered",
     "retained_low",
     "retained_high",
@@ -197,6 +201,9 @@ def _figures(run: Run, chosen: str, dark: bool) -> None:
     gain = tables_unlabeled.gain(run)
     if gain is not None:
         st.caption(gain.sentence)
+    lengths = tables_reading.sentence(run)
+    if lengths:
+        st.caption(lengths)
 
 
 def _choose(labels: list[str]) -> str:
@@ -256,7 +263,7 @@ def _numbers(run: Run) -> None:
     st.dataframe(
         _frame(run),
         hide_index=True,
-        column_order=list(COLUMNS),
+        column_order=columns.known(_frame(run), COLUMNS),
         column_config=COLUMNS,
         placeholder="n/a",
         key="d_table",

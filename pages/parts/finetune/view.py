@@ -13,7 +13,7 @@ from distill_core.figures.lines import X_TITLES, XAxis
 from distill_core.files import source_code
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
-from distill_core.tables import one_answer
+from distill_core.tables import balance, one_answer
 from distill_core.tables import training as tables_training
 from pages.parts.shared import columns, once, page, provenance, run_panel, stored_runs
 
@@ -28,6 +28,9 @@ COLUMNS = columns.of(
     "accuracy",
     "ci_low",
     "ci_high",
+    "majority",
+    "balanced_accuracy",
+    "recalls",
     "answered",
     "params_trained",
     "train_s",
@@ -108,8 +111,8 @@ def warn_of_failures(frame: pd.DataFrame) -> None:
 
 
 def say_one_answer(frame: pd.DataFrame) -> None:
-    """Which models give one answer to all test texts. `frame`: of `tables.training`."""
-    for sentence in one_answer.sentences(frame):
+    """What one answer to all test texts is worth, and which models give one. `frame`: of `tables.training`."""
+    for sentence in filter(None, (balance.sentence(frame), *one_answer.sentences(frame))):
         st.caption(page.plain(sentence))
 
 
@@ -135,7 +138,7 @@ def _numbers(run: Run) -> None:
     st.dataframe(
         _frame(run),
         hide_index=True,
-        column_order=list(COLUMNS),
+        column_order=columns.known(_frame(run), COLUMNS),
         column_config=COLUMNS,
         placeholder="n/a",
         key="ft_table",

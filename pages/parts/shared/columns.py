@@ -8,9 +8,10 @@ pair says which of them it is here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
@@ -36,6 +37,7 @@ def _points(heading: str, about: str | None = None) -> ColumnConfig:
     return _number(heading, _POINTS, about)
 
 
+_WHERE_KNOWN = frozenset({"majority", "balanced_accuracy", "recalls"})
 _WORDS = {
     # what a row is about
     "class": "class",
@@ -116,6 +118,8 @@ _ACCURACY = {
     "n_eval": _count("test texts"),
     "answered": _count("classes it answers"),
     "majority": _share("most frequent class"),
+    "balanced_accuracy": _share("balanced accuracy"),
+    "recalls": _AS.Column("found of each class"),
     "seed_low": _share("lowest seed"),
     "seed_high": _share("highest seed"),
     "full_accuracy": _share("with all terms"),
@@ -217,6 +221,11 @@ def of(
         if widths and column in widths:
             found[column]["width"] = widths[column]
     return found
+
+
+def known(frame: pd.DataFrame, columns: Iterable[str]) -> list[str]:
+    """These columns without those about uneven classes where no row has them."""
+    return [name for name in columns if name not in _WHERE_KNOWN or frame[name].notna().any()]
 
 
 def teacher_share(temperature: float) -> dict[str, ColumnConfig]:

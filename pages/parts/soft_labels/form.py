@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from distill_core.maths import distributions
 from distill_core.maths.distributions import Array
+from distill_core.runs.run import Run
 from distill_core.specs import DistillSpec
 from distill_core.tables import predictions as tables_predictions
 from distill_core.tables import soft_label_sources
@@ -137,8 +138,11 @@ def _typed(source: Source, row: DeltaGenerator) -> TaughtText:
         help="Nobody has labeled this text: without your choice the teacher's own answer counts as the label.",
     )
     place = names.index(label) if label in names else int(logits.argmax())
-    origin = f":blue-badge[measured] just now, by the model of run {source.run.id} on one CPU thread"
-    return TaughtText(names, place, logits, origin, source, text, typed=True)
+    return TaughtText(names, place, logits, _just_now(source.run), source, text, typed=True)
+
+
+def _just_now(run: Run) -> str:
+    return f":blue-badge[measured] just now, by the model of run {run.id} on one CPU thread"
 
 
 def _example(source: Source, group: Group, row: DeltaGenerator) -> TaughtText | None:
@@ -183,9 +187,9 @@ def student(asked: TaughtText) -> tuple[Array, str]:
     classes = len(asked.label_names)
     if chosen in found:
         one = found[chosen]
-        origin = provenance.measured(one.run, stored_runs.is_recorded(one.run))
         if asked.typed:
-            return inference.logits(one.run, asked.text), origin
+            return inference.logits(one.run, asked.text), _just_now(one.run)
+        origin = provenance.measured(one.run, stored_runs.is_recorded(one.run))
         frame = tables_predictions.logits_of(one.run)
         return tables_predictions.logits(frame, one.arm)[tables_predictions.find(frame, asked.text)], origin
     if chosen == NOTHING:

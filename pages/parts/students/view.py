@@ -13,9 +13,11 @@ from distill_core.files import source_code
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
 from distill_core.tables import one_answer, student_gains
+from distill_core.tables import reading as tables_reading
 from distill_core.tables import students as tables_students
 from distill_core.tables.student_gains import Claim
 from distill_core.tables.training import arm_title
+from pages.parts.finetune.view import say_one_answer
 from pages.parts.shared import columns, downloads, minis, once, page, provenance, run_panel, stored_runs
 
 SEEN = (
@@ -46,6 +48,10 @@ COLUMNS = columns.of(
     "ci_low",
     "ci_high",
     "n_eval",
+    "majority",
+    "balanced_accuracy",
+    "recalls",
+    "answered",
     "retained",
     "retained_low",
     "retained_high",
@@ -155,6 +161,10 @@ def _gaps(run: Run, dark: bool) -> None:
                 f"The teacher itself has seen {teacher.labels:,} labels, its students alone {students_saw:,}: "
                 "a part of the gain is in these labels."
             )
+    say_one_answer(tables_students.as_arms(_tested(run)))
+    lengths = tables_reading.sentence(run)
+    if lengths:
+        st.caption(lengths)
     for name, message, hint in tables_students.failures(_rows(run)):
         st.warning(f"{page.plain(message)} {page.plain(hint)}", title=f"{page.plain(name)} could not learn")
 
@@ -201,7 +211,7 @@ def _numbers(run: Run) -> None:
     st.dataframe(
         _tested(run),
         hide_index=True,
-        column_order=list(COLUMNS),
+        column_order=columns.known(_tested(run), COLUMNS),
         column_config=COLUMNS,
         placeholder=units.MISSING,
         key="ts_table",

@@ -14,9 +14,9 @@ from distill_core.figures import domain_gain, domain_matrix, learning_curve, unf
 from distill_core.figures.learning_curve import X_TITLES, View
 from distill_core.runs.run import Run
 from distill_core.specs import FinetuneSpec
+from distill_core.tables import domain_answers, transfer_leads, transfer_trends
 from distill_core.tables import training as tables_training
 from distill_core.tables import transfer as tables_transfer
-from distill_core.tables import transfer_leads, transfer_trends
 from pages.parts.finetune.view import say_one_answer, warn_of_failures
 from pages.parts.shared import columns, downloads, once, page, provenance, stored_runs
 from pages.parts.transfer import mismatch
@@ -214,6 +214,7 @@ def _failures(run: Run) -> None:
     frame = tables_training.finetune_frame(run)
     warn_of_failures(frame)
     say_one_answer(frame)
+    say_one_answer(domain_answers.frame(run))
 
 
 def _numbers(run: Run, experiment: str, frame: pd.DataFrame) -> None:
