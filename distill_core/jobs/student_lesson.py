@@ -15,7 +15,10 @@ import numpy as np
 from distill_core.jobs.classroom import Classroom
 from distill_core.machine import capacity, devices
 from distill_core.machine.devices import Device
+from distill_core.models import shapes
 from distill_core.plans.cells import StudentCell
+from distill_core.runs.store import RunStore
+from distill_core.specs import StudentsSpec
 from distill_core.training.loop import Hooks, Progress
 
 
@@ -49,6 +52,13 @@ def lessons_at_once(device: Device, needed: Sequence[float]) -> int:
     fit_in = int(capacity.available_bytes() // max(needed))
     at_once = min(device.threads, len(needed), fit_in)
     return at_once if at_once > 1 else 0
+
+
+def lesson_bytes(spec: StudentsSpec, cell: StudentCell, params: int, store: RunStore) -> float:
+    """About how much memory one lesson takes in a process of its own."""
+    shape = shapes.shape_of(cell.student, store) or shapes.MINILM
+    stacks = 2 if cell.student.family and cell.student.family.architecture == "encoder-decoder" else 1
+    return capacity.training_bytes(params, stacks * shape.layers, shape.width, spec.batch_size * spec.max_length)
 
 
 def learn(given: Assignment, tell: Callable[[Progress], None], check: Callable[[], None]) -> Learned:

@@ -24,15 +24,14 @@ from distill_core.jobs.classroom import Classroom
 from distill_core.jobs.device import prepared_device
 from distill_core.jobs.isolation import Outcome, attempt, side_by_side
 from distill_core.jobs.reporting import Reporter
-from distill_core.jobs.student_lesson import Assignment, Learned, learn, lessons_at_once
+from distill_core.jobs.student_lesson import Assignment, Learned, learn, lesson_bytes, lessons_at_once
 from distill_core.jobs.supervised import Predictions, drop_checkpoints
-from distill_core.machine import capacity
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate
 from distill_core.measure.load import Quiet
 from distill_core.measure.turns import TIMES, in_turns, time_fields
 from distill_core.model_ref import Ref
-from distill_core.models import loading, parameters, shapes, students
+from distill_core.models import loading
 from distill_core.models.loading import LoadedModel
 from distill_core.plans import student_plan, teachers, work
 from distill_core.plans.cells import StudentCell
@@ -203,14 +202,8 @@ class _Job(runner.Job[StudentCell, Learned]):
         if self.report.latency_ms_p50 is None:
             self.report = self.report.model_copy(update={**time_fields(own), "seq_len": self._seq_len})
         for (ref, student), beside in zip(there.items(), timed, strict=True):
-            facts = {
-                "family": student.family.key,
-                "params": parameters.count(student.model),
-                "params_by_part": parameters.count_by_part(student.model),
-                "layers": students.n_layers(student.model.config),
-                **beside.fields,
-            }
-            self._update(ref, facts)
+            size = teacher.size_of(student.model)
+            self._update(ref, {"family": student.family.key, **size, **beside.fields})
         self.context.set_result(self.result())
 
     def _open(self, ref: Ref) -> LoadedModel:
@@ -251,7 +244,9 @@ class _Job(runner.Job[StudentCell, Learned]):
         instance for lack of memory, tries once more with the machine to itself."""
         cells = self.open_cells()
         self.reporter.say(f"{len(cells)} lessons")
-        killed = self._teach(cells, lessons_at_once(self.device, [self._lesson_bytes(cell) for cell in cells]))
+        store = self.context.store
+        needed = [lesson_bytes(self.spec, cell, self.rows[cell].params or 0, store) for cell in cells]
+        killed = self._teach(cells, lessons_at_once(self.device, needed))
         if killed:
             self.context.log(f"{len(killed)} lessons were ended from outside; each tries again alone.")
             self._teach(killed, 1, last_try=True)
@@ -274,13 +269,6 @@ class _Job(runner.Job[StudentCell, Learned]):
 
         runner.finish(self, ended())
         return killed
-
-    def _lesson_bytes(self, cell: StudentCell) -> float:
-        """About how much memory one lesson takes in a process of its own."""
-        shape = shapes.shape_of(cell.student, self.context.store) or shapes.MINILM
-        stacks = 2 if cell.student.family and cell.student.family.architecture == "encoder-decoder" else 1
-        tokens = self.spec.batch_size * self.spec.max_length
-        return capacity.training_bytes(self.rows[cell].params or 0, stacks * shape.layers, shape.width, tokens)
 
     def _hear(self, cell: StudentCell, progress: Progress) -> None:
         """The bar stands at the sum of the cells that are at work."""
