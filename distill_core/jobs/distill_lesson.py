@@ -105,7 +105,8 @@ class Lessons:
             if cell == arms.kept(arms.plan(self.spec)):
                 save_model(student, self.context, self.spec.max_length)
             report = self._report(cell, student, timing, trained.report.train_s)
-            return report.model_copy(update=self._used(lesson.encoded))
+            schedule = {"steps": trained.report.steps, "learning_rate": self.spec.learning_rate * cell.rate}
+            return report.model_copy(update={**self._used(lesson.encoded), **schedule})
 
     def _used(self, encoded: Encoded) -> dict[str, int]:
         """How many texts a student has read, and how many of them with their label."""

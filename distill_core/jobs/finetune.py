@@ -179,6 +179,8 @@ class _Job(cells.Job[FinetuneCell, list[FinetuneArmResult]]):
             train_s=learned.train_s,
             train_tflop=learned.train_tflop,
             shared_s=learned.shared_s,
+            steps=learned.steps,
+            learning_rate=learned.learning_rate,
             params=learned.params,
             params_trained=learned.params_trained,
             **evaluate.accuracy(logits, labels).model_dump(),

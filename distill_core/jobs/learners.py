@@ -70,6 +70,12 @@ class Learned:
     shared_s: float = 0.0
     loaded: LoadedModel | None = None
     trained: Trained | None = None
+    learning_rate: float | None = None
+
+    @property
+    def steps(self) -> int | None:
+        """Updates of the weights; None without gradient descent."""
+        return self.trained.report.steps if self.trained is not None else None
 
     def kept_when_stopped(self) -> contextlib.AbstractContextManager[None]:
         """A block in which a stop leaves the training for the next try."""
@@ -173,6 +179,7 @@ def _descend(start: Start, given: Assignment, workshop: Workshop) -> Learned:
         params_trained=trained,
         loaded=loaded,
         trained=learned,
+        learning_rate=settings.learning_rate,
     )
 
 

@@ -64,15 +64,16 @@ def _told(spec: Spec, run: Run, store: RunStore) -> Told:
 
 @_told.register
 def _of_finetune(spec: FinetuneSpec, run: Run, store: RunStore) -> Told:
-    """Each training once, whatever it was tested on; arms without gradient descent tell nothing."""
+    """Each training once, whatever it was tested on; arms without gradient descent tell nothing, nor does one of random
+    weights that does not say its steps: it is older than their schedule."""
     result = run.result_as(FinetuneResult)
     rows = result.arms if result is not None else ()
-    cells = {(row.dataset, row.arm, row.train_examples, row.seed): row.train_s for row in rows}
+    cells = {(row.dataset, row.arm, row.train_examples, row.seed): row for row in rows}
     found = []
-    for (dataset, name, n, _), took in cells.items():
+    for (dataset, name, n, _), row in cells.items():
         arm = arm_table.finetune(name)
-        if took and arm.passes is not None:
-            found.append((finetune_work(spec, arm, texts_there(dataset, n), store), took))
+        if row.train_s and arm.passes is not None and not (arm.least_steps and row.steps is None):
+            found.append((finetune_work(spec, arm, texts_there(dataset, n), store), row.train_s))
     return _sum(found)
 
 
@@ -80,8 +81,9 @@ def _of_finetune(spec: FinetuneSpec, run: Run, store: RunStore) -> Told:
 def _of_distill(spec: DistillSpec, run: Run, store: RunStore) -> Told:
     result = run.result_as(DistillResult)
     planned = {(cell.arm, cell.seed): cell for cell in arms.plan(spec, round(distill_texts(spec)))}
-    rows = [(planned.get((row.arm, row.seed)), row.train_s) for row in (result.students if result is not None else ())]
-    return _sum([(distill_work(spec, cell, store), took) for cell, took in rows if cell is not None])
+    rows = [(planned.get((row.arm, row.seed)), row) for row in (result.students if result is not None else ())]
+    told = [(cell, row.train_s) for cell, row in rows if cell and not (cell.starts_at_random and row.steps is None)]
+    return _sum([(distill_work(spec, cell, store), took) for cell, took in told])
 
 
 @_told.register

@@ -41,7 +41,7 @@ class StudentReport(ModelReport):
     `kl_to_teacher` in nats; `ingredients` are the settings in which arms may differ. `speedup` = teacher / student: the
     median over pairs of neighbouring turns, with its 95 % interval, and `baseline_ms` is the teacher's median in these
     turns. Older results have the ratio of two medians, and no interval. It has learned from `train_texts` texts,
-    `labels` of them with their label; older results have neither.
+    `labels` of them with their label, in `steps` at this highest `learning_rate`; older results have none of these.
     """
 
     arm: str
@@ -60,6 +60,8 @@ class StudentReport(ModelReport):
     train_s: float = 0.0
     train_texts: int | None = None
     labels: int | None = None
+    steps: int | None = None
+    learning_rate: float | None = None
     ingredients: dict[str, str | float | int | None] = Field(default_factory=dict)
 
 

@@ -14,6 +14,7 @@ class FinetuneArmResult(Record):
     in each row that needs them. `shared_s`: the part of `train_s` that an earlier row of the run had spent already.
     `train_tflop`: floating-point operations in units of 10¹² (`measure/flops.py`); None: not counted. Runs before
     version 0.2 have no `shared_s`, and leave shared work out.
+    `steps` and `learning_rate` (the highest): of a training by gradient descent; older results have neither.
     `train_examples` is what was asked for; `train_texts` what there was, None in an older result.
     """
 
@@ -28,6 +29,8 @@ class FinetuneArmResult(Record):
     train_s: float | None = None
     train_tflop: float | None = None
     shared_s: float | None = None
+    steps: int | None = None
+    learning_rate: float | None = None
     params: int | None = None
     params_trained: int | None = None
     dataset: str = ""

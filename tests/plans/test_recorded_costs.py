@@ -14,13 +14,13 @@ import pytest
 
 from distill_core import arms
 from distill_core.model_ref import Ref
-from distill_core.plans import training_cost
+from distill_core.plans import cells, training_cost, transfer_cells
 from distill_core.results import DistillResult, FinetuneResult
 from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.settings import DATA
-from distill_core.specs import DistillSpec, Spec, TrainSpec
+from distill_core.specs import DistillSpec, FinetuneSpec, Spec, TrainSpec
 
 RECORDED = DATA / "recorded"
 QUIET = ("transfer-curves", "transfer-unfreeze", "ten-students")
@@ -56,6 +56,23 @@ def same_trainings(name: str) -> dict[object, list[float]]:
         for row in result.students:
             found[row.arm].append(row.train_s)
     return found
+
+
+@pytest.fixture(autouse=True)
+def as_recorded(monkeypatch) -> None:
+    """The fine-tunings were recorded before a network of random weights had steps of its own."""
+
+    def epochs(spec: FinetuneSpec, arm: arms.FinetuneArm, n: int) -> int:
+        return cells.epochs(spec.epochs, spec.batch_size, n, spec.min_steps)
+
+    monkeypatch.setattr(transfer_cells, "epochs", epochs)
+
+
+def test_no_recorded_fine_tuning_tells_the_steps_of_random_weights():
+    """Where one does, `as_recorded` has to go."""
+    for name in ("finetune-movies", "transfer-curves"):
+        result = Recorded(RECORDED / name).result_as(FinetuneResult)
+        assert {row.steps for row in result.arms if row.arm == "scratch"} == {None}
 
 
 @pytest.fixture
