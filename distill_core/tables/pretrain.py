@@ -31,6 +31,7 @@ PART_TITLES = {
 BASE_RATE = "base_rate"
 UNIGRAM_PARTS = ("masked", "causal", "permutation")  # where word counts alone are a fair reference
 LESSON_TITLES = {"objective": "own objective", "embeddings": "MiniLM's embeddings"}
+_SAME_TIME = 1.2  # a ratio of two single trainings that is nearer to 1 tells nothing
 _LOOK_COUNTS = ("examples", "tokens", "signals")
 LOOK_COLUMNS = (*_LOOK_COUNTS, "loss", "share_of_start")
 CLOZE_COLUMNS = ("sentence", "wanted", "first", "now", "probability_first", "probability_now")
@@ -183,6 +184,22 @@ def runs_frame(runs: list[Run]) -> pd.DataFrame:
     """One row a run (RUN_COLUMNS). `signal_share` = signals per token read; `probe_…` are shares of right answers."""
     records = [_record(run, result) for run in runs if isinstance(result := run.result(), PretrainResult)]
     return tables_frames.typed(records, RUN_COLUMNS, _RUN_COUNTS, _RUN_MEASURES)
+
+
+def sharing_sentence(frame: pd.DataFrame) -> str:
+    """What ALBERT's shared layers save beside BERT's own ones, in weights and in time (`frame`: as `runs_frame`); empty
+    where one of both was not measured. One training each, so that a difference in time of less than a fifth is none."""
+    of = {row["family"]: row for _, row in frame.iterrows() if row["lesson"] == LESSON_TITLES["objective"]}
+    if not {"albert", "bert"} <= set(of) or frame[["params", "train_s"]].isna().to_numpy().any():
+        return ""
+    albert, bert = of["albert"], of["bert"]
+    saved, ratio = 1 - albert["params"] / bert["params"], albert["train_s"] / bert["train_s"]
+    about = "about as long" if 1 / _SAME_TIME < ratio < _SAME_TIME else "longer" if ratio > 1 else "less long"
+    return (
+        f"ALBERT's layers share their weights: it has {units.percent(saved)} fewer than BERT here, most of which are "
+        f"word embeddings in both. The same tokens took it {about}, {units.duration(albert['train_s'])} and "
+        f"{units.duration(bert['train_s'])} (one training each): a shared layer is computed as often as others."
+    )
 
 
 def _record(run: Run, result: PretrainResult) -> dict[str, Any]:

@@ -15,13 +15,15 @@ from distill_core.tables import differences
 @dataclass(frozen=True)
 class Gain:
     """In points of accuracy, mean over seeds, with the 95 % interval over seeds and test texts; None without
-    predictions. `is_sure`: it is beyond chance."""
+    predictions. `is_sure`: it is beyond chance. `steps`: of the distilled student and of the other; None in results
+    older than their counts, where both made as many passes."""
 
     points: float
     low_points: float | None
     high_points: float | None
     labeled: int
     is_sure: bool = False
+    steps: tuple[int, int] | None = None
 
     @property
     def sentence(self) -> str:
@@ -33,8 +35,15 @@ class Gain:
             sure = f" (95 % interval {low} to {high}), {'' if self.is_sure else 'not '}beyond chance"
         return (
             f"Texts without a label {change} points of accuracy{sure}: the teacher speaks about them too. "
-            f"The other student read the {self.labeled:,} labeled texts alone, in as many passes and so in fewer steps."
+            f"The other student read the {self.labeled:,} labeled texts alone, {self._schedule}."
         )
+
+    @property
+    def _schedule(self) -> str:
+        if self.steps is None:
+            return "in as many passes and so in fewer steps"
+        full, fewer = self.steps
+        return f"again and again, in {fewer:,} steps where the distilled one made {full:,}"
 
 
 def gain(run: Run) -> Gain | None:
@@ -52,12 +61,13 @@ def gain(run: Run) -> Gain | None:
     pairs = [(found["distilled", seed], found[LABELED_ONLY, seed]) for seed in seeds]
     points = 100 * tables_ablation.mean([full.accuracy - fewer.accuracy for full, fewer in pairs])
     labeled = found[LABELED_ONLY, seeds[0]].labels or _labeled(spec)
+    steps = [(full.steps, fewer.steps) for full, fewer in pairs if full.steps is not None and fewer.steps is not None]
     right = tables_ablation.right_answers(run)
     sure = differences.between(*([right.get((arm, seed)) for seed in seeds] for arm in ("distilled", LABELED_ONLY)))
     if sure is None:
-        return Gain(points, None, None, labeled)
+        return Gain(points, None, None, labeled, steps=next(iter(steps), None))
     low, high = (100 * end for end in sure.interval)
-    return Gain(points, low, high, labeled, sure.is_sure)
+    return Gain(points, low, high, labeled, sure.is_sure, next(iter(steps), None))
 
 
 def _labeled(spec: DistillSpec) -> int:

@@ -144,3 +144,20 @@ def test_copying_what_is_visible_is_not_taken_for_knowledge():
     assert learned.endswith("the network is below word counts.")
     assert tables.kinds_sentence(sample.result("bert")) == ""
     assert tables.kinds_sentence(sample.result("bert", held_out_by_kind=kinds, asked_unigram_nats=None)) == ""
+
+
+@pytest.mark.parametrize(
+    ("albert_s", "words"), [(39.0, "about as long"), (60.0, "longer"), (20.0, "less long"), (None, "")]
+)
+def test_what_shared_layers_save_is_said_of_both_measured(store, albert_s, words):
+    frame = tables.runs_frame([sample.pretrain_run(store, family) for family in ("bert", "albert", "gpt")])
+    times = {"bert": 36.0, "albert": albert_s, "gpt": 70.0}
+    sizes = {"bert": 1_500_000, "albert": 1_200_000, "gpt": 1_500_000}
+    frame["train_s"] = frame["family"].map(times).astype("Float64")
+    frame["params"] = frame["family"].map(sizes).astype("Int64")
+    said = tables.sharing_sentence(frame)
+    assert words in said
+    assert bool(said) == bool(words)
+    if said:
+        assert "20 % fewer than BERT" in said
+    assert tables.sharing_sentence(frame[frame["family"] != "bert"]) == ""

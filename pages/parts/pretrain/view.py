@@ -146,7 +146,7 @@ def _side_by_side(run: Run) -> None:
     frame, curves = once.same(partial(_compared, runs), "pages.pretrain", versions)
     if frame.empty:
         return
-    once.same(partial(_signals, curves, page.is_dark()), "pages.pretrain.signals", versions, page.is_dark())
+    once.same(partial(_signals, frame, curves, page.is_dark()), "pages.pretrain.signals", versions, page.is_dark())
     more.show(run, runs, curves.keys())
     once.same(partial(_numbers, frame), "pages.pretrain.numbers", versions)
     downloads.show(run, frame, [partial(signal_worth.draw, curves)], name="pretrain", key="pt")
@@ -165,10 +165,10 @@ def _compared(runs: list[Run]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     return frame, curves
 
 
-def _signals(curves: dict[str, pd.DataFrame], dark: bool) -> None:
+def _signals(frame: pd.DataFrame, curves: dict[str, pd.DataFrame], dark: bool) -> None:
     if curves:
         page.chart(signal_worth.draw(curves, dark=dark), "pt_fig_signals")
-    st.caption(CANNOT_COMPARE)
+    st.caption(" ".join(filter(None, [CANNOT_COMPARE, tables_pretrain.sharing_sentence(frame)])))
 
 
 def _numbers(frame: pd.DataFrame) -> None:
