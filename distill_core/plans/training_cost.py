@@ -1,7 +1,7 @@
 """How long a training run will take here: said on the button before anybody presses it. A guess, and shown as one.
 
 The work of a run stands in `work.py`. How fast this machine does it is told by the trainings of its newest run; without
-one, by a measurement on two cores of a server processor.
+one, by a measurement on two cores of a server processor, times what this device was measured to do more.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from functools import singledispatch
 
 from distill_core import arms as arm_table
 from distill_core.errors import DistillError
+from distill_core.machine import device_defaults
 from distill_core.plans import arms, student_plan
 from distill_core.plans.work import (
     distill_texts,
@@ -38,8 +39,9 @@ def seconds(spec: TrainSpec, store: RunStore, history: list[Run]) -> float:
 
 
 def pace(history: list[Run], store: RunStore) -> float:
-    """Layer passes per second of the newest run that tells it."""
-    return next((found for run in history if (found := pace_of(run, store)) is not None), USUAL_PACE)
+    """Layer passes per second of the newest run that tells it, else of what is usual on this device."""
+    told = next((found for run in history if (found := pace_of(run, store)) is not None), None)
+    return told if told is not None else USUAL_PACE * (device_defaults.stored().pace_factor or 1.0)
 
 
 def pace_of(run: Run, store: RunStore) -> float | None:

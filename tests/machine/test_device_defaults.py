@@ -10,6 +10,7 @@ import pytest
 from distill_core.machine import device_defaults
 from distill_core.machine.device_defaults import CPU, DeviceDefaults
 from distill_core.plans import training_cost
+from distill_core.runs.store import RunStore
 from distill_core.settings import PROJECT, settings
 
 CARD = {"device": "cuda", "device_name": "Card", "bfloat16": True, "layer_passes_per_s": 175_000.0}
@@ -52,6 +53,15 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     settings.cache_clear()
     device_defaults.remember(CARD)
     assert device_defaults.stored() == CPU
+
+
+def test_announced_costs_follow_the_measured_pace_of_the_card(tmp_path):
+    store = RunStore(tmp_path / "runs")
+    assert training_cost.pace([], store) == training_cost.USUAL_PACE
+    device_defaults.remember(CARD)
+    assert training_cost.pace([], store) == 100 * training_cost.USUAL_PACE
+    device_defaults.remember({**CARD, "layer_passes_per_s": None})
+    assert training_cost.pace([], store) == training_cost.USUAL_PACE
 
 
 def test_the_pace_is_told_beside_the_one_that_estimates_start_from():

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from training_pages import inline, open_page, own, recorded
 
 from distill_core.kinds import KINDS
+from distill_core.machine import device_defaults
 from distill_core.settings import PROJECT
 from distill_core.specs import DistillSpec, FinetuneSpec, PretrainSpec, Spec, StudentsSpec
 from distill_core.tables.soft_labels import TEMPERATURES
@@ -238,3 +239,10 @@ def test_the_source_check_would_notice():
 def test_a_form_asks_from_what_then_how_then_how_long(page: str, keys: tuple[str, ...]) -> None:
     asked = [element.key for element in open_page(f"pages/{page}.py").main if getattr(element, "key", None)]
     assert [key for key in asked if key in keys] == list(keys)
+
+
+def test_batch_and_number_format_follow_the_device() -> None:
+    device_defaults.remember({"device": "cuda", "bfloat16": True})
+    app = open_page("pages/finetune.py")
+    batch = next(one for one in app.select_slider if one.key == "ft_batch")
+    assert batch.value == device_defaults.stored().batch_size == 64

@@ -11,6 +11,7 @@ from distill_core import data_ref, kinds, units
 from distill_core.arms import named
 from distill_core.datasets import catalogue, known_splits
 from distill_core.errors import DistillError
+from distill_core.machine import device_defaults
 from distill_core.plans import training_cost
 from distill_core.runs import run_list
 from distill_core.runs.run import Run
@@ -75,10 +76,13 @@ def left_out(name: str) -> None:
 
 
 def optimizer(prefix: str, spec: type[TrainSpec]) -> dict[str, Any]:
-    """Learning rate, batch, length and seed: rarely touched."""
+    """Learning rate, batch, length and seed: rarely touched. Batch and number format begin as suits this device."""
+    device = device_defaults.stored()
+    first: Known = {"start": device.batch_size} if device != device_defaults.CPU else {}
     return {
         "learning_rate": widget.stops(spec, "learning_rate", f"{prefix}_lr"),
-        "batch_size": widget.stops(spec, "batch_size", f"{prefix}_batch"),
+        "batch_size": widget.stops(spec, "batch_size", f"{prefix}_batch", **first),
+        "dtype": device.dtype,
         "max_length": widget.slider(spec, "max_length", f"{prefix}_length"),
         "seed": widget.number(spec, "seed", f"{prefix}_seed"),
     }
