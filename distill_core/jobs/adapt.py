@@ -94,7 +94,8 @@ def adapt(
     text = masked_words.masked_text(loaded, texts, spec.max_length)
     step = answers_step(masked_words.TASK, text, device)
     settings = replace(train_settings(spec, spec.seed), epochs=spec.adapt_epochs, evals_per_epoch=0)
-    tflop = flops.training_tflop(model, sum(text.lengths) * settings.epochs)
+    tokens = sum(text.lengths) * settings.epochs
+    tflop = flops.training_tflop(model, tokens, tokens)
     hooks = Hooks(check=context.check, checkpoint_dir=context.run.checkpoint_dir / f"adapting-{name}")
     report = fit(model, text.lengths, step, settings, device, hooks)
     loaded.model.base_model.load_state_dict(model.base_model.state_dict(), strict=False)

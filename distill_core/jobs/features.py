@@ -36,7 +36,8 @@ class FrozenFeatures:
 
     def tflop(self, texts: Sequence[str]) -> float:
         """10¹² floating-point operations of one pass over these texts."""
-        return flops.forward_tflop(self._model, sum(self.loaded.encode(texts, self._max_length).lengths))
+        tokens = sum(self.loaded.encode(texts, self._max_length).lengths)
+        return flops.forward_tflop(self._model, tokens, len(texts))
 
     def seconds(self, texts: Sequence[str]) -> float:
         """What computing these texts took, however often they are used. Raises KeyError for one that was not."""

@@ -161,7 +161,7 @@ def _descend(start: Start, given: Assignment, workshop: Workshop) -> Learned:
     settings = _settings(given, workshop, loaded, encoded)
     step = supervised_step(encoded, labels_of(given.train), workshop.device)
     trained = students.trainable(loaded.model)
-    tflop = flops.training_tflop(loaded.model, sum(encoded.lengths) * settings.epochs)
+    tflop = flops.training_tflop(loaded.model, sum(encoded.lengths) * settings.epochs, len(encoded) * settings.epochs)
     has_updates = hasattr(loaded.model, "merge_and_unload")  # of LoRA, to be merged into the weights
     short = contextlib.nullcontext() if has_updates else fast.logits_alone(loaded.model)
     hooks = _hooks(given, workshop, loaded)

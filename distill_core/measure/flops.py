@@ -16,13 +16,14 @@ from distill_core.models.parameters import part_of
 _HANDED_DOWN_INSIDE = 0.25  # of the lowest layer's attention: of its four products, the three first ones read its input
 
 
-def forward_tflop(model: Any, tokens: int) -> float:
-    """10¹² operations of one pass over `tokens` tokens."""
-    return 2 * sum(size for _, size, _ in _products(model)) * tokens / 1e12
+def forward_tflop(model: Any, tokens: int, texts: int) -> float:
+    """10¹² operations of one pass over `texts` texts, which have `tokens` tokens in all."""
+    return 2 * sum(size for _, size, _ in _products(model, tokens, texts)) / 1e12
 
 
-def training_tflop(model: Any, tokens: int) -> float:
-    """10¹² operations of forward and backward passes over `tokens` tokens, passes counted.
+def training_tflop(model: Any, tokens: int, texts: int) -> float:
+    """10¹² operations of forward and backward passes over `texts` texts of `tokens` tokens in all, passes counted. The
+    head asks once a text; where it asks at every token, give `tokens` for both.
 
     Which weights learn decides: frozen ones have no gradient of their own, and below the lowest one that learns no
     error is handed down.
@@ -30,29 +31,35 @@ def training_tflop(model: Any, tokens: int) -> float:
     learning = [_depth(model, name) for name, weight in model.named_parameters() if weight.requires_grad]
     lowest = min(learning, default=0)
     backward = 0.0
-    for name, size, learns in _products(model):
+    for name, size, learns in _products(model, tokens, texts):
         depth = _depth(model, name)
         if depth > lowest:
             backward += size
         elif depth == lowest and lowest > 0:
             backward += size * (_HANDED_DOWN_INSIDE if part_of(name) == "attention" else 1.0)
         backward += size if learns else 0.0
-    return forward_tflop(model, tokens) + 2 * backward * tokens / 1e12
+    return forward_tflop(model, tokens, texts) + 2 * backward / 1e12
 
 
-def _products(model: Any) -> list[tuple[str, float, bool]]:
-    """Each weight that multiplies tokens: its name, its size times the layers that use it, and whether it learns."""
+def _products(model: Any, tokens: int, texts: int) -> list[tuple[str, float, bool]]:
+    """Each weight that multiplies something: its name, its size times what it multiplies, and whether it learns."""
     config = model.config
-    uses = students.n_layers(config) if family_of(config).shared_layers else 1
-    return [
-        (
-            name,
-            float(weight.numel()) * (uses if part_of(name) in ("attention", "feed_forward") else 1),
-            weight.requires_grad,
-        )
-        for name, weight in model.named_parameters()
-        if part_of(name) != "embeddings"
-    ]
+    shared = students.n_layers(config) if family_of(config).shared_layers else 1
+    found = []
+    for name, weight in model.named_parameters():
+        part = part_of(name)
+        if part == "embeddings":
+            continue
+        uses = shared if part in ("attention", "feed_forward") else 1
+        read = texts if _is_head(model, name) else tokens
+        found.append((name, float(weight.numel()) * uses * read, weight.requires_grad))
+    return found
+
+
+def _is_head(model: Any, name: str) -> bool:
+    """Whether a weight reads one place of a text: the pooler, and what lies above the backbone."""
+    prefix = model.base_model_prefix
+    return "pooler" in name or (prefix != "" and f"{prefix}." not in name)
 
 
 def _depth(model: Any, name: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from distill_core import arms
 from distill_core.arms import StudentsArm
-from distill_core.plans.cells import StudentCell, epochs_of_few
+from distill_core.plans.cells import StudentCell, epochs, epochs_of_few
 from distill_core.specs import StudentsSpec
 from distill_core.terms import LABELS_ALONE, LossWeights
 
@@ -31,7 +31,7 @@ def plan(spec: StudentsSpec, train_texts: int) -> Iterator[StudentCell]:
                     spec.labels if row.sees_labels_alone else None,
                     None if row.has_all_labels else spec.labels,
                     _epochs(spec, row, train_texts),
-                    1.0,
+                    arms.RANDOM_RATE if row.starts_at_random else 1.0,
                 )
 
 
@@ -51,10 +51,12 @@ def _epochs(spec: StudentsSpec, row: StudentsArm, train_texts: int) -> int:
     """Passes over what the arm reads, of `train_texts` texts in all.
 
     Whoever reads all texts does so `epochs` times. Whoever reads the few labeled ones alone may take `label_epochs`
-    passes; without that, as many steps as the others take, within bounds.
+    passes; without that, as many steps as the others take, within bounds. A network of random weights takes the steps
+    that it needs.
     """
-    if not row.sees_labels_alone:
-        return spec.epochs
-    if spec.label_epochs is not None:
+    if row.sees_labels_alone and spec.label_epochs is not None:
         return spec.label_epochs
-    return epochs_of_few(spec.epochs, train_texts, spec.labels)
+    few = spec.labels if row.sees_labels_alone else None
+    asked = spec.epochs if few is None else epochs_of_few(spec.epochs, train_texts, few)
+    least_steps = arms.RANDOM_STEPS if row.starts_at_random else 0
+    return epochs(asked, spec.batch_size, few or train_texts, least_steps)

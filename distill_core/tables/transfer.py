@@ -177,8 +177,9 @@ def unfreeze_frame(run: Run) -> pd.DataFrame:
 def _behind_all(rows: pd.DataFrame, run: Run) -> pd.DataFrame:
     """The columns `behind`, `behind_low` and `behind_high`: over texts alone, the narrower interval, since the question
     is which depth is as good."""
-    whole, found = answers.of(run, SAVED, int(rows["train_examples"].iloc[0])), {}
+    found: dict[object, tuple[float | None, ...]] = {}
     for index, row in rows.iterrows():
+        whole = answers.of(run, SAVED, int(row["train_examples"]))
         own = answers.of(run, str(row["arm"]), int(row["train_examples"]))
         seeds = sorted(own.keys() & whole.keys())
         gap = differences.between(*([differences.mean([one[seed] for seed in seeds])] for one in (own, whole)))

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from distill_core.arms import DISTILL
 from distill_core.errors import SpecError
 from distill_core.families import FAMILIES, Family
 from distill_core.terms import TERMS
@@ -56,7 +57,6 @@ class TaskFacts:
             raise SpecError(f"{family.title} does not fit {self.title.lower()}.", f"Choose one of {titles}.")
 
 
-_ARMS = ("distilled", "init-only", "scratch", "scratch-distilled")
 TASKS: tuple[TaskFacts, ...] = (
     TaskFacts(
         key="classification",
@@ -67,7 +67,7 @@ TASKS: tuple[TaskFacts, ...] = (
         positions="text",
         asked="test texts",
         choices="classes",
-        arms=("distilled", "labeled-only", *_ARMS[1:]),
+        arms=tuple(arm.key for arm in DISTILL),
         terms=tuple(term.key for term in TERMS),
     ),
     TaskFacts(
@@ -79,7 +79,7 @@ TASKS: tuple[TaskFacts, ...] = (
         positions="gap",
         asked="hidden words of the test texts",
         choices="vocabulary",
-        arms=_ARMS,
+        arms=tuple(arm.key for arm in DISTILL if not arm.reads_labeled_alone),
         terms=tuple(term.key for term in TERMS),
         drawn_anew=True,
     ),

@@ -13,6 +13,7 @@ from training_pages import open_page, own
 
 from distill_core import kinds
 from distill_core.cli import flags
+from distill_core.datasets import catalogue
 from distill_core.figures import arm_style, lines
 from distill_core.figures import arms as arms_figure
 from distill_core.jobs import learners
@@ -71,7 +72,8 @@ def test_a_run_learns_with_it_and_its_row_is_drawn(do, make_model, dataset):
     )
     assert run.state().state == "done", run.state()
     (row,) = run.result().arms
-    assert row.accuracy == 0.5
+    shares = catalogue.load(dataset).split("test")["label"].value_counts(normalize=True)
+    assert row.accuracy in shares.to_list()  # a tie goes to one class for all texts
     frame = tables.finetune_frame(run)
     assert list(frame["title"]) == ["Coin"]
     figure = arms_figure.draw(frame)

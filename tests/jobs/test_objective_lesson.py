@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from distill_core import families, kinds
 from distill_core.corpus import library, types
 from distill_core.corpus.types import SourceText
+from distill_core.datasets import catalogue
 from distill_core.errors import AssetError, ModelError, SpecError
 from distill_core.jobs import linear_probe, objective_lesson, pretrain, reading
 from distill_core.launch.inline import InlineLauncher
@@ -299,8 +300,9 @@ def test_counts_are_of_training_alone(small_corpus):
 
 def test_a_linear_probe_is_asked_before_and_after(do, dataset):
     result = do(**{**FAST, "probe_dataset": dataset}, family="gpt").result()
-    assert result.probe_labels == 64
-    assert result.linear_probe_before.n_eval == result.linear_probe.n_eval == 8
+    own = catalogue.load(dataset)
+    assert result.probe_labels == own.train_size
+    assert result.linear_probe_before.n_eval == result.linear_probe.n_eval == len(own.split("test"))
     assert result.linear_probe.accuracy > 0.5
 
 

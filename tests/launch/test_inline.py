@@ -99,7 +99,8 @@ def test_a_kind_that_this_version_does_not_know(inline, make_spec, monkeypatch):
 def test_a_result_that_is_no_number_fails(inline, make_spec, set_job):
     from distill_core.results import BenchmarkRow
 
-    row = BenchmarkRow(model="m", title="M", family="bert", batch_size=1, seq_len=8, latency_ms_p50=float("nan"))
+    row = BenchmarkRow(model="m", title="M", family="bert", batch_size=1, seq_len=8)
+    row = row.model_copy(update={"latency_ms_p50": float("nan")})  # unchecked
     set_job(lambda *_: RESULT.model_copy(update={"rows": (row,)}))
     run = inline.submit(make_spec("x"))
     assert run.state().state == "failed"

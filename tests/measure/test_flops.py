@@ -41,7 +41,7 @@ def test_the_estimate_is_near_what_torch_counts(family: str, arm: str) -> None:
         pytest.skip("ALBERT's one layer is shared: it has no highest one")
     row = families.get(family)
     model = ARMS[arm](loading.build_classifier(loading.build_config(row, row.mini), ("bad", "good")))
-    estimate = flops.training_tflop(model, TEXTS * LENGTH)
+    estimate = flops.training_tflop(model, TEXTS * LENGTH, TEXTS)
     assert estimate == pytest.approx(counted(model), rel=0.2)
 
 
@@ -50,6 +50,6 @@ def test_what_stands_still_costs_less() -> None:
     costs = {}
     for arm, change in ARMS.items():
         model = change(loading.build_classifier(loading.build_config(row, row.mini), ("bad", "good")))
-        costs[arm] = flops.training_tflop(model, 100)
-        assert flops.forward_tflop(model, 100) <= costs[arm]
+        costs[arm] = flops.training_tflop(model, 100, 10)
+        assert flops.forward_tflop(model, 100, 10) <= costs[arm]
     assert costs["head"] < costs["top1"] < costs["lora"] < costs["all"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from distill_core import arms
 from distill_core.model_ref import Ref
 from distill_core.plans import student_plan
 from distill_core.plans.cells import StudentCell
@@ -74,9 +75,12 @@ def test_what_an_arm_is(arm: str, taught: bool, random: bool, alone: bool) -> No
 def test_few_texts_are_read_as_often_as_makes_the_steps_equal_within_a_limit(
     epochs: int, labels: int, passes: int
 ) -> None:
-    for arm in ("labels", "random"):
-        one = cell(arm, epochs=epochs, labels=labels)
-        assert (one.epochs, one.texts) == (passes, labels)
+    one = cell("labels", epochs=epochs, labels=labels)
+    assert (one.epochs, one.texts, one.rate) == (passes, labels, 1.0)
+    random = cell("random", epochs=epochs, labels=labels)
+    steps = -(-labels // 32)  # of a pass
+    assert (random.texts, random.rate) == (labels, arms.RANDOM_RATE)
+    assert random.epochs == max(passes, -(-arms.RANDOM_STEPS // steps))
     for arm in ("taught", "all-labels"):
         one = cell(arm, epochs=epochs, labels=labels)
         assert (one.epochs, one.texts) == (epochs, None)

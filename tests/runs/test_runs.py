@@ -64,6 +64,7 @@ def test_a_new_run_holds_what_was_asked(run):
 def test_runs_are_listed_in_the_order_of_their_creation(store):
     runs = [store.create(SPEC) for _ in range(3)]
     (store.root / "recorded-distill").mkdir()
+    (store.root / "recorded-distill" / "spec.json").write_text("{}")
     (store.root / "1000000-abcdef").mkdir()
     (store.root / ".new-000009-abcdef").mkdir()
     (store.root / "a file").touch()
