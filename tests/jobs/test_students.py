@@ -45,8 +45,9 @@ ARMS = ("labels", "taught", "random", "all-labels", "random-taught")
 
 
 @pytest.fixture(autouse=True)
-def short_timing(monkeypatch):
-    """The times are real, but few."""
+def short(monkeypatch):
+    """The times are real, but few; random weights learn no longer than others."""
+    monkeypatch.setattr(arms, "RANDOM_STEPS", 0)
 
     def few(baseline, rivals, batch_size, seq_len, device):
         return turns.in_turns(baseline, rivals, batch_size, seq_len, device, turns.Pace(6))
@@ -125,10 +126,8 @@ def test_every_arm_of_every_student_stands_beside_the_teacher(do, teacher, two, 
 
 @pytest.mark.parametrize("key", ["gpt", pytest.param("electra", marks=pytest.mark.slow)])
 def test_every_arm_is_what_another_job_does_with_that_one_model(do, teacher, make_model, dataset, key, monkeypatch):
-    """The reference is the other job: same texts, same order, same seed, same steps (those of random weights, which
-    would be hundreds, are left out)."""
+    """The reference is the other job: same texts, same order, same seed, same steps."""
     monkeypatch.setattr(transfer_cells, "epochs", lambda spec, arm, n: spec.epochs)
-    monkeypatch.setattr(arms, "RANDOM_STEPS", 0)
     ref = make_model(key, layers=1, seed=2)
     run = do(**FAST, teacher=teacher, students=ref, dataset=dataset, arms=ARMS)
     tune = {**SHARED, "kind": "finetune", "min_steps": 0, "model": ref, "dataset": dataset}

@@ -95,7 +95,7 @@ def test_every_page_after_one_run_that_trained_no_network() -> None:
         for shown in tabs(opened(file, dict.fromkeys(RUN_NAMES, "000001-aaaaaa")), file):
             told += [button.label for button in shown.button if " · about " in button.label]
     assert len(told) >= 5
-    assert all(re.search(r" · about \d+ (s|min|h)", label) for label in told), told
+    assert all(re.search(r" · about [\d.]+ (s|min|h)", label) for label in told), told
 
 
 @pytest.mark.parametrize("file", FILES)
