@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-import torch
 import transformers
-from huggingface_hub.errors import StrictDataclassError
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
 )
 
 from distill_core import families
 from distill_core.datasets.typed_text import normal
-from distill_core.errors import ModelError, RunError
+from distill_core.errors import ModelError
 from distill_core.families import Family
 from distill_core.model_ref import Ref, hub_id
 from distill_core.models import heads
+from distill_core.models.checkpoints import Checkpoint, load_tokenizer, locate, read_config, read_weights
 from distill_core.models.text_classifier import TextClassifier
 from distill_core.models.tokens import Encoded, encode
 from distill_core.runs.store import RunStore
-from distill_core.settings import DATA
 from distill_core.specs import TrainSpec
-
-transformers.logging.set_verbosity_error()  # a fresh head is expected; tables of missing weights would alarm
-transformers.logging.disable_progress_bar()
 
 Weights = Literal["random", "pretrained", "fine-tuned"]
 USUAL_LENGTH = 128  # tokens, where no one says at how many a model was trained: longer than nearly every offline text
 LENGTH_FIELD = "trained_max_length"  # of config.json
-_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
-# Names of weights that make a model what it is: embeddings and layers, in the spelling of all ten families.
-BODY = re.compile(r"embed|\b(layer|layers|h|block|albert_layers)\.\d+\.|final_layer_norm")
 
 
 @dataclass(frozen=True)
@@ -84,14 +72,6 @@ class LoadedModel:
     def title(self) -> str:
         """A short name for tables and figures."""
         return self.ref.title
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A folder with config.json, *.safetensors and a tokenizer."""
-
-    path: Path
-    commit: str | None = None
 
 
 def build_config(family: Family, fields: dict[str, Any], **more: Any) -> PretrainedConfig:
@@ -138,7 +118,7 @@ def load(ref: Ref, store: RunStore, *, label_names: tuple[str, ...] | None = Non
     if ref.source == "structure":
         return _structure(ref, label_names)
     checkpoint = locate(ref, store)
-    config = _read_config(checkpoint.path)
+    config = read_config(checkpoint.path)
     family = family_of(config)
     fine_tuned = any("SequenceClassification" in name for name in config.architectures or [])
     names = label_names or (_known_labels(ref, config) if fine_tuned else None)
@@ -146,14 +126,14 @@ def load(ref: Ref, store: RunStore, *, label_names: tuple[str, ...] | None = Non
     tokenizer = load_tokenizer(checkpoint.path, config)
     text = _text_labels(ref, config) if label_names is None else None
     if text is not None:
-        model: Any = _read_weights(AutoModelForSeq2SeqLM, checkpoint.path, config)
+        model: Any = read_weights(AutoModelForSeq2SeqLM, checkpoint.path, config)
         wrapped = TextClassifier(model, tokenizer, tuple(text.words))
         return LoadedModel(
             ref, family, wrapped, tokenizer, "fine-tuned", tuple(text.words), checkpoint.commit, text.prefix
         )
     weights: Weights = "fine-tuned" if fine_tuned else "pretrained"
     if names is None:
-        model = _read_weights(AutoModel, checkpoint.path, config, fresh_head=True)  # some poolers are
+        model = read_weights(AutoModel, checkpoint.path, config, fresh_head=True)  # some poolers are
         return LoadedModel(ref, family, model, tokenizer, weights, None, checkpoint.commit)
     if label_names is None:
         _set_labels(config, names)
@@ -180,7 +160,7 @@ def _learner(
 
 
 def _read_classifier(checkpoint: Checkpoint, config: PretrainedConfig, *, fresh_head: bool = False) -> Any:
-    return _read_weights(AutoModelForSequenceClassification, checkpoint.path, config, fresh_head=fresh_head)
+    return read_weights(AutoModelForSequenceClassification, checkpoint.path, config, fresh_head=fresh_head)
 
 
 def _trained_length(ref: Ref, config: PretrainedConfig, store: RunStore) -> int | None:
@@ -209,7 +189,7 @@ def load_masked_lm(ref: Ref, store: RunStore) -> LoadedModel:
         ModelError: it has no such head, as minilm, or its family does not learn that way.
     """
     checkpoint = locate(ref, store)
-    config = _read_config(checkpoint.path)
+    config = read_config(checkpoint.path)
     heads = [name for name in config.architectures or [] if name.endswith(("ForMaskedLM", "ForPreTraining"))]
     if not heads or "ElectraForPreTraining" in heads:  # ELECTRA's discriminator fills in nothing
         raise ModelError(
@@ -217,109 +197,8 @@ def load_masked_lm(ref: Ref, store: RunStore) -> LoadedModel:
             "Choose bert@hub, or a run of your own that pre-trained BERT by its objective (run:ID).",
         )
     tokenizer = load_tokenizer(checkpoint.path, config)
-    model = _read_weights(AutoModelForMaskedLM, checkpoint.path, config)
+    model = read_weights(AutoModelForMaskedLM, checkpoint.path, config)
     return LoadedModel(ref, family_of(config), model, tokenizer, "pretrained", None, checkpoint.commit)
-
-
-def locate(ref: Ref, store: RunStore) -> Checkpoint:
-    """The folder of a checkpoint; fetched first where it is not here yet."""
-    if ref.source == "minilm":
-        from distill_core.assets import shelf
-
-        return Checkpoint(shelf.ensure("minilm"))
-    if ref.source in ("hub", "sst2", "hub_repo"):
-        from distill_core import hub
-
-        snapshot = hub.fetch(hub_id(ref))
-        return Checkpoint(snapshot.path, snapshot.commit)
-    if ref.source == "run":
-        run = store.get(ref.name)
-        if not (run.model_dir / "config.json").is_file():
-            raise RunError(
-                f"The run {ref.name} has saved no model (state: {run.state().state}).",
-                "Choose a finished training run.",
-            )
-        return Checkpoint(run.model_dir)
-    if ref.source == "mini":
-        path = DATA / "minis" / ref.name
-        if not path.is_dir():
-            raise ModelError(f"{ref} is not in data/minis.", "Use minilm or a model of your own run instead.")
-        return Checkpoint(path)
-    path = Path(ref.name)
-    if not (path / "config.json").is_file():
-        raise ModelError(
-            f"There is no model in {ref.name!r}: config.json is missing.", "Name a save_pretrained folder."
-        )
-    return Checkpoint(path)
-
-
-def load_tokenizer(path: Path, config: PretrainedConfig) -> Any:
-    """The checkpoint's tokenizer. One without a padding token pads with its unknown token, in the config too.
-
-    Raises ModelError when there is none or it does not read.
-    """
-    if not any((path / name).is_file() for name in _VOCABULARIES):
-        # transformers would make an empty one, to which every word is unknown
-        raise ModelError(f"There is no tokenizer in {path.name}.", "Save the tokenizer beside the model.")
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ModelError(
-            f"The tokenizer in {path.name} does not load: {_reason(error, path)}.", "Check its files."
-        ) from error
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
-    config.pad_token_id = tokenizer.pad_token_id
-    return tokenizer
-
-
-def _read_config(path: Path) -> PretrainedConfig:
-    if not any(path.glob("*.safetensors")):
-        raise ModelError(f"{path.name} has no safetensors weights.", "Pickled weights are never loaded.")
-    try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError, StrictDataclassError) as error:
-        raise ModelError(
-            f"The config in {path.name} does not load: {_reason(error, path)}.", "Check config.json."
-        ) from error
-    return config
-
-
-def _read_weights(auto: Any, path: Path, config: PretrainedConfig, *, fresh_head: bool = False) -> Any:
-    """The model with all its weights from the files; with `fresh_head` only what lies above the layers may be random.
-
-    transformers fills whatever is missing with random numbers: such a model would answer, and wrongly.
-    """
-    try:
-        model, report = auto.from_pretrained(
-            path,
-            config=config,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            ignore_mismatched_sizes=fresh_head,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
-    except Exception as error:
-        raise ModelError(
-            f"The weights in {path.name} do not load: {_reason(error, path)}.", "Delete the folder and fetch it again."
-        ) from error
-    random = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
-    lost = sorted(name for name in random if not fresh_head or BODY.search(name))
-    if lost:
-        raise ModelError(
-            f"The weights in {path.name} are not whole: {len(lost)} tensors are missing or of another size, "
-            f"for instance {lost[0]}.",
-            "Delete the folder and fetch it again.",
-        )
-    return model
-
-
-def _reason(error: BaseException, path: Path) -> str:
-    """The first line of an error; the folder's place on this machine is nobody's business."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line.replace(str(path), path.name)[:200].rstrip(".")
 
 
 def _labels(config: PretrainedConfig) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from transformers import PretrainedConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from distill_core.errors import SpecError
-from distill_core.models.loading import BODY, build_classifier, family_of
+from distill_core.models.checkpoints import BODY
+from distill_core.models.loading import build_classifier, family_of
 from distill_core.models.parameters import part_of
 from distill_core.models.shapes import copied_layers
 from distill_core.specs import DistillSpec

@@ -17,7 +17,7 @@ from distill_core.errors import RunError, SpecError
 from distill_core.jobs import embedding_lesson
 from distill_core.jobs.lesson import mini_config, within_budget
 from distill_core.model_ref import Ref, parse
-from distill_core.models import loading, tokens
+from distill_core.models import checkpoints, loading, tokens
 from distill_core.models.loading import LoadedModel
 from distill_core.specs import PretrainSpec
 
@@ -264,7 +264,7 @@ def test_distilberts_mini_is_cut_out_of_berts_and_taught_by_it(store, launcher, 
     """Three runs: BERT's mini reads on with its own objective, teaches half of itself, and the half gets the lesson."""
     monkeypatch.setattr(minis, "LocalLauncher", lambda store, slots: launcher)
     values = {name: value for name, value in FAST.items() if name != "kind"}
-    monkeypatch.setattr(loading, "DATA", tmp_path)
+    monkeypatch.setattr(checkpoints, "DATA", tmp_path)
     monkeypatch.setattr("distill_core.plans.preflight.DATA", tmp_path)
     wanted = [minis.request(key, values) for key in ("distilbert", "bert")]
     cards = minis.make(wanted, store, lambda line: None, folder=tmp_path / "minis")

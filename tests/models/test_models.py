@@ -14,7 +14,7 @@ from distill_core import families
 from distill_core.errors import DistillError, ModelError, RunError
 from distill_core.machine import devices
 from distill_core.model_ref import Ref, parse
-from distill_core.models import loading, text_classifier
+from distill_core.models import checkpoints, loading, text_classifier
 from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec
 
@@ -224,7 +224,7 @@ def test_the_model_of_a_run_loads(store):
 
 
 def test_a_mini_that_is_not_there(store):
-    if (loading.DATA / "minis" / "bart").is_dir():
+    if (checkpoints.DATA / "minis" / "bart").is_dir():
         pytest.skip("the minis are here")
     with pytest.raises(ModelError, match="bart@mini"):
         loading.load(parse("bart@mini"), store)

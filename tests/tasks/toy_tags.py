@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from transformers import AutoModelForTokenClassification
 
-from distill_core.models import loading
+from distill_core.models import checkpoints, loading
 from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import ASKED, Encoded, PerToken
 from distill_core.tasks.base import Task, texts_of
@@ -32,9 +32,9 @@ class Tags(Task):
     facts = FACTS
 
     def teacher(self, ref, dataset, store):
-        path = loading.locate(ref, store).path
+        path = checkpoints.locate(ref, store).path
         model = AutoModelForTokenClassification.from_pretrained(path)
-        tokenizer = loading.load_tokenizer(path, model.config)
+        tokenizer = checkpoints.load_tokenizer(path, model.config)
         return LoadedModel(ref, loading.family_of(model.config), model, tokenizer, "fine-tuned", TAGS)
 
     learner = teacher
