@@ -172,8 +172,11 @@ def of_domains(name: str) -> None:
             if train != test:
                 lost.append(100 * (own.mean() - right(name, f"{arm}-{test}", test).mean()))
             below.append((train != test, *compared([own - majority])))
-        counted = [is_away for (is_away, mean, *_), is_sure in zip(below, sure([one[4] for one in below]), strict=True)
-                   if is_sure and mean < 0]  # fmt: skip
+        counted = [
+            is_away
+            for (is_away, mean, *_), is_sure in zip(below, sure([one[4] for one in below]), strict=True)
+            if is_sure and mean < 0
+        ]
         title = domain_matrix.title(frame[frame["arm"] == arm])
         assert f"loses {float(f'{-np.mean(lost):.2g}'):g} points on average" in title
         expected = f"{sum(counted)} of 12" if sum(counted) else "none is below"
@@ -183,8 +186,11 @@ def of_domains(name: str) -> None:
         (train != test, *compared([right(name, f"adapted-{train}", test) - right(name, f"pretrained-{train}", test)]))
         for train, test in itertools.product(places, places)
     ]
-    away = [(mean, is_sure) for (is_away, mean, *_), is_sure in zip(gains, sure([one[4] for one in gains]), strict=True)
-            if is_away]  # fmt: skip
+    away = [
+        (mean, is_sure)
+        for (is_away, mean, *_), is_sure in zip(gains, sure([one[4] for one in gains]), strict=True)
+        if is_away
+    ]
     title = domain_gain.title(transfer_leads.gain_frame(frame, run(name)))
     mean = 100 * np.mean([one for one, _ in away])
     assert f"{'gains' if mean >= 0 else 'loses'} {abs(mean):.1f} points" in title
@@ -193,8 +199,9 @@ def of_domains(name: str) -> None:
 
 def of_students(name: str) -> None:
     teacher = right(name, "teacher").mean()
-    kept = [100 * np.mean([right(name, f"{arm}-{s}").mean() / teacher for s in range(3)]) for arm in
-            ("distilled", "scratch")]  # fmt: skip
+    arms_there = dict.fromkeys(row["arm"] for row in result(name)["students"])
+    means = {arm: np.mean([right(name, f"{arm}-{s}").mean() / teacher for s in range(3)]) for arm in arms_there}
+    kept = [100 * means["distilled"], 100 * min(means.values())]
     majority = 100 * right(name, "majority").mean() / teacher
     frame = tables_training.students(tables_training.students_frame(run(name)))
     says(students.title(frame), *kept, majority, digits=0)
@@ -286,8 +293,11 @@ def of_comparison(name: str) -> None:
 
 def of_pretraining(name: str) -> None:
     known, found = result(name), run(name).result()
-    part = next(key for key in ("masked", "causal", "spans", "permutation", "denoising", "detection", "cosine")
-                if key in known["held_out_before"])  # fmt: skip
+    part = next(
+        key
+        for key in ("masked", "causal", "spans", "permutation", "denoising", "detection", "cosine")
+        if key in known["held_out_before"]
+    )
     looks = tables_pretrain.looks_frame(run(name), _points(name))
     title = pretrain_loss.title(found, [float(loss) for loss in looks["loss"]], tables_pretrain.reference(found))  # type: ignore[arg-type]
     start, end = (float(f"{known[when][part]:.3g}") for when in ("held_out_before", "held_out"))
@@ -309,6 +319,7 @@ def _points(name: str) -> pd.DataFrame:
 CHECKS: dict[str, Callable[[str], None]] = {
     "compare-ten-families": of_comparison,
     "distill-ablation": of_ablation,
+    "distill-few-labels": of_students,
     "distill-movies-three-seeds": of_students,
     "finetune-movies": of_finetuning,
     "ten-students": of_ten,
