@@ -24,7 +24,7 @@ from distill_core.maths import paired
 from distill_core.results import CompareResult, DistillResult, FinetuneResult, Result, StudentReport, StudentsResult
 from distill_core.runs.run import Run
 from distill_core.settings import DATA, PROJECT
-from distill_core.tables import one_answer
+from distill_core.tables import one_answer, soft_targets
 
 README = PROJECT / "README.md"
 R = TypeVar("R", bound=Result)
@@ -54,7 +54,8 @@ def span(shares: Iterable[float]) -> str:
 def ten_families() -> Cells:
     """The whole run, from its start to its end."""
     seconds = _minutes("compare-ten-families") * 60
-    figure = f"{rounded(seconds, 0)} s in all, at most 2.1 GiB more memory in use"
+    most = max(_known(row.peak_memory_mib) for row in _result("compare-ten-families", CompareResult).rows)
+    figure = f"{rounded(seconds, 0)} s in all, at most {rounded(most / 1024)} GiB for one model and its text"
     in_turns = any(row.speedup is not None for row in _result("compare-ten-families", CompareResult).rows)
     how = "each in a process of its own, timed in turns with BERT" if in_turns else "each alone in its process"
     return f"ten families, batch 1 × 128, {how}", figure
@@ -93,6 +94,23 @@ def three_layers() -> Cells:
     kept = f"distilled keeps {span(row.retained for row in distilled)} % of the teacher's accuracy"
     figure = f"{', '.join(map(percent, means))} % (means); {kept} and is {faster} {_how_sure(distilled)}"
     return "its 3-layer student, three seeds: distilled, copied layers alone, from scratch", figure
+
+
+def few_labels() -> Cells:
+    """Means over three seeds; the sentence is that of the page."""
+    run = Run(DATA / "recorded" / "distill-few-labels")
+    result = _result("distill-few-labels", DistillResult)
+    means = {
+        arm: percent(fmean(row.accuracy for row in result.students if row.arm == arm))
+        for arm in ("distilled", "labeled-only", "init-only")
+    }
+    one = result.students[0]
+    labels = one.labels or 0
+    what = f"the same student with {labels:,} labels and {(one.train_texts or 0) - labels:,} texts without, its teacher"
+    taught = f"taught on all texts {means['distilled']}, taught on the labeled ones {means['labeled-only']}"
+    figure = f"teacher {percent(result.teacher.accuracy if result.teacher else 0)} %; {taught}, labels alone"
+    added = soft_targets.sentence(run)
+    return f"{what} taught by the {labels:,} alone (three seeds)", f"{figure} {means['init-only']} %. {added}"
 
 
 def ingredients() -> Cells:
@@ -154,6 +172,7 @@ ROWS: dict[str, Callable[[], Cells]] = {
     "the same run": distilbert_and_bert,
     "`finetune --train-examples 4000 --epochs 2 --arms pretrained,frozen,scratch,bow`": four_ways_to_learn,
     "`distill --teacher run:ID --student-layers 3 --arms distilled,init-only,scratch --seeds 3`": three_layers,
+    "`distill --teacher run:ID --student-layers 3 --train-examples 0 --labeled-examples 500 …`": few_labels,
     "`distill --teacher run:ID --student-layers 3 --ablation --cosine 1 --seeds 3`": ingredients,
     "`students --labels 1000 --seeds 3`": ten_students,
     "`finetune --arms pretrained,frozen,scratch,bow --train-examples 50,200,1000,4000 --seeds 3`": learning_curve,
