@@ -27,6 +27,19 @@ _PLOT_PX = (520.0, 280.0)
 _OF = {"params_share": "of the parameters", "time_share": "of the time"}
 
 
+_LEVEL = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 100, "y1": 100, "layer": "below"}  # the teacher's
+_TEACHER = {
+    "x": 0,
+    "xref": "paper",
+    "xanchor": "left",
+    "y": 100,
+    "yanchor": "bottom",
+    "text": "teacher",
+    "showarrow": False,
+    "font": {"size": 13},
+}
+
+
 def draw(frame: pd.DataFrame, reference: Reference, x: Share = "params_share", *, dark: bool = False) -> go.Figure:
     """`frame`: `tables.sweep.depth_frame` at one setting."""
     rows = frame.dropna(subset=["retained", x]).reset_index(drop=True)
@@ -46,31 +59,9 @@ def draw(frame: pd.DataFrame, reference: Reference, x: Share = "params_share", *
         dark=dark,
         subtitle=_load(rows, x),
         height=HEIGHT,
-        annotations=[
-            {
-                "x": 0,
-                "xref": "paper",
-                "xanchor": "left",
-                "y": 100,
-                "yanchor": "bottom",
-                "text": "teacher",
-                "showarrow": False,
-                "font": {"size": 13},
-            }
-        ],
+        annotations=[_TEACHER],
         margin={"l": 8, "r": 16, "t": 48, "b": 64},
-        shapes=[
-            {
-                "type": "line",
-                "x0": 0,
-                "x1": 1,
-                "xref": "paper",
-                "y0": 100,
-                "y1": 100,
-                "layer": "below",
-                "line": {"color": ink, "width": 1.5, "dash": "dash"},
-            }
-        ],
+        shapes=[{**_LEVEL, "line": {"color": ink, "width": 1.5, "dash": "dash"}}],
         xaxis=theme.axis(f"{X_TITLES[x]}<br>● layers   ◇ DistilBERT, published", **scales[0].axis()),
         yaxis=theme.axis("accuracy (% of the teacher's)", **scales[1].axis()),
     )

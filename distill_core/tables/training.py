@@ -234,10 +234,17 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
     if row.empty:
         return tables_frames.typed([], CLAIM_COLUMNS, _CLAIM_COUNTS, _CLAIM_MEASURES)
     student = row.iloc[0]
+    shared = {name: student[name] for name in ("source", "batch_size", "seq_len", "busy_cores")}
+    records = [{**claim, **shared} for claim in _claims(student)]
+    return tables_frames.typed(records, CLAIM_COLUMNS, _CLAIM_COUNTS, _CLAIM_MEASURES)
+
+
+def _claims(student: pd.Series) -> list[dict[str, Any]]:
+    """What the paper claims, and what this student reached."""
     small, large = _paper("DistilBERT", "params"), _paper("BERT", "params")
     fast, slow = _paper("DistilBERT", "inference speed"), _paper("BERT", "inference speed")
     kept, full = _paper("DistilBERT", "GLUE avg"), _paper("BERT", "GLUE avg")
-    records = [
+    return [
         {
             "key": "size",
             "title": "fewer parameters",
@@ -268,9 +275,6 @@ def claims_frame(frame: pd.DataFrame, label: str) -> pd.DataFrame:
             "published_source": f"{_PAPER}, Table 1",
         },
     ]
-    for record in records:
-        record |= {name: student[name] for name in ("source", "batch_size", "seq_len", "busy_cores")}
-    return tables_frames.typed(records, CLAIM_COLUMNS, _CLAIM_COUNTS, _CLAIM_MEASURES)
 
 
 def _paper(title: str, metric: str) -> float:
