@@ -13,9 +13,9 @@ from distill_core.errors import DistillError, SpecError
 from distill_core.jobs import accuracy, cells, data, learners, overlaps
 from distill_core.jobs.adapt import drop_adapted
 from distill_core.jobs.device import prepared_device
-from distill_core.jobs.learners import Assignment, Learned, Workshop
 from distill_core.jobs.reporting import Reporter
 from distill_core.jobs.supervised import DomainPredictions, Predictions, drop_checkpoints, save_model
+from distill_core.jobs.workshop import Assignment, Learned, Workshop
 from distill_core.machine.devices import Device
 from distill_core.measure import evaluate, representation
 from distill_core.models import loading

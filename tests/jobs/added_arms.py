@@ -17,7 +17,7 @@ from distill_core.datasets import catalogue
 from distill_core.figures import arm_style, lines
 from distill_core.figures import arms as arms_figure
 from distill_core.jobs import learners
-from distill_core.jobs.learners import Assignment, Learned, Workshop
+from distill_core.jobs.workshop import Assignment, Learned, Workshop
 from distill_core.plans import arms as plan
 from distill_core.plans import training_cost, transfer_cells, work
 from distill_core.runs.store import RunStore

@@ -20,6 +20,7 @@ from distill_core.tables import reading as tables_reading
 from distill_core.tables import soft_targets as tables_soft_targets
 from distill_core.tables import training as tables_training
 from distill_core.tables import unlabeled as tables_unlabeled
+from pages.parts.distill import few_labels
 from pages.parts.finetune.view import say_one_answer, x_axis
 from pages.parts.shared import columns, links, once, page, provenance, run_panel, stored_runs
 
@@ -175,7 +176,7 @@ def _card(run: Run) -> str:
     _figures(run, chosen, page.is_dark())
     if found.empty:
         return ""
-    _few_labels(run)
+    few_labels.show(run)
     _table(run)
     return str(found.loc[found["label"] == chosen, "curve"].iloc[0])
 
@@ -205,24 +206,6 @@ def _figures(run: Run, chosen: str, dark: bool) -> None:
     lengths = tables_reading.sentence(run)
     if lengths:
         st.caption(lengths)
-
-
-def _few_labels(run: Run) -> None:
-    """What soft labels add in the recorded run whose texts have few labels, beside any other distillation."""
-    few = next((one for one in stored_runs.recorded_of("distill") if _labeled(one)), None)
-    if few is None or _labeled(run):
-        return
-    labels, added = _labeled(few), tables_soft_targets.sentence(few)
-    if added:
-        said = f"In the recorded run in which {labels:,} texts have a label and the teacher learned from those too:"
-        st.caption(f"{said} {added}")
-        links.to(links.DISTILL, f"{labels:,} labels, and many texts without", run=few.id)
-
-
-def _labeled(run: Run) -> int:
-    """How many of a distillation's texts have a label; 0 where all have."""
-    spec = run.spec_as(DistillSpec)
-    return spec.labeled_examples if spec is not None else 0
 
 
 def _choose(labels: list[str]) -> str:
