@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from distill_core.models import shapes
 from distill_core.settings import DATA
 
 FOLDER = DATA / "minis"
+_HEAD_SHARE = 0.05  # a head for a few classes, with the layers that belong to it, has fewer of a mini's parameters
 MOVIES = "Movie reviews"  # the corpus of the texts that most of the lab's classifiers learn from
 
 
@@ -20,9 +22,23 @@ def about() -> str:
     return _about(FOLDER)
 
 
+def older(measured: Iterable[tuple[str, int | None]]) -> str:
+    """A sentence on minis of a run that were not those of today; empty where all are. `measured`: reference and
+    parameters, with a classifier's head or without, which has a few hundred."""
+    now = {f"{key}@mini": card["result"]["params"] for key, card in _cards(FOLDER).items()}
+    found = {ref: count for ref, count in measured if ref in now and count and abs(count / now[ref] - 1) > _HEAD_SHARE}
+    told = [f"{model_ref.title(ref)} had {count / 1e6:.2f} M parameters" for ref, count in found.items()]
+    return f"Measured before a mini was made anew: {', '.join(told)}." if told else ""
+
+
+@lru_cache(maxsize=4)
+def _cards(folder: Path) -> dict[str, dict[str, Any]]:
+    return {key: card for key in families.BY_KEY if (card := read_json(folder / key / "card.json")) is not None}
+
+
 @lru_cache(maxsize=4)
 def _about(folder: Path) -> str:
-    cards = {key: card for key in families.BY_KEY if (card := read_json(folder / key / "card.json")) is not None}
+    cards = _cards(folder)
     if not cards:
         return ""
     results = [card["result"] for card in cards.values()]

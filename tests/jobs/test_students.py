@@ -24,7 +24,7 @@ from distill_core.machine import capacity
 from distill_core.machine.devices import Device
 from distill_core.measure import benchmark, turns
 from distill_core.model_ref import parse
-from distill_core.models import loading, parameters, shapes
+from distill_core.models import checkpoints, loading, parameters, shapes
 from distill_core.plans import preflight, transfer_cells
 from distill_core.results import ErrorInfo, StudentsResult
 from distill_core.runs.control import Stopped
@@ -203,7 +203,7 @@ def test_seeds_share_the_labels_and_draw_everything_else_anew(do, teacher, two, 
 
 def test_all_ten_families_learn_from_one_teacher(do, teacher, tmp_path, monkeypatch, dataset):
     """As `@mini` models in data/minis; nobody's tokens are those of the teacher."""
-    for module in (loading, preflight, shapes):
+    for module in (checkpoints, preflight, shapes):
         monkeypatch.setattr(module, "DATA", tmp_path)
     for family in families.FAMILIES:
         tiny.save(tiny.classifier(family, layers=1, seed=1), tmp_path / "minis" / family.key)

@@ -25,7 +25,7 @@ def minis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in (
         "distill_core.plans.preflight",
         "distill_core.models.shapes",
-        "distill_core.models.loading",
+        "distill_core.models.checkpoints",
         "pages.parts.shared.model_picker",
     ):
         monkeypatch.setattr(f"{module}.DATA", tmp_path)

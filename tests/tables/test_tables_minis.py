@@ -83,3 +83,15 @@ def test_nothing_is_claimed_that_a_card_does_not_say(tmp_path: Path, monkeypatch
     assert "MiniLM" not in said
     (tmp_path / "none").mkdir()
     assert written(tmp_path / "none", monkeypatch) == ""
+
+
+def test_a_mini_of_another_size_than_today_is_named():
+    now = json.loads((tables_minis.FOLDER / "bert" / "card.json").read_text())["result"]["params"]
+    assert (
+        tables_minis.older([("bert@mini", now), ("bert@mini", now + 258), ("minilm", 1), ("bert@structure", 1)]) == ""
+    )
+    assert tables_minis.older([("bert@mini", 2 * now)]) == (
+        f"Measured before a mini was made anew: BERT mini had {2 * now / 1e6:.2f} M parameters."
+    )
+    assert tables_minis.older([("bert@mini", None)]) == ""
+    assert tables_minis.older([]) == ""

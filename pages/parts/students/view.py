@@ -12,6 +12,7 @@ from distill_core.figures import curves, student_gaps, ten_students
 from distill_core.files import source_code
 from distill_core.results import LIVE
 from distill_core.runs.run import Run
+from distill_core.tables import minis as tables_minis
 from distill_core.tables import one_answer, student_gains
 from distill_core.tables import reading as tables_reading
 from distill_core.tables import students as tables_students
@@ -98,7 +99,11 @@ def _picture(run: Run, arm: str, key: str, dark: bool) -> None:
     page.chart(ten_students.draw(_means(run), _teacher(run), arm, dark=dark), f"{key}_fig_picture")
     if run.environment() is not None:
         provenance.caption(provenance.measured(run, stored_runs.is_recorded(run)), "sizes :gray-badge[exact]")
-    minis.caption(_means(run)["student"])
+    students = _means(run)
+    minis.caption(students["student"])
+    older = tables_minis.older(zip(students["student"], students["params"], strict=True))
+    if older:
+        st.caption(older)
     _pick(run, arm)
 
 
