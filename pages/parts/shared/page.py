@@ -50,8 +50,15 @@ def chart(figure: Figure, key: str) -> None:
         st.caption(plain(" ".join(note.text for note in figure.layout.annotations)))
         return
     figure.layout.title = None
-    figure.layout.margin.t = 24 if figure.layout.annotations else 8
+    figure.layout.margin.t = _top(figure)
     st.plotly_chart(figure, key=key, config=CHART_CONFIG, alt=title)
+
+
+def _top(figure: Figure) -> int:
+    """Room above the plot, in pixels: for a line of names, and for those that are moved up from it."""
+    notes = figure.layout.annotations
+    up = max((int(note.yshift or 0) for note in notes if note.yref == "paper"), default=0)
+    return 24 + max(0, up) if notes else 8
 
 
 def problem(error: DistillError) -> None:
