@@ -12,7 +12,7 @@ from typing import Any
 from distill_core import families, kinds
 from distill_core.cli import doctor as doctor_module
 from distill_core.cli.flags import spec_values
-from distill_core.cli.output import Bar, DownloadLines
+from distill_core.cli.output import Bar, DownloadLines, print_note
 from distill_core.datasets import typed_text
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
 from distill_core.launch import base, foreground, launchers
@@ -85,8 +85,9 @@ def _outcome(run: Run) -> dict[str, Any]:
         error = result.failure
         message = f"No model could be measured: {error.message}"
         raise JobFailed(error.kind, message, error.hint, 2 if error.kind in USAGE else 1)
-    notes = list(data_notes.sentences(run))
-    return {"run": run.id, **result.as_json(run.id), **({"notes": notes} if notes else {})}
+    for note in data_notes.sentences(run):
+        print_note(note)
+    return {"run": run.id, **result.as_json(run.id)}
 
 
 def list_families(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -20,6 +20,11 @@ def print_error(error: DistillError, as_json: bool) -> None:
     print(f"Error: {error}", file=sys.stderr)
 
 
+def print_note(note: str) -> None:
+    """What must be known beside the numbers: on stderr, so that the JSON keeps its shape."""
+    print(f"Note: {note}", file=sys.stderr)
+
+
 def print_table(rows: list[dict[str, Any]]) -> None:
     """Columns from the keys, numbers right-aligned, None as n/a."""
     if not rows:

@@ -157,7 +157,7 @@ def test_finetune_distill_predict(cli, model, own, store):
     assert all(arm.keys() == FinetuneArmResult.model_fields.keys() for arm in document["arms"])
     assert any("%" in line for line in errors)  # a bar for people, not in the document
 
-    code, taught, _ = cli(
+    code, taught, told = cli(
         "distill",
         "--teacher",
         f"run:{document['run']}",
@@ -171,6 +171,7 @@ def test_finetune_distill_predict(cli, model, own, store):
     )
     assert code == 0
     assert taught.keys() == {"run", "teacher", "students"}
+    assert any(line.startswith("Note: Steps, and highest learning rate: distilled") for line in told)
     assert [student["arm"] for student in taught["students"]] == ["distilled", "scratch"]
     assert all(student.keys() == StudentReport.model_fields.keys() for student in taught["students"])
     assert taught["teacher"]["params"] > taught["students"][0]["params"]

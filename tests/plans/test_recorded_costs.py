@@ -24,7 +24,13 @@ from distill_core.specs import DistillSpec, FinetuneSpec, Spec, TrainSpec
 
 RECORDED = DATA / "recorded"
 QUIET = ("transfer-curves", "transfer-unfreeze", "ten-students")
-DISTURBED = ("finetune-movies", "transfer-domains", "distill-movies-three-seeds", "distill-ablation")
+DISTURBED = (
+    "distill-few-labels",
+    "finetune-movies",
+    "transfer-domains",
+    "distill-movies-three-seeds",
+    "distill-ablation",
+)
 
 
 class Recorded(Run):
