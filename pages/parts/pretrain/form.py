@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from distill_core import families, units
-from distill_core.corpus import library
+from distill_core.corpus import sources
 from distill_core.plans import pretrain_scale
 from distill_core.results import PretrainResult
 from distill_core.runs.run import Run
@@ -71,11 +71,11 @@ def _named(run: Run) -> str:
 
 
 def _corpora() -> list[str]:
-    sources = {row.name: row.title for row in library.status()}
+    titles = {name: source.title for name, source in sources.table().items()}
     return st.multiselect(
         "Texts",
-        list(sources),
-        format_func=lambda name: sources[name],
+        list(titles),
+        format_func=titles.__getitem__,
         key="pt_corpus",
         bind="query-params",
         placeholder="All twelve",
