@@ -23,21 +23,6 @@ BF16 = devices.Device(torch.device("cpu"), "bfloat16", 1)
 each_family = pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.key)
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Nothing is timed in earnest: one warm-up."""
-    monkeypatch.setattr(benchmark, "WARM_UP_LIMIT_S", 0.0)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """A time that passes only when a call says so."""
-    made = tiny.Clock()
-    monkeypatch.setattr(benchmark, "time", made)
-    monkeypatch.setattr(devices, "time", made)
-    return made
-
-
 def fake(call, family="bert"):
     """A model that is this function."""
     model = torch.nn.Module()

@@ -11,25 +11,10 @@ import torch
 from distill_core import families
 from distill_core.errors import ModelError
 from distill_core.machine import devices
-from distill_core.measure import benchmark, turns
+from distill_core.measure import turns
 from distill_core.results import BenchmarkRow, StudentReport, StudentRow
 
 CPU = devices.Device(torch.device("cpu"), "float32", 1)
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Nothing is timed in earnest: no warm-up."""
-    monkeypatch.setattr(benchmark, "WARM_UP_LIMIT_S", 0.0)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """A time that passes only when a call says so."""
-    made = tiny.Clock()
-    for module in (benchmark, devices, turns):
-        monkeypatch.setattr(module, "time", made)
-    return made
 
 
 def fake(call):
