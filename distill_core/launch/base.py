@@ -19,8 +19,10 @@ class Launcher(ABC):
         self.store = store
 
     @abstractmethod
-    def submit(self, spec: Spec, token: str | None = None) -> Run:
+    def submit(self, spec: Spec, token: str | None = None, owner: str = "") -> Run:
         """Queue a run. The same token gives the same run, however often it comes (a double click, a reload).
+
+        `owner`: the visitor whose run it is; empty for the machine's own user.
 
         Raises DistillError when the request cannot be run here, LaunchError when the queue or the disk is full,
         RunError when the folder cannot be written.

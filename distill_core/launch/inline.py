@@ -13,15 +13,14 @@ from distill_core.specs import Spec
 class InlineLauncher(Launcher):
     """No queue: each run is done where it is submitted."""
 
-    def submit(self, spec: Spec, token: str | None = None) -> Run:
+    def submit(self, spec: Spec, token: str | None = None, owner: str = "") -> Run:
         preflight.check(spec, self.store)
         with queue.locked(self.store):
             known = queue.with_token(self.store, token) if token else None
             if known is not None:
                 return known
             queue.check_disk(self.store)
-            run = self.store.create(spec)
-            run.set_launch_info({"launcher": "inline", "token": token})
+            run = self.store.create(spec, {"launcher": "inline", "token": token, "owner": owner})
         execute(run)
         return run
 

@@ -44,15 +44,14 @@ class LocalLauncher(Launcher):
         self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._stopping: dict[str, float] = {}
 
-    def submit(self, spec: Spec, token: str | None = None) -> Run:
+    def submit(self, spec: Spec, token: str | None = None, owner: str = "") -> Run:
         preflight.check(spec, self.store)
         with queue.locked(self.store):
             known = queue.with_token(self.store, token) if token else None
             if known is None:
                 queue.check_disk(self.store)
                 queue.check_length(self.store, self.slots)
-                run = self.store.create(spec)
-                run.set_launch_info({"launcher": "local", "token": token})
+                run = self.store.create(spec, {"launcher": "local", "token": token, "owner": owner})
             self._advance()
         return known or run
 

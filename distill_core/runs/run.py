@@ -2,7 +2,7 @@
 
     spec.json       what was asked                  written once, when the run is created
     env.json        machine, device, versions       the run's process
-    launch.json     token, number of starts          the launcher
+    launch.json     token, owner, number of starts   the launcher
     state.json      queued, running, paused, …      the run's process while it lives, else the launcher
     control.json    pause, resume, step, stop       pages and command line
     metrics.jsonl   points of the curves            the run's process, append only
@@ -150,6 +150,12 @@ class Run:
     def launch_info(self) -> dict[str, Any]:
         return read_json(self.path / "launch.json") or {}
 
+    @property
+    def owner(self) -> str:
+        """The visitor whose run it is; empty for the machine's own user, and for a recorded run."""
+        path = self.path / "launch.json"
+        return _cached_owner(path, _version(path))
+
     def set_launch_info(self, info: dict[str, Any]) -> None:
         write_json(self.path / "launch.json", info)
 
@@ -249,6 +255,12 @@ def _version(path: Path) -> Version:
 @lru_cache(maxsize=4096)
 def _cached_state(path: Path, version: Version) -> State:
     return _read_state(path)
+
+
+@lru_cache(maxsize=4096)
+def _cached_owner(path: Path, version: Version) -> str:
+    owner = (read_json(path) or {}).get("owner")
+    return owner if isinstance(owner, str) else ""
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from distill_core.errors import RunError
 from distill_core.files.json_files import write_json
@@ -30,13 +32,15 @@ class RunStore:
         """The lock under which runs are queued and started, by whatever process."""
         return self.root / ".queue.lock"
 
-    def create(self, spec: Spec) -> Run:
-        """A new queued run, there whole or not at all."""
+    def create(self, spec: Spec, launch: Mapping[str, Any] | None = None) -> Run:
+        """A new queued run, there whole or not at all. `launch`: who asked for it, and how it is to start."""
         run_id = f"{self._next_number():06d}-{secrets.token_hex(3)}"
         try:
             with whole_folder(self.root / run_id, replace=False) as new:
                 write_json(new / "spec.json", spec.model_dump(mode="json"))
                 write_json(new / "state.json", State(state="queued", created_at=now()).model_dump())
+                if launch:
+                    write_json(new / "launch.json", dict(launch))
         except (OSError, RunError) as error:
             reason = error.strerror if isinstance(error, OSError) else error.message
             raise RunError(

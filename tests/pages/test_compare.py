@@ -214,7 +214,7 @@ def test_a_run_of_another_kind_is_said_with_the_way_to_its_page(alone: RunStore)
 
 def test_a_full_queue_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
-        def submit(self, spec: object, token: str | None = None) -> None:
+        def submit(self, spec: object, token: str | None = None, owner: str = "") -> None:
             raise LaunchError("The queue is full.", "Try again in 5 minutes.")
 
         def tick(self) -> None: ...

@@ -12,6 +12,7 @@ from distill_core.errors import RunError
 from distill_core.files import locks
 from distill_core.files.json_files import read_json, write_json
 from distill_core.results import CompareResult, Metric
+from distill_core.runs import store as store_module
 from distill_core.runs.store import RunStore
 from distill_core.specs import CompareSpec, FinetuneSpec
 
@@ -216,3 +217,24 @@ def test_what_an_earlier_version_listed_twice_is_read_once(store):
     (run.path / "spec.json").write_text(json.dumps({**data, "train_examples": [100, 200, 100], "arms": ["bow", "bow"]}))
     spec = run.spec_as(FinetuneSpec)
     assert (spec.train_examples, spec.arms) == ((100, 200), ("bow",))
+
+
+def test_a_run_appears_with_its_owner_or_not_at_all(store, monkeypatch):
+    run = store.create(SPEC, {"owner": "v1"})
+    assert run.owner == "v1"
+    real = store_module.write_json
+
+    def full(path, data):
+        if path.name == "launch.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(store_module, "write_json", full)
+    with pytest.raises(RunError, match="No space left"):
+        store.create(SPEC, {"owner": "v1"})
+    assert [found.id for found in store.list()] == [run.id]
+
+
+@pytest.mark.parametrize("kept", [None, {}, {"owner": 3}, {"owner": None}])
+def test_a_run_without_a_named_owner_is_the_machines_own(store, kept):
+    assert store.create(SPEC, kept).owner == ""
