@@ -1,0 +1,1 @@
+"""A class on one server: browser sessions over raw websockets, and what they wait for."""
