@@ -13,7 +13,7 @@ import pandas as pd
 
 from distill_core import data_ref
 from distill_core.data_ref import Ref, of_file
-from distill_core.datasets import csv_files, label_twins, splits, twins
+from distill_core.datasets import csv_files, label_twins, splits, twins, upload_owners
 from distill_core.datasets.csv_files import Table, safe_csv
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError
@@ -47,25 +47,33 @@ def columns(source: str | Path | bytes) -> Columns:
     return _guess(table)
 
 
-def keep(data: bytes) -> str:
-    """Store an uploaded file in the cache, under the hash of its bytes; its reference as text. Raises DataError."""
-    csv_files.read_bytes(data)  # checks the size
-    path = settings().cache_dir / "uploads" / f"{hashlib.sha256(data).hexdigest()[:16]}.csv"
+def keep(data: bytes, owner: str = "") -> str:
+    """Store an uploaded file in the cache, under the hash of its bytes; its reference as text. One that cannot be read
+    as a table is not kept. Raises DataError."""
+    columns(data)
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    path = upload_owners.folder() / f"{digest}.csv"
+    if not path.is_file() or not upload_owners.is_of(digest, owner):
+        upload_owners.check_room(len(data), owner)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as new:
-            new.write_bytes(data)
+        if not path.is_file():
+            with whole_file(path) as new:
+                new.write_bytes(data)
+        upload_owners.add(digest, owner)
     except OSError as error:
         raise DataError(f"The file cannot be stored: {error.strerror}.", "Free some disk space.") from error
     return str(of_file(path))
 
 
-def is_kept(wanted: Ref | str) -> bool:
-    """Whether a reference means a file that `keep` has stored: the only files that a browser may name."""
+def is_kept(wanted: Ref | str, owner: str = "") -> bool:
+    """Whether a reference means a file that `keep` has stored for this visitor: the only files that a browser may
+    name."""
     ref = data_ref.of(wanted)
     path = Path(ref.name)
-    known = settings().cache_dir / "uploads" / path.name
-    return ref.is_file and path == known and path.is_file() and not path.is_symlink()
+    known = upload_owners.folder() / path.name
+    is_stored = ref.is_file and path == known and path.is_file() and not path.is_symlink()
+    return is_stored and upload_owners.is_of(path.stem, owner)
 
 
 def read_csv(source: str | Path | bytes, text_column: str = "text", label_column: str = "label") -> Dataset:
