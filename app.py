@@ -12,7 +12,9 @@ from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
 from distill_core.kinds import KINDS
+from pages.parts.shared import departed, visitor
 from pages.parts.shared.connection import ConnectionNote
+from pages.parts.shared.gate import Gate
 from pages.parts.shared.headers import SecurityHeaders
 
 FOLDER = Path(__file__).resolve().parent / "pages"
@@ -86,4 +88,7 @@ else:
     PagesManager.uses_pages_directory = False
     # Pandas and plotly take most of a second to load: it passes while nobody waits.
     threading.Thread(target=import_module, args=("distill_core.figures.overview",), daemon=True).start()
-    app = st.App(__file__, middleware=[Middleware(SecurityHeaders), Middleware(ConnectionNote)])
+    if passcode := visitor.announce(st.get_option("server.address")):
+        print(f"  {passcode}\n", flush=True)
+    doors = (SecurityHeaders, Gate, ConnectionNote)
+    app = st.App(__file__, lifespan=departed.swept, middleware=[Middleware(door) for door in doors])

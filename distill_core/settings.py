@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from distill_core.errors import SpecError
@@ -47,6 +47,25 @@ class Settings(BaseSettings):
     hub_download_timeout_s: float = Field(
         1800, gt=0, description="Deadline for the download of one checkpoint from the Hub (seconds)."
     )
+    shared: bool = Field(
+        False,
+        description="Treat every browser as a visitor, those of this machine too: for a server behind a proxy.",
+    )
+    hosts: str = Field(
+        "",
+        description="Names under which this server may be opened, with commas: class.example.org, *.example.org; "
+        "addresses in numbers, localhost and the machine's own name are always allowed.",
+    )
+    teacher_passcode: SecretStr | None = Field(
+        None, description="What makes a visitor the teacher; empty: one is drawn and printed when the server starts."
+    )
+    teacher_emails: str = Field(
+        "", description="Addresses, with commas, whose OpenID login (st.login, secrets.toml) makes a teacher."
+    )
+    upload_mib_visitor: int = Field(
+        50, ge=1, description="Own files that one visitor may keep on the server, in all (MiB)."
+    )
+    upload_mib: int = Field(2000, ge=1, description="Own files of all visitors, in all (MiB).")
     max_upload_rows: int = Field(200_000, ge=1, description="Rows of an own CSV that are accepted at most.")
     max_text_chars: int = Field(100_000, ge=1, description="Characters of one text that are accepted at most.")
 
@@ -72,6 +91,6 @@ def settings_table() -> str:
         default = field.default
         if isinstance(default, Path):
             default = default.relative_to(PROJECT)
-        shown = "(empty)" if default is None else str(default)
+        shown = "(empty)" if default in (None, "") else str(default)
         rows.append(f"| DISTILL_{name.upper()} | {shown} | {field.description} |")
     return "\n".join(rows) + "\n"

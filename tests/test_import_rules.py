@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("training", ("plans", "training", "measure", "objectives")),
     ("results", ("tables", "figures")),
     ("jobs", ("jobs",)),
-    ("launch", ("launch", "worker")),
+    ("launch", ("launch", "worker", "classroom")),
     ("command line", ("cli", "__main__")),
 )
 MOST_FLOORS = 12  # the longest chain of rooms, the pages included
@@ -38,7 +38,7 @@ LIGHT_ROOMS = frozenset(
         *("errors", "units", "places", "settings", "terms", "files", "maths", "arms", "families", "objective_facts"),
         *("model_ref", "data_ref", "specs"),
         *("results", "runs", "assets", "hub", "datasets", "corpus", "plans", "tables", "figures", "launch"),
-        *("kinds", "worker", "cli", "__main__"),
+        *("kinds", "worker", "cli", "classroom", "__main__"),
     )
 )
 LIGHT_MODULES = frozenset({"tasks.facts"})  # … and these of rooms that are heavy otherwise

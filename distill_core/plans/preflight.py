@@ -44,8 +44,8 @@ def check(spec: Spec, store: RunStore) -> None:
             facts.of(spec.mode, data.task).check(arms=spec.arms, terms=terms, family=family)
 
 
-def check_from_page(spec: Spec, store: RunStore) -> None:
-    """`check` for a request from a browser: it may not name files of the server, except uploads that were kept.
+def check_from_page(spec: Spec, store: RunStore, owner: str = "") -> None:
+    """`check` for a request from a browser: it may not name files of the server, except uploads of this visitor.
 
     Raises DistillError.
     """
@@ -53,7 +53,7 @@ def check_from_page(spec: Spec, store: RunStore) -> None:
         if ref.source == "path":
             raise SpecError(f"{ref} names a folder of the server.", "Use the command line for models in folders.")
     for dataset in spec.datasets:
-        if dataset.is_file and not uploads.is_kept(dataset):
+        if dataset.is_file and not uploads.is_kept(dataset, owner):
             raise SpecError("This file was not uploaded here.", "Upload it on the Fine-tune page.")
     check(spec, store)
 

@@ -64,6 +64,7 @@ def _actions(run: Run) -> None:
         kind = stored_runs.kind(run)
         if kind:
             links.to(links.of_kind(kind), "Open on its page", run=run.id)
+        if kind and stored_runs.may_read_texts(run):
             st.download_button(
                 "Export as JSON",
                 lambda: export.json_text(run).encode(),
@@ -73,7 +74,7 @@ def _actions(run: Run) -> None:
                 on_click="ignore",
                 key="r_export",
             )
-        if not stored_runs.is_recorded(run) and run.state().state not in LIVE:
+        if stored_runs.may_change(run) and run.state().state not in LIVE:
             with st.popover("Delete", icon=":material/delete:"):
                 st.markdown(f"Delete the run {plain(run.id)} with its model and results? This cannot be undone.")
                 st.button("Yes, delete it", type="primary", key="r_delete", on_click=_delete, args=(run.id,))
@@ -84,6 +85,7 @@ def _actions(run: Run) -> None:
 
 def _delete(run_id: str) -> None:
     try:
+        stored_runs.check_may_change(run_id)
         stored_runs.own().remove(run_id)
     except DistillError as error:
         st.session_state["r_problem"] = error
@@ -103,6 +105,9 @@ def _tabs(run: Run) -> None:
 def _asked(run: Run) -> None:
     if not stored_runs.kind(run):
         st.caption("The request cannot be read.")
+        return
+    if not stored_runs.may_read_texts(run):
+        st.caption("The run reads another visitor's file: what was asked is for them, and for the teacher.")
         return
     spec = run.spec()
     asked = {"kind": spec.kind, **spec.model_dump(mode="json", exclude_defaults=True)}
@@ -130,6 +135,9 @@ def _result(run: Run) -> None:
 
 
 def _log(run: Run) -> None:
+    if not stored_runs.is_recorded(run) and not stored_runs.may_change(run):
+        st.caption("The log is for whoever started the run, and for the teacher.")
+        return
     text = run.log_tail()
     if text.strip():
         st.code(text, language=None, height=360)

@@ -60,7 +60,7 @@ def _open() -> None:
 
 
 def _frame() -> pd.DataFrame:
-    own = stored_runs.own().list()
+    own = stored_runs.listed()
     newest = list(reversed(own))[:SHOWN]
     if len(own) > SHOWN:
         st.caption(f"The newest {SHOWN} of {len(own):,} runs.")

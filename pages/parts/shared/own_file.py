@@ -11,10 +11,9 @@ import streamlit as st
 
 from distill_core import data_ref
 from distill_core.data_ref import Ref
-from distill_core.datasets import catalogue, uploads
+from distill_core.datasets import catalogue, upload_owners, uploads
 from distill_core.errors import DistillError
-from distill_core.settings import settings
-from pages.parts.shared import columns
+from pages.parts.shared import columns, visitor
 from pages.parts.shared.page import plain, problem
 
 _COLUMNS = columns.of(("label", "true_label"), "text", pinned=0)
@@ -40,7 +39,7 @@ def choose(prefix: str) -> OwnFile | None:
     )
     try:
         if uploaded is not None:
-            name = uploads.keep(uploaded.getvalue())
+            name = uploads.keep(uploaded.getvalue(), visitor.now().id)
             st.query_params[parameter] = Path(data_ref.parse(name).name).stem
         else:
             name = _kept(st.query_params.get(parameter, ""))
@@ -51,11 +50,11 @@ def choose(prefix: str) -> OwnFile | None:
 
 
 def _kept(digest: str) -> str:
-    """The data set of a file that was uploaded before; empty where there is none."""
+    """The data set of a file that this visitor uploaded before; empty where there is none."""
     if not _HASH.fullmatch(digest):
         return ""
-    path = settings().cache_dir / "uploads" / f"{digest}.csv"
-    return str(data_ref.of_file(path)) if path.is_file() else ""
+    ref = data_ref.of_file(upload_owners.folder() / f"{digest}.csv")
+    return str(ref) if uploads.is_kept(ref, visitor.now().id) else ""
 
 
 def _columns(prefix: str, name: str) -> OwnFile:

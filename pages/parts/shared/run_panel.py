@@ -24,7 +24,7 @@ from distill_core.results import LIVE, State
 from distill_core.runs.run import Run
 from distill_core.runs.tail import Tail
 from distill_core.specs import Spec
-from pages.parts.shared import links, stored_runs
+from pages.parts.shared import links, stored_runs, visitor
 from pages.parts.shared.page import plain, problem, problems_shown
 
 REFRESH_S = 2.0  # thirty sessions at this pace leave the page server quick (click p95 0.3 s on two cores)
@@ -43,7 +43,8 @@ def submit(request: Spec | dict[str, Any]) -> str | None:
     """
     with problems_shown():
         spec = kinds.parse_spec(request) if isinstance(request, dict) else request
-        preflight.check_from_page(spec, stored_runs.own())
+        preflight.check_from_page(spec, stored_runs.own(), visitor.now().id)
+        stored_runs.check_models(spec)
         return _submit_once(spec)
     return None
 
@@ -52,7 +53,7 @@ def _submit_once(spec: Spec) -> str:
     asked = spec.model_dump_json()
     last = st.session_state.get(f"run_panel_last_{spec.kind}")
     token = last["token"] if last and last["asked"] == asked and _still_same(last) else secrets.token_hex(12)
-    run = get_launcher().submit(spec, token=token)
+    run = get_launcher().submit(spec, token=token, owner=visitor.now().id)
     st.session_state[f"run_panel_last_{spec.kind}"] = {
         "asked": asked,
         "token": token,
@@ -157,7 +158,10 @@ def status(run: Run) -> None:
     state = run.state()
     if state.state in LIVE:
         _bar(run, state)
-        _live_buttons(run, state)
+        if stored_runs.may_change(run):
+            _live_buttons(run, state)
+        else:
+            st.caption("Another visitor's run: you are watching it.")
     elif not stored_runs.kind(run):
         show_damage(run)
     elif state.state != "done":
@@ -206,6 +210,7 @@ def _button(run: Run, action: str, label: str, icon: str, disabled: bool = False
 def _steer(action: str, run_id: str) -> None:
     """A callback: what goes wrong is kept for the next drawing, because nothing can be drawn here."""
     try:
+        stored_runs.check_may_change(run_id)
         getattr(get_launcher(), action)(run_id)
     except DistillError as error:
         st.session_state[_PROBLEM] = error
@@ -231,13 +236,13 @@ def _ended(run: Run, state: State) -> None:
     show, title = _ENDS[state.state]
     said = [plain(part) for part in (state.message, state.hint) if part]
     show(" ".join(said) or "Nothing more is known.", title=title)
-    if state.state != "damaged" and not stored_runs.is_recorded(run):
+    if state.state != "damaged" and stored_runs.may_change(run):
         _button(run, "resume", "Resume", "restart_alt")
 
 
 def log(run: Run) -> None:
     """The end of the run's log, folded."""
-    text = run.log_tail()
+    text = run.log_tail() if stored_runs.may_change(run) else ""
     if text.strip():
         with st.expander("Log", icon=":material/description:"):
             st.code(text, language=None, height=320)

@@ -9,7 +9,7 @@ from distill_core.figures import errors
 from distill_core.runs.run import Run
 from distill_core.tables import errors as tables_errors
 from distill_core.tables import training as tables_training
-from pages.parts.shared import columns, once, page
+from pages.parts.shared import columns, once, page, stored_runs
 
 _TITLES = {"new": "New", "inherited": "Inherited", "repaired": "Repaired"}
 COLUMNS = columns.of(
@@ -62,6 +62,9 @@ def show(run: Run) -> None:
         format_func=lambda name: f"{_TITLES[name]} · {counts[name]:,}",
         label_visibility="collapsed",
     )
+    if not stored_runs.may_read_texts(run):
+        st.caption(stored_runs.NOT_YOUR_TEXTS)
+        return
     _texts(run, key, group)
     if not tables_errors.texts_are_here(run):
         st.caption("The texts may not be passed on. Fetch them with `python -m distill_core assets`.")

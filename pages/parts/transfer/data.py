@@ -13,7 +13,7 @@ from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DistillError
 from distill_core.plans import transfer_plan
 from distill_core.specs import FinetuneSpec
-from pages.parts.shared import columns, own_file, page
+from pages.parts.shared import columns, own_file, page, visitor
 from pages.parts.shared.own_file import OwnFile
 from pages.parts.transfer.words import go_to
 
@@ -123,18 +123,22 @@ def _keep(own: OwnFile) -> None:
     st.caption("Without a name only this address leads back to the file.")
     if pressed:
         with page.problems_shown():
-            upload_names.keep_as(name, own.dataset)
+            upload_names.keep_as(name, own.dataset, visitor.now().id)
             st.rerun()
 
 
 def _kept_files() -> None:
-    kept = {one.name: one for one in upload_names.kept()}
+    kept = {one.name: one for one in upload_names.kept(visitor.now().id)}
     if not kept:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("Kept files", list(kept), key="tl_kept")
         st.button("Open", key="tl_open", icon=":material/folder_open:", on_click=_open, args=(kept[name],))
-        st.button("Forget", key="tl_forget", icon=":material/delete:", on_click=upload_names.forget, args=(name,))
+        st.button("Forget", key="tl_forget", icon=":material/delete:", on_click=_forget, args=(name,))
+
+
+def _forget(name: str) -> None:
+    upload_names.forget(name, visitor.now().id)
 
 
 def _open(one: upload_names.Kept) -> None:

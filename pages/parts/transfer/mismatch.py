@@ -10,7 +10,7 @@ from distill_core.runs.run import Run
 from distill_core.tables import mismatch as tables_mismatch
 from distill_core.tables import transfer as tables_transfer
 from distill_core.tables.mismatch import Counts, Pair
-from pages.parts.shared import columns, page
+from pages.parts.shared import columns, page, stored_runs
 
 COLUMNS = columns.of(
     "text", ("label", "true_label"), "home_share", "foreign_share", "foreign_says", pinned=0, widths={"text": 250}
@@ -26,6 +26,9 @@ def show(run: Run, frame: pd.DataFrame, arm: str) -> None:
     if not folded.open:
         return
     with folded:
+        if not stored_runs.may_read_texts(run):
+            st.caption(stored_runs.NOT_YOUR_TEXTS)
+            return
         try:
             pair = _pair(run, frame, arm)
             if pair is None:

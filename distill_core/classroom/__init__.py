@@ -1,0 +1,1 @@
+"""Who is who on one server: visitors, the teacher, and a class with its board."""
