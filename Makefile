@@ -6,10 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
-.PHONY: run test check lint assets browser bench gpu minis clean
+.PHONY: run class test check lint assets browser bench gpu minis clean
 
 run: $(VENV)/.run-stamp assets
 	$(BIN)/python -m streamlit run app.py
+
+# For a room: others on the network can open it. The teacher's passcode is printed.
+class: $(VENV)/.run-stamp assets
+	$(BIN)/python -m streamlit run app.py --server.address 0.0.0.0
 
 test: $(VENV)/.test-stamp assets browser lint
 	$(BIN)/python -m pytest -m "not slow and not browser" -n $(CORES) --dist loadfile

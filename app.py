@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
 from distill_core.kinds import KINDS
+from pages.parts.classroom import membership
 from pages.parts.shared import departed, visitor
 from pages.parts.shared.connection import ConnectionNote
 from pages.parts.shared.gate import Gate
@@ -42,6 +43,10 @@ PAGES = {
         ("take_apart", "Take apart", "science", "take-apart", "What was each ingredient of a distillation worth?"),
     ],
     "Look back": [("runs", "Runs", "history", "runs", "Every run on this machine: progress, results, logs.")],
+    "Together": [
+        ("classroom", "Class", "co_present", "classroom", "One link for a class: join, a task, hand in."),
+        ("board", "Board", "leaderboard", "board", "The class's results and guesses on one screen."),
+    ],
 }
 _LISTED = {file for entries in PAGES.values() for file, *_ in entries}
 # the page of a kind of run that is not listed above
@@ -81,7 +86,9 @@ if __name__ == "__main__":
         initial_sidebar_state=230,
     )
     st.logo(FOLDER / "parts" / "logo.svg", size="large", icon_image=FOLDER / "parts" / "icon.png")
-    navigation().run()
+    chosen = navigation()
+    with membership.on_page(chosen.url_path, chosen.title):
+        chosen.run()
 else:
     # st.navigation switches the old listing of pages/ by file name off, but only when a session has run it: a first
     # visitor at /compare would still get that listing. So it is off before the first visitor.

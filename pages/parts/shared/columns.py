@@ -84,6 +84,8 @@ _WORDS = {
     "kind": "kind",
     "message": "last word",
     "state": "state",
+    # a class
+    "doing": "now",
 }
 _SIZE_AND_SPEED = {
     "params": _count("parameters (exact)"),
@@ -113,6 +115,7 @@ _SIZE_AND_SPEED = {
 }
 _ACCURACY = {
     "accuracy": _share("accuracy"),
+    "best_accuracy": _share("best accuracy"),
     "ci_low": _share("accuracy from (95 %)"),
     "ci_high": _share("accuracy to (95 %)"),
     "n_eval": _count("test texts"),
@@ -179,6 +182,9 @@ _TRAINING = {
     "suspected": _number("suspected", "%.3f"),
     "started": _AS.DatetimeColumn("started", format="D MMM YYYY, HH:mm"),
     "duration_s": _number("took (s)", "%.0f"),
+    "since_s": _number("for (s)", "%.0f"),
+    "runs": _count("runs"),
+    "handed_in": _AS.CheckboxColumn("handed in"),
 }
 _ANSWERS = {
     "home_share": _share("from home"),

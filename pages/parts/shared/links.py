@@ -75,6 +75,8 @@ TAKE_APART = Page(
     },
 )
 RUNS = Page("runs", "r_run")
+CLASSROOM = Page("classroom", takes={"code": "class"})
+BOARD = Page("board", takes={"code": "class"})
 _WITH_RUNS = (COMPARE, PRETRAIN, FINETUNE, DISTILL, STUDENTS)
 
 

@@ -24,6 +24,7 @@ from distill_core.results import LIVE, State
 from distill_core.runs.run import Run
 from distill_core.runs.tail import Tail
 from distill_core.specs import Spec
+from pages.parts.classroom import membership
 from pages.parts.shared import links, stored_runs, visitor
 from pages.parts.shared.page import plain, problem, problems_shown
 
@@ -45,6 +46,7 @@ def submit(request: Spec | dict[str, Any]) -> str | None:
         spec = kinds.parse_spec(request) if isinstance(request, dict) else request
         preflight.check_from_page(spec, stored_runs.own(), visitor.now().id)
         stored_runs.check_models(spec)
+        membership.check_time()
         return _submit_once(spec)
     return None
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 import streamlit as st
 
+from distill_core import units
+from distill_core.classroom import classes
 from distill_core.runs.run import Run
 from distill_core.tables import guesses
 from distill_core.tables.guesses import Question
+from pages.parts.classroom import membership
 from pages.parts.shared.page import plain
 
 
@@ -18,6 +21,7 @@ class Guess:
     """What was asked and guessed (shares 0–1), and whether the result may be shown."""
 
     experiment: str
+    run: str = ""
     asked: list[Question] = field(default_factory=list)
     said: dict[str, float] = field(default_factory=dict)
     is_open: bool = True
@@ -28,9 +32,28 @@ class Guess:
 
     def verdict(self, frame: pd.DataFrame) -> None:
         """How far off the guesses were, on the page."""
-        words = guesses.verdict(self.graded(frame), similarity=self.experiment == "moved")
+        graded = self.graded(frame)
+        if self.said:
+            membership.tell_guesses(_told(self.run, graded))
+        words = guesses.verdict(graded, similarity=self.experiment == "moved")
         if words:
             st.info(plain(words), title="Your guess (○) against the measurement")
+
+
+def _told(run: str, graded: pd.DataFrame) -> list[classes.Guess]:
+    """The guesses as the board of a class keeps them."""
+    said = graded.dropna(subset=["guess"])
+    columns = (said[name].tolist() for name in ("key", "label", "guess", "measured"))
+    return [
+        classes.Guess(
+            run=run,
+            question=key,
+            label=label,
+            value=min(1.0, max(0.0, guess)),
+            measured=None if units.is_missing(measured) else measured,
+        )
+        for key, label, guess, measured in zip(*columns, strict=True)
+    ]
 
 
 def gate(run: Run, experiment: str) -> Guess:
@@ -40,7 +63,7 @@ def gate(run: Run, experiment: str) -> Guess:
     if not asked:
         return Guess(experiment)
     if st.session_state.get(f"tl_shown_{place}"):
-        return Guess(experiment, asked, st.session_state.get(f"tl_said_{place}", {}))
+        return Guess(experiment, run.id, asked, st.session_state.get(f"tl_said_{place}", {}))
     with st.container(border=True, gap="xsmall"):
         top = st.container(horizontal=True, vertical_alignment="center")
         with st.grid(4 if len(asked) == 4 else 3, min_column_width=110 if len(asked) == 4 else 150, gap="small"):
@@ -58,7 +81,7 @@ def gate(run: Run, experiment: str) -> Guess:
             st.button(
                 "Show without guessing", type="tertiary", key=f"tl_skip_{place}", on_click=_uncover, args=(place, {})
             )
-    return Guess(experiment, asked, said, is_open=False)
+    return Guess(experiment, run.id, asked, said, is_open=False)
 
 
 def again(run: Run, guess: Guess) -> None:
