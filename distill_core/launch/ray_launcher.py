@@ -179,8 +179,12 @@ def shell_command(command: tuple[str, ...], run: Run) -> str:
 
 
 def environment(cpus: float, gpus: float) -> dict[str, str]:
-    """The settings of this server for the run's process, which starts no other run and takes what was asked alone."""
-    names = [f"DISTILL_{name.upper()}" for name in Settings.model_fields]
+    """The settings of this server for the run's process, which starts no other run and takes what was asked alone.
+
+    No secret is among them: Ray's dashboard shows a job's environment.
+    """
+    fields = Settings.model_fields.items()
+    names = [f"DISTILL_{name.upper()}" for name, field in fields if "Secret" not in str(field.annotation)]
     given = {name: os.environ[name] for name in names if os.environ.get(name)}
     path = os.environ.get("PYTHONPATH")
     own = {"DISTILL_LAUNCHER": "inline", "PYTHONPATH": f"{PROJECT}{os.pathsep}{path}" if path else str(PROJECT)}

@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
+from pydantic import SecretStr
 
 from distill_core.errors import LaunchError, RunError
 from distill_core.files import locks
@@ -14,7 +15,7 @@ from distill_core.launch import launchers, ray, ray_launcher
 from distill_core.launch.inline import InlineLauncher
 from distill_core.launch.ray import Job
 from distill_core.launch.ray_launcher import RayLauncher
-from distill_core.settings import settings
+from distill_core.settings import Settings, settings
 
 WAITS = AT_WORK = Job(ended=False)
 ENDED = Job(ended=True, exit_code=0, message="Job finished successfully.")
@@ -117,7 +118,13 @@ def test_what_a_run_occupies(make_spec, monkeypatch):
     assert ray_launcher.needs(spec.model_copy(update={"device": "cpu"})) == (4.0, 0.0)
 
 
+class WithSecret(Settings):
+    passcode: SecretStr | None = None
+
+
 def test_the_process_gets_the_settings_and_no_more(monkeypatch):
+    monkeypatch.setattr(ray_launcher, "Settings", WithSecret)
+    monkeypatch.setenv("DISTILL_PASSCODE", "x")
     monkeypatch.setenv("DISTILL_NICENESS", "7")
     monkeypatch.setenv("DISTILL_LAUNCHER", "ray")
     monkeypatch.setenv("SOME_SECRET", "x")
@@ -126,7 +133,7 @@ def test_the_process_gets_the_settings_and_no_more(monkeypatch):
     assert given["DISTILL_LAUNCHER"] == "inline"  # it starts no other run
     assert given["DISTILL_THREADS"] == "2"
     assert given["CUDA_VISIBLE_DEVICES"] == ""  # no GPU was asked for: it takes no neighbour's
-    assert "SOME_SECRET" not in given
+    assert not {"SOME_SECRET", "DISTILL_PASSCODE"} & given.keys()
     assert "CUDA_VISIBLE_DEVICES" not in ray_launcher.environment(2, 0.5)
 
 
