@@ -177,7 +177,7 @@ def _stop_all(launcher: RayLauncher, store: RunStore) -> None:
 
 @pytest.fixture
 def until() -> Callable[..., None]:
-    def poll(condition: Callable[[], Any], launcher: Any = None, deadline_s: float = 60) -> None:
+    def poll(condition: Callable[[], Any], launcher: Any = None, deadline_s: float = 120) -> None:
         end = time.monotonic() + deadline_s
         while not condition():
             assert time.monotonic() < end, "the deadline has passed"

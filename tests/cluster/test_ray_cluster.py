@@ -68,31 +68,26 @@ def assert_same(left, right):
 
 
 @pytest.fixture
-def locally(tmp_path, until, until_state):
-    """Do the spec on this machine, in a folder of its own."""
-
-    def do(spec):
-        local = LocalLauncher(RunStore(tmp_path / "local"))
-        run = local.submit(spec)
-        until_state(run, "done", local)
-        until(lambda: not local._children, local)
-        return run
-
-    return do
+def local(tmp_path, until):
+    """The queue of this machine, in a folder of its own: it computes beside the cluster."""
+    local = LocalLauncher(RunStore(tmp_path / "local"))
+    yield local
+    for run in local.store.list():
+        local.stop(run.id)
+    until(lambda: not local._children, local)
 
 
 @pytest.mark.parametrize("make_spec", [finetuning, distillation])
-def test_a_run_has_the_same_result_as_on_this_machine(launcher, locally, teacher, dataset, until_state, make_spec):
-    run = launcher.submit(make_spec(teacher, dataset))
+def test_a_run_has_the_same_result_as_on_this_machine(launcher, local, teacher, dataset, until_state, make_spec):
+    run, here = (place.submit(make_spec(teacher, dataset)) for place in (launcher, local))
     until_state(run, "done", launcher)
+    until_state(here, "done", local)
     assert run.id in launcher._cluster.jobs()  # it was a job of the cluster
-    assert_same(run, locally(make_spec(teacher, dataset)))
+    assert_same(run, here)
 
 
-def test_a_killed_process_is_lost_and_resumes_to_the_same_result(
-    launcher, locally, teacher, dataset, until, until_state
-):
-    run = launcher.submit(finetuning(teacher, dataset))
+def test_a_killed_process_is_lost_and_resumes_to_the_same_result(launcher, local, teacher, dataset, until, until_state):
+    run, here = (place.submit(finetuning(teacher, dataset)) for place in (launcher, local))
     until_state(run, "running", launcher)
     launcher.pause(run.id)
     until_state(run, "paused", launcher)
@@ -102,7 +97,8 @@ def test_a_killed_process_is_lost_and_resumes_to_the_same_result(
     assert "signal 9" in run.state().message
     launcher.resume(run.id)
     until_state(run, "done", launcher)
-    assert_same(run, locally(finetuning(teacher, dataset)))
+    until_state(here, "done", local)
+    assert_same(run, here)
 
 
 def test_pause_step_go_on_stop_and_resume(steps, until, until_state):
