@@ -103,7 +103,7 @@ class Cluster:
             ) from error
         except (requests.RequestException, ConnectionError) as error:
             raise LaunchError(
-                f"The Ray cluster at {self._address} does not answer within {self._deadline_s:g} seconds.",
+                f"The Ray cluster at {self._address} does not answer.",
                 "Check RAY_ADDRESS and that the head runs (ray status). Runs that are under way go on.",
             ) from error
         except (RuntimeError, ValueError) as error:
