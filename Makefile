@@ -15,12 +15,13 @@ run: $(VENV)/.run-stamp assets
 class: $(VENV)/.run-stamp assets
 	$(BIN)/python -m streamlit run app.py --server.address 0.0.0.0
 
-test: $(VENV)/.test-stamp assets browser lint
-	$(BIN)/python -m pytest -m "not slow and not browser" -n $(CORES) --dist loadfile
+test: $(VENV)/.ray-stamp assets browser lint
+	$(BIN)/python -m pytest -m "not slow and not browser and not ray" -n $(CORES) --dist loadfile
 	$(BIN)/python -m pytest -m "slow or browser"
+	$(BIN)/python -m pytest -m ray
 
 check: $(VENV)/.test-stamp lint
-	$(BIN)/python -m pytest -m "not slow and not browser and not assets" -n $(CORES) --dist loadfile
+	$(BIN)/python -m pytest -m "not slow and not browser and not ray and not assets" -n $(CORES) --dist loadfile
 
 lint: $(VENV)/.test-stamp
 	$(BIN)/ruff format --check -q
@@ -51,6 +52,11 @@ $(VENV)/.run-stamp: requirements.txt | $(VENV)/bin/python
 $(VENV)/.test-stamp: tests/requirements.txt requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@ $(VENV)/.run-stamp
+
+# Ray, for runs in a cluster: docs/deploy.md.
+$(VENV)/.ray-stamp: requirements-ray.txt $(VENV)/.test-stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt
+	@touch $@
 
 # Side-by-side measurements against other toolkits: benchmarks/README.md. Options go into ARGS.
 bench: $(VENV)/.bench-stamp assets

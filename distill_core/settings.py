@@ -25,7 +25,19 @@ class Settings(BaseSettings):
     cache_dir: Path = Field(
         PROJECT / "cache", description="Folder for offline assets, prepared data and teacher outputs."
     )
-    launcher: str = Field("local", description="How runs start: local (queue of processes) or inline (tests).")
+    launcher: str = Field(
+        "local",
+        description="How runs start: local (queue of processes), ray (a cluster, docs/deploy.md) or inline (tests).",
+    )
+    ray_cpus: float = Field(
+        1, gt=0, le=1024, description="CPUs that a run occupies in the Ray cluster, where it names no threads."
+    )
+    ray_gpus: float = Field(
+        0,
+        ge=0,
+        le=64,
+        description="GPUs that a run occupies in the Ray cluster when its device is auto; 0.5 shares one.",
+    )
     slots: int = Field(1, ge=1, le=64, description="How many queued runs may be at work at once.")
     max_queue: int = Field(64, ge=1, le=10_000, description="How many runs may wait; more are refused.")
     min_free_disk_mib: int = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from distill_core.models.loading import LoadedModel
 from distill_core.models.tokens import Encoded
 from distill_core.runs.control import Stopped
 from distill_core.terms import LossWeights
-from distill_core.training import teacher_cache
+from distill_core.training import loop, teacher_cache
 from distill_core.training.distillation import DistillStep, Lesson
 from distill_core.training.loop import Hooks, Step, TrainSettings, fit
 from distill_core.training.losses import Loss, hard_label_loss
@@ -30,15 +31,15 @@ SETTINGS = TrainSettings(epochs=2, batch_size=5, learning_rate=1e-3, max_grad_no
 CPU = devices.Device(torch.device("cpu"), "float32", 1)
 
 
-def train(what: str, out: Path, hooks: Hooks | None = None) -> list[int]:
-    """Train without dropout and save; the steps that were told. `what` is a family, or "narrow": a student of half its
+def train(what: str, out: Path, hooks: Hooks | None = None) -> dict[int, dict[str, float]]:
+    """Train without dropout and save; what was told, by step. `what` is a family, or "narrow": a student of half its
     teacher's width, whose hidden states are projected."""
     loaded, encoded, step = _narrow(out.parent) if what == "narrow" else _family(what)
     for module in loaded.model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-    told: list[int] = []
-    hooks = hooks or Hooks(on_event=lambda progress: told.append(progress.step))
+    told: dict[int, dict[str, float]] = {}
+    hooks = hooks or Hooks(on_event=lambda progress: told.update({progress.step: progress.values}))
     settings = replace(SETTINGS, token_ids=encoded.token_ids)
     fit(loaded.model, encoded.lengths, step, settings, CPU, hooks)
     save_model(loaded.model, str(out))
@@ -71,8 +72,9 @@ def _narrow(folder: Path) -> tuple[LoadedModel, Encoded, Step]:
 def one_of(n: int, rank: int, port: int, what: str, folder: Path) -> None:
     """Process `rank` of `n`, with the environment that torchrun sets."""
     _join(n, rank, port)
+    loop.FLUSH_EVERY_S = 0  # each step is told
     told = train(what, folder / f"{rank}.safetensors")
-    (folder / f"{rank}.told").write_text(" ".join(map(str, told)))
+    (folder / f"{rank}.told").write_text(json.dumps(told))
     torch.distributed.destroy_process_group()
 
 

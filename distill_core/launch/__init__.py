@@ -1,1 +1,1 @@
-"""How runs start: a queue of processes on this machine, or at once in this process."""
+"""How runs start: a queue of processes on this machine, jobs of a Ray cluster, or at once in this process."""

@@ -1,4 +1,4 @@
-"""How runs start: a queue of processes on this machine, or at once in this process.
+"""How runs start: a queue of processes on this machine, jobs of a Ray cluster, or at once in this process.
 
 Pages and the command line use `get_launcher` and `foreground.run_foreground`; nobody else starts a run.
 """
@@ -12,10 +12,11 @@ from distill_core.errors import LaunchError
 from distill_core.launch.base import Launcher
 from distill_core.launch.inline import InlineLauncher
 from distill_core.launch.local import LocalLauncher
+from distill_core.launch.ray_launcher import RayLauncher
 from distill_core.runs.store import RunStore
 from distill_core.settings import settings
 
-LAUNCHERS: dict[str, type[Launcher]] = {"local": LocalLauncher, "inline": InlineLauncher}
+LAUNCHERS: dict[str, type[Launcher]] = {"local": LocalLauncher, "inline": InlineLauncher, "ray": RayLauncher}
 
 
 def get_launcher(store: RunStore | None = None) -> Launcher:

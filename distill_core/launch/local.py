@@ -91,8 +91,8 @@ class LocalLauncher(Launcher):
         waiting = []
         for run in self.store.list():
             with contextlib.suppress(DistillError, OSError):  # one run's damage is its own
-                if run.state().state not in LIVE:
-                    continue
+                if run.state().state not in LIVE or run.launch_info().get("launcher") == "ray":
+                    continue  # a job of a cluster lives on another machine, where this one's locks say nothing
                 if run.is_alive():
                     free -= 1
                     self._insist_on_stop(run)

@@ -156,9 +156,9 @@ class _Trainer:
         if not self.optimizer.step_was_skipped:
             self.embedding.after_step(self.optimizer.param_groups)
         self.optimizer.zero_grad(set_to_none=True)
-        for name, value in {**loss.parts, "loss": loss.total, "grad_norm": norm}.items():
-            detached = torch.as_tensor(value).detach()
-            self.sums[name] = self.sums[name] + detached if name in self.sums else detached
+        values = {**loss.parts, "loss": loss.total, "grad_norm": norm}
+        for name, value in sharing.of_all(self.accelerator, values, weight).items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
         self.n_summed += 1
         self.train_s += time.perf_counter() - start
 

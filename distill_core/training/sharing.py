@@ -5,12 +5,12 @@ Device, precision and processes go through accelerate; `accelerate launch` or to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
-from torch import nn
+from torch import Tensor, nn
 
 from distill_core.machine.devices import Device
 from distill_core.runs.control import Stopped
@@ -34,6 +34,15 @@ def own_share(accelerator: Accelerator, indices: Sequence[int]) -> tuple[Sequenc
     n = accelerator.num_processes
     share = indices[accelerator.process_index :: n]
     return share or indices[:1], len(share) * n / len(indices)
+
+
+def of_all(accelerator: Accelerator, values: Mapping[str, Tensor | float], weight: float) -> dict[str, Tensor]:
+    """The scalars of a step over the whole batch, of which this process knows its share, with its weight, alone."""
+    known = {name: torch.as_tensor(value).detach() for name, value in values.items()}
+    if accelerator.num_processes == 1:
+        return known
+    shares = torch.stack([value.to(accelerator.device, torch.float32) for value in known.values()]) * weight
+    return dict(zip(known, accelerator.reduce(shares, reduction="mean"), strict=True))
 
 
 def stop_asked(accelerator: Accelerator, check: Callable[[], None]) -> BaseException | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import multiprocessing
 import socket
 from dataclasses import replace
@@ -208,18 +209,22 @@ def in_two_processes(target, what, folder):
 @pytest.mark.parametrize(
     "what", ["bert", *(pytest.param(name, marks=pytest.mark.slow) for name in ("xlnet", "narrow"))]
 )
-def test_two_processes_end_with_the_weights_of_one(tmp_path, what):
+def test_two_processes_end_with_the_weights_and_losses_of_one(tmp_path, what, monkeypatch):
     """Shares of unequal size weigh by their texts. XLNet has weights that classification does not use; a narrow student
     has a projection beside it, which learns as well."""
-    train_in_two.train(what, tmp_path / "alone.safetensors")
+    monkeypatch.setattr(loop, "FLUSH_EVERY_S", 0)
+    alone = train_in_two.train(what, tmp_path / "alone.safetensors")
     in_two_processes(train_in_two.one_of, what, tmp_path)
     first, second = (load_file(tmp_path / f"{rank}.safetensors") for rank in range(2))
     for name, tensor in load_file(tmp_path / "alone.safetensors").items():
         assert torch.equal(first[name], second[name]), name
         if not name.endswith(NOISE):
             torch.testing.assert_close(first[name], tensor, rtol=0, atol=1e-5, msg=name)
-    assert (tmp_path / "0.told").read_text().split()[-1] == "8"
-    assert (tmp_path / "1.told").read_text() == ""  # one process speaks
+    told = json.loads((tmp_path / "0.told").read_text())
+    assert list(told) == [str(step) for step in range(1, 9)]
+    for step, values in alone.items():
+        assert told[str(step)] == pytest.approx(values, rel=1e-5, abs=1e-5)
+    assert (tmp_path / "1.told").read_text() == "{}"  # one process speaks
 
 
 @pytest.mark.slow
