@@ -21,6 +21,8 @@ from pathlib import Path
 
 import psutil
 
+from distill_core.files import disk
+
 WINDOWS = os.name == "nt"
 _NODE = re.sub(r"[^A-Za-z0-9-]", "-", platform.node())[:60] or "here"
 _MOVE_WAIT_S = 1.0
@@ -37,9 +39,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         put_file(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        _tell_if_full(error)
         raise
 
 
@@ -65,8 +68,9 @@ def whole_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
         yield temporary
         _flush_tree(temporary)
         (_swap if replace else _claim)(temporary, path)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        _tell_if_full(error)
         raise
     _flush_names(path.parent)
 
@@ -76,6 +80,13 @@ def discard_folder(path: Path) -> None:
     gone = _beside(path)
     _move(path, gone)
     shutil.rmtree(gone, ignore_errors=True)
+
+
+def _tell_if_full(error: BaseException) -> None:
+    """Raise OSError where a library has told a full disk in an error of its own."""
+    full = disk.as_os_error(error)
+    if full is not None:
+        raise full from error
 
 
 def _swap(new: Path, path: Path) -> None:

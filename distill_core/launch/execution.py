@@ -6,7 +6,6 @@ Importing this module must stay cheap (no torch): a spec that cannot be read fai
 from __future__ import annotations
 
 import contextlib
-import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import Any
 import psutil
 
 from distill_core.errors import DistillError, LaunchError, RunError
-from distill_core.files import locks
+from distill_core.files import disk, locks
 from distill_core.kinds import KINDS
 from distill_core.machine import capacity
 from distill_core.machine.environment import prepared_process
@@ -69,10 +68,10 @@ def _last_word(run: Run, context: JobContext) -> dict[str, Any]:
 def explain(error: BaseException) -> tuple[str, str]:
     """One clear sentence, and the next step, for an error that is not in the user's terms."""
     text = " ".join(str(error).split())[:300]
+    if disk.is_full(error):
+        return disk.MESSAGE, f"{disk.HINT} {RESUME_HINT}"
     if capacity.ran_out_of_memory(error):
         return "The memory ran out.", "Take a smaller batch size, shorter texts or a smaller model, and run again."
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full.", f"Delete runs that you no longer need. {RESUME_HINT}"
     return f"The run failed unexpectedly: {type(error).__name__}: {text}", "The log of the run has the details."
 
 

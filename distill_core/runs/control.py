@@ -22,6 +22,7 @@ from distill_core.runs.store import RunStore
 
 PROGRESS_EVERY_S = 0.3
 _LOOK_EVERY_S = 0.1
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else []))
 
 
 class Stopped(Exception):
@@ -31,7 +32,8 @@ class Stopped(Exception):
 class Control:
     """The commands that reach a run: control.json from pages, and signals from the system.
 
-    As a context manager it listens to SIGINT and SIGTERM (in the main thread alone, as Python demands).
+    As a context manager it listens to SIGINT, SIGTERM and SIGHUP, the terminal's end (in the main thread alone, as
+    Python demands).
     """
 
     def __init__(self, run: Run) -> None:
@@ -47,8 +49,9 @@ class Control:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._on_signal)
+            for number in _SIGNALS:
+                if signal.getsignal(number) != signal.SIG_IGN:  # nohup: a hang-up is nothing to this process
+                    self._handlers[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
