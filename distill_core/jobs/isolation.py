@@ -22,6 +22,7 @@ from typing import Any, cast
 
 from distill_core.errors import DistillError, ModelError, RunError
 from distill_core.files import disk
+from distill_core.jobs import orphans
 from distill_core.machine import capacity
 from distill_core.runs.control import Control, JobContext, Stopped
 from distill_core.runs.run import Run
@@ -59,7 +60,9 @@ def run_isolated(
 
 
 def _yielding(sender: Connection, function: Callable[..., Iterator[Any]], *args: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    for number in (signal.SIGINT, *([signal.SIGHUP] if sys.platform != "win32" else [])):
+        signal.signal(number, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    orphans.end_with_parent()
     try:
         for value in function(*args):
             sender.send(("value", value))
@@ -186,6 +189,7 @@ def _obeying(sender: Connection, work: Work, pickled: bytes, run: Run) -> None:
         with contextlib.suppress(BrokenPipeError):  # the parent was killed: the next check notices, and all is saved
             sender.send(("told", news))
 
+    orphans.end_with_parent(STOP_S)
     with _ChildControl(run) as control, contextlib.suppress(BrokenPipeError):
         try:
             task = pickle.loads(pickled)  # noqa: S301 - by the parent
