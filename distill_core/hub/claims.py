@@ -95,8 +95,9 @@ def _check_sizes(config: Mapping[str, Any], name: str) -> None:
         value = config.get(field, 1)
         if value is not None and not (type(value) is int and 1 <= value <= most):
             raise _refused(field, value, name, f"a whole number from 1 to {most:,}")
-    if config.get("num_hidden_groups", 1) * config.get("inner_group_num", 1) > MOST_LAYERS:
-        raise _refused("num_hidden_groups", config["num_hidden_groups"], name, f"at most {MOST_LAYERS} layers in all")
+    groups, inner = (config.get(field) or 1 for field in _LAYERS)
+    if groups * inner > MOST_LAYERS:
+        raise _refused("num_hidden_groups", groups, name, f"at most {MOST_LAYERS} layers in all")
 
 
 def _check_labels(config: Mapping[str, Any], name: str) -> None:
