@@ -11,15 +11,23 @@ DistillError
 
 from __future__ import annotations
 
+import re
+
+MOST_CHARS, WORD_CHARS = 1_000, 200
+_LONG_WORD = re.compile(rf"(\S{{{WORD_CHARS}}})\S+")
+
 
 class DistillError(Exception):
-    """A problem in the user's terms: what is wrong, with the value, and the next step in `hint`."""
+    """A problem in the user's terms: what is wrong, with the value, and the next step in `hint`.
+
+    A value can be as long as whoever sent it likes: words are cut at 200 characters, the message at 1,000.
+    """
 
     kind = "error"
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _short(message)
+        super().__init__(self.message)
         self.hint = hint
 
     def __str__(self) -> str:
@@ -28,6 +36,11 @@ class DistillError(Exception):
     def as_json(self) -> dict[str, str]:
         """The error as the command line prints it under "error"."""
         return {"kind": self.kind, "message": self.message, "hint": self.hint}
+
+
+def _short(text: str) -> str:
+    text = _LONG_WORD.sub(r"\1…", text)
+    return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}…"
 
 
 class SpecError(DistillError):

@@ -118,7 +118,7 @@ def parse_spec(data: dict[str, Any]) -> Spec:
     """A spec from untrusted values. Raises SpecError with the first problem in the user's words."""
     kind = KINDS.get(str(data.get("kind")))  # str: a list cannot be looked up
     if kind is None:
-        raise SpecError(f"Unknown kind of run {data.get('kind')!r}.", f"Known: {', '.join(KINDS)}.")
+        raise SpecError(f"Unknown kind of run {str(data.get('kind'))[:200]!r}.", f"Known: {', '.join(KINDS)}.")
     try:
         return kind.spec.model_validate(data)
     except ValidationError as error:

@@ -15,6 +15,8 @@ from distill_core.cli.flags import spec_values
 from distill_core.cli.output import Bar, DownloadLines, print_note
 from distill_core.datasets import typed_text
 from distill_core.errors import DistillError, ModelError, RunError, SpecError
+from distill_core.files import disk
+from distill_core.files.whole import whole_file
 from distill_core.launch import base, foreground, launchers
 from distill_core.machine import environment
 from distill_core.results import LIVE
@@ -25,6 +27,8 @@ from distill_core.specs import Spec
 from distill_core.tables import data_notes
 
 STOP_DEADLINE_S = 30
+MOST_RECIPE_BYTES, MOST_PATH_CHARS = 2**20, 4096
+RESUME = "Free some disk space, then go on with: python -m distill_core runs resume ID"
 USAGE = ("spec", "data", "model")  # errors of these kinds are the user's: exit code 2
 
 
@@ -48,15 +52,25 @@ def start_job(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def run_recipe(arguments: argparse.Namespace) -> dict[str, Any]:
     """run SPEC.json: the spec of any run is a recipe that runs again."""
+    return _start(kinds.parse_spec(_read_recipe(arguments.recipe[:MOST_PATH_CHARS])), arguments.detach)
+
+
+def _read_recipe(name: str) -> dict[str, Any]:
+    """The object in a file of JSON, which may be a pipe. Raises SpecError; /dev/zero is read no further than others."""
+    hint = "Name the spec.json of a run."
     try:
-        data = json.loads(Path(arguments.recipe).read_text(encoding="utf-8"))
+        with Path(name).open("rb") as file:
+            content = file.read(MOST_RECIPE_BYTES + 1)
+        if len(content) > MOST_RECIPE_BYTES:
+            raise SpecError(f"{name} is larger than {MOST_RECIPE_BYTES // 2**20} MiB.", hint)
+        data = json.loads(content.decode("utf-8-sig"))
     except OSError as error:
-        raise SpecError(f"Cannot read {arguments.recipe}: {error.strerror}.", "Name the spec.json of a run.") from error
-    except ValueError as error:
-        raise SpecError(f"{arguments.recipe} is not JSON.", "Name the spec.json of a run.") from error
+        raise SpecError(f"Cannot read {name}: {error.strerror}.", hint) from error
+    except (ValueError, RecursionError) as error:
+        raise SpecError(f"{name} is not JSON.", hint) from error
     if not isinstance(data, dict):
-        raise SpecError(f"{arguments.recipe} holds no spec.", "Name the spec.json of a run.")
-    return _start(kinds.parse_spec(data), arguments.detach)
+        raise SpecError(f"{name} holds no spec.", hint)
+    return data
 
 
 def _start(spec: Spec, detach: bool) -> dict[str, Any]:
@@ -75,6 +89,8 @@ def _outcome(run: Run) -> dict[str, Any]:
     if state.state == "stopped":
         hint = f"Go on with: python -m distill_core runs resume {run.id}"
         raise JobFailed("stopped", f"The run {run.id} was stopped.", hint, 130)
+    if state.state in LIVE:
+        raise JobFailed("run", f"The end of the run {run.id} could not be written. {_why_not(run)}", RESUME, 1)
     if state.state != "done":
         code = 2 if state.error_kind in USAGE else 1
         raise JobFailed(state.error_kind or "run", state.message, state.hint, code)
@@ -88,6 +104,19 @@ def _outcome(run: Run) -> dict[str, Any]:
     for note in data_notes.sentences(run):
         print_note(note)
     return {"run": run.id, **result.as_json(run.id)}
+
+
+def _why_not(run: Run) -> str:
+    """Why nothing can be written where the run lies."""
+    if not run.path.is_dir():
+        return "Its folder is gone."
+    try:
+        with whole_file(run.path / "probe") as new:
+            new.write_bytes(bytes(2**16))
+        (run.path / "probe").unlink()
+    except OSError as error:
+        return disk.MESSAGE if disk.is_full(error) else f"{error.strerror}."
+    return "The disk was full, or its folder could not be used."
 
 
 def list_families(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from distill_core import families
 from distill_core.cli import commands, output
 from distill_core.cli.flags import Parser, add_spec_flags
-from distill_core.errors import DistillError
+from distill_core.errors import DistillError, RunError
+from distill_core.files import disk
 from distill_core.kinds import KINDS
 from distill_core.launch.foreground import check_alone
 
 
 def main(arguments: list[str]) -> int:
     """Exit code: 0 done, 1 the job failed, 2 wrong usage, 130 stopped."""
+    with output.open_streams():
+        try:
+            with output.all_taken():  # argparse prints too
+                return _run(arguments)
+        except output.OutputLost as error:
+            output.tell(f"Error: {error}")
+            return 1
+
+
+def _run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     try:
         parsed = build_parser().parse_args(arguments)
@@ -27,12 +39,21 @@ def main(arguments: list[str]) -> int:
     except DistillError as error:
         output.print_error(error, as_json)
         return 2
+    except OSError as error:
+        if not disk.is_full(error):
+            raise
+        output.print_error(RunError(disk.MESSAGE, disk.HINT), as_json)
+        return 1
     except KeyboardInterrupt:
         return 130
-    if as_json:
-        output.print_json(document)
-    else:
-        _print_for_people(document)
+    except SystemExit:  # --help has been printed
+        sys.stdout.flush()
+        raise
+    with output.all_taken():
+        if as_json:
+            output.print_json(document)
+        else:
+            _print_for_people(document)
     return 0
 
 

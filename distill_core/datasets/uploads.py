@@ -17,6 +17,7 @@ from distill_core.datasets import csv_files, label_twins, splits, twins, upload_
 from distill_core.datasets.csv_files import Table, safe_csv
 from distill_core.datasets.dataset import Dataset
 from distill_core.errors import DataError
+from distill_core.files import disk
 from distill_core.files.whole import whole_file
 from distill_core.settings import settings
 
@@ -62,7 +63,7 @@ def keep(data: bytes, owner: str = "") -> str:
                 new.write_bytes(data)
         upload_owners.add(digest, owner)
     except OSError as error:
-        raise DataError(f"The file cannot be stored: {error.strerror}.", "Free some disk space.") from error
+        raise DataError(f"The file cannot be stored: {disk.reason(error)}.", "Free some disk space.") from error
     return str(of_file(path))
 
 

@@ -67,7 +67,10 @@ def adopt(descriptor: int) -> DescriptorLock:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock. The look is shared: two lookers do not see each other as life."""
+    """Whether a living process holds the lock. The look is shared: two lookers do not see each other as life.
+
+    A file that cannot be opened is no lock: it costs its own run, not the queue of all.
+    """
     if not HANDS_OVER:
         lock = take(path, wait_s=0) if path.exists() else None
         if lock is not None:
@@ -75,7 +78,7 @@ def is_held(path: Path) -> bool:
         return lock is None and path.exists()
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return False
     try:
         return not _flock(descriptor, fcntl.LOCK_SH)

@@ -2,7 +2,7 @@
 
 What is new is written beside its place under a hidden name, flushed to the disk, and renamed. A reader sees the old
 one or the new one, never half of either; after a power cut too. A write that fails leaves the old one and nothing else;
-what a killed process leaves is deleted by the next write to the same place.
+what a killed process leaves is deleted by the next write to the same place, and by `sweep`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,12 @@ from pathlib import Path
 
 import psutil
 
+from distill_core.files import disk
+
 WINDOWS = os.name == "nt"
 _NODE = re.sub(r"[^A-Za-z0-9-]", "-", platform.node())[:60] or "here"
+_HIDDEN = re.compile(r"\..+\.([A-Za-z0-9-]{1,60})\.(\d{1,10})\.[0-9a-f]{8}")
+_FOREIGN_S = 86_400  # what another machine writes on a shared disk is whole within a day
 _MOVE_WAIT_S = 1.0
 
 
@@ -37,9 +41,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         put_file(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        _tell_if_full(error)
         raise
 
 
@@ -65,8 +70,9 @@ def whole_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
         yield temporary
         _flush_tree(temporary)
         (_swap if replace else _claim)(temporary, path)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        _tell_if_full(error)
         raise
     _flush_names(path.parent)
 
@@ -76,6 +82,13 @@ def discard_folder(path: Path) -> None:
     gone = _beside(path)
     _move(path, gone)
     shutil.rmtree(gone, ignore_errors=True)
+
+
+def _tell_if_full(error: BaseException) -> None:
+    """Raise OSError where a library has told a full disk in an error of its own."""
+    full = disk.as_os_error(error)
+    if full is not None:
+        raise full from error
 
 
 def _swap(new: Path, path: Path) -> None:
@@ -153,14 +166,45 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{_NODE}.{os.getpid()}.{secrets.token_hex(4)}")
 
 
+def sweep(folder: Path, depth: int = 0) -> int:
+    """Delete what killed processes have left half-written in a folder, and `depth` levels below; how many that were."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [(Path(entry.path), entry.is_dir(follow_symlinks=False)) for entry in entries]
+    except OSError:
+        return 0
+    left = [path for path, _ in found if (name := _HIDDEN.fullmatch(path.name)) and _is_left(path, *name.groups())]
+    for path in left:
+        _delete(path)
+    below = [path for path, is_folder in found if is_folder and depth > 0 and path not in left]
+    return len(left) + sum(sweep(path, depth - 1) for path in below)
+
+
 def _delete_remains(path: Path) -> None:
     """What processes of this machine that live no more have left of earlier writes to `path`."""
     for left in path.parent.glob(f"{glob.escape(f'.{path.name}.{_NODE}')}.*.*"):
         process = left.name.split(".")[-2]
-        if not process.isdigit() or psutil.pid_exists(int(process)):
-            continue
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):
-                left.unlink()
+        if process.isdigit() and _is_left(left, _NODE, process):
+            _delete(left)
+
+
+def _is_left(path: Path, node: str, process: str) -> bool:
+    """Whether its writer has ended. One of another machine is asked for its age alone; a number may since be that of
+    another process, which then began after the last write."""
+    try:
+        status = path.lstat()
+        if node != _NODE:
+            return time.time() - max(status.st_mtime, status.st_ctime) > _FOREIGN_S
+        return bool(psutil.Process(int(process)).create_time() > max(status.st_mtime, status.st_ctime) + 1)
+    except psutil.NoSuchProcess:
+        return True
+    except (OSError, psutil.Error, ValueError, OverflowError):
+        return False
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()

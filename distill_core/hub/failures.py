@@ -11,10 +11,9 @@ import httpx2
 from huggingface_hub import errors as hf
 
 from distill_core.errors import AssetError, DistillError, ModelError
+from distill_core.files import disk
 from distill_core.hub.names import Request, cache_root, host
 from distill_core.hub.statuses import LOG_IN_PAGE, NETWORK, SPACE, TRY_LATER, sentence
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class NotTheHub(Exception):
@@ -88,8 +87,7 @@ def _no_connection(error: httpx2.ConnectError) -> tuple[str, str]:
 
 
 def _disk(error: BaseException, request: Request) -> DistillError:
-    code = getattr(error, "errno", None)
-    if code in _FULL:
+    if disk.is_full(error) or getattr(error, "errno", None) == errno.EFBIG:
         return AssetError(f"The disk is full: {request.repo} does not fit into {cache_root()}.", SPACE)
     if "Consistency check failed" in str(error):
         return AssetError(f"A file of {request.repo} did not come whole.", TRY_LATER)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ from huggingface_hub import HfApi, hf_hub_download, set_client_factory
 
 from distill_core import families
 from distill_core.errors import AssetError, ModelError
-from distill_core.hub import failures
+from distill_core.hub import claims, failures
 from distill_core.hub.names import COMMIT, TOKENIZERS, Request, cache_root, endpoint, host, is_safe_file
 from distill_core.hub.statuses import LOG_IN_PAGE, SPACE, TRY_LATER
 
@@ -25,7 +24,6 @@ Say = Callable[..., None]
 
 MODEL_TYPES = frozenset({"openai-gpt", *families.BY_KEY} - {"gpt"})
 MAX_GIB = 6.0  # the ten families at base size are below 1 GiB; what is larger is not for a class
-MAX_HEADER_BYTES = 100_000_000
 WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
 SMALL_FILES = (
     "config.json",
@@ -94,9 +92,9 @@ def run(request: Request, probe: bool, say: Say) -> tuple[str, dict[str, int]]:
     for file in chosen:
         path = _download(request, listing.commit, file)
         if file.name == "config.json":
-            _check_config(request, path)
+            _check_config(request, path, sum(one.size for one in chosen if WEIGHTS.fullmatch(one.name)))
         if WEIGHTS.fullmatch(file.name):
-            check_header(path, request.repo)
+            claims.tensor_header(path, request.repo)
         say(file=file.name, size=file.size)
     return listing.revision, {file.name: file.size for file in chosen}
 
@@ -152,6 +150,7 @@ def _model_files(request: Request, listing: Listing) -> list[HubFile]:
     if "model.safetensors" in weights:
         weights = ["model.safetensors"]
     chosen = [listing.files[name] for name in (*SMALL_FILES, *weights) if name in listing.files]
+    claims.check_file_sizes({file.name: file.size for file in chosen}, request.repo)
     gib = sum(file.size for file in chosen) / 2**30
     if gib > MAX_GIB:
         raise ModelError(
@@ -224,32 +223,15 @@ def _is_intact(path: Path, file: HubFile) -> bool:
     return True
 
 
-def _check_config(request: Request, path: Path) -> None:
-    """Refuse other architectures before their weights are fetched."""
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        model_type = config.get("model_type", "")
-    except (ValueError, AttributeError) as error:
-        raise ModelError(f"The config.json of {request.repo} does not read.", "Choose another repository.") from error
+def _check_config(request: Request, path: Path, weight_bytes: int) -> None:
+    """Refuse other architectures, and sizes that no model has, before their weights are fetched."""
+    config = claims.read_config(path, request.repo)
+    model_type = str(config.get("model_type", ""))
     if model_type and model_type not in MODEL_TYPES:
         code = " It needs code of its own, and code from the Hub is never run." if "auto_map" in config else ""
         raise ModelError(
-            f"{request.repo} is of type {str(model_type)[:60]!r}, which is not one of the ten families.{code}",
+            f"{request.repo} is of type {model_type[:60]!r}, which is not one of the ten families.{code}",
             f"Known: {', '.join(sorted(MODEL_TYPES))}.",
         )
-
-
-def check_header(path: Path, repo: str) -> None:
-    """Raises ModelError where a safetensors file is not one: 8 bytes of header length, JSON, then just the tensors."""
-    size = path.stat().st_size
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= min(size - 8, MAX_HEADER_BYTES):
-                raise ValueError(f"header of {length} bytes in a file of {size}")
-            header = json.loads(file.read(length))
-        ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
-        if not ends or max(ends) != size - 8 - length:
-            raise ValueError(f"tensors end at {max(ends, default=0)}, the file at {size - 8 - length}")
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ModelError(f"{path.name} of {repo} is not a safetensors file.", "Choose another repository.") from error
+    claims.check_config(config, request.repo)
+    claims.check_promise(config, weight_bytes, request.repo)

@@ -20,7 +20,9 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
-from distill_core.errors import DistillError, ModelError
+from distill_core.errors import DistillError, ModelError, RunError
+from distill_core.files import disk
+from distill_core.jobs import orphans
 from distill_core.machine import capacity
 from distill_core.runs.control import Control, JobContext, Stopped
 from distill_core.runs.run import Run
@@ -58,7 +60,9 @@ def run_isolated(
 
 
 def _yielding(sender: Connection, function: Callable[..., Iterator[Any]], *args: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    for number in (signal.SIGINT, *([signal.SIGHUP] if sys.platform != "win32" else [])):
+        signal.signal(number, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    orphans.end_with_parent()
     try:
         for value in function(*args):
             sender.send(("value", value))
@@ -140,7 +144,9 @@ def attempt(key: Any, do: Callable[[], Any]) -> Outcome:
         return Outcome(key, do())
     except (Stopped, OSError):
         raise
-    except Exception as error:  # noqa: BLE001 - one task's failure is its own, whatever it is
+    except Exception as error:
+        if (full := disk.as_os_error(error)) is not None:
+            raise full from error
         said = explained(error)
         return Outcome(key, error=said.with_traceback(None))  # the traceback would keep the task's tensors alive
 
@@ -183,6 +189,7 @@ def _obeying(sender: Connection, work: Work, pickled: bytes, run: Run) -> None:
         with contextlib.suppress(BrokenPipeError):  # the parent was killed: the next check notices, and all is saved
             sender.send(("told", news))
 
+    orphans.end_with_parent(STOP_S)
     with _ChildControl(run) as control, contextlib.suppress(BrokenPipeError):
         try:
             task = pickle.loads(pickled)  # noqa: S301 - by the parent
@@ -191,10 +198,9 @@ def _obeying(sender: Connection, work: Work, pickled: bytes, run: Run) -> None:
             sender.send(("stopped", None))
         except BrokenPipeError:
             raise
-        except OSError as error:
-            sender.send(("broken", (error.errno, error.strerror)))
         except Exception as error:  # noqa: BLE001 - one task's failure is its own
-            sender.send(("error", explained(error)))
+            system = error if isinstance(error, OSError) else disk.as_os_error(error)
+            sender.send(("error", explained(error)) if system is None else ("broken", (system.errno, system.strerror)))
 
 
 class _ChildControl(Control):
@@ -277,6 +283,8 @@ def explained(error: Exception) -> DistillError:
     """What went wrong with one model, in one sentence; of an unforeseen error the traceback goes to the log."""
     if isinstance(error, DistillError):
         return error
+    if disk.is_full(error):
+        return RunError(disk.MESSAGE, disk.HINT)
     if capacity.ran_out_of_memory(error):
         return ModelError("Not enough memory.", "Choose a smaller model, batch or length.")
     traceback.print_exception(error)

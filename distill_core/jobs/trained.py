@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from distill_core.files.json_files import read_json, write_json
+from distill_core.files.whole import whole_file
 from distill_core.machine.devices import Device
 from distill_core.runs.control import Stopped
 from distill_core.training.loop import FitReport, Hooks, Step, TrainSettings, fit
@@ -41,7 +42,8 @@ class Trained:
         """The report comes last: without it there is nothing."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / _REPORT).unlink(missing_ok=True)
-        save_file({name: tensor.detach().contiguous() for name, tensor in self.weights.items()}, self.folder / _WEIGHTS)
+        with whole_file(self.folder / _WEIGHTS) as new:
+            save_file({name: tensor.detach().contiguous() for name, tensor in self.weights.items()}, new)
         write_json(self.folder / _REPORT, asdict(self.report))
 
 

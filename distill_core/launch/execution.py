@@ -6,7 +6,6 @@ Importing this module must stay cheap (no torch): a spec that cannot be read fai
 from __future__ import annotations
 
 import contextlib
-import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import Any
 import psutil
 
 from distill_core.errors import DistillError, LaunchError, RunError
-from distill_core.files import locks
+from distill_core.files import disk, locks, whole
 from distill_core.kinds import KINDS
 from distill_core.machine import capacity
 from distill_core.machine.environment import prepared_process
@@ -23,8 +22,10 @@ from distill_core.results import State
 from distill_core.runs.control import Control, JobContext, Stopped
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
+from distill_core.settings import settings
 from distill_core.units import now
 
+_CACHES = ("uploads", "datasets", "assets", "teacher", "corpora", "tokenizers", "self-test")
 RESUME_HINT = "Resume continues from the last checkpoint."
 
 
@@ -41,12 +42,23 @@ def execute(run: Run, life: locks.Life | None = None, on_progress: Callable[[Sta
         state = run.state()
         if state.state != "queued":
             raise LaunchError(f"The run {run.id} is {state.state}, not queued.", "Resume it, or start a new run.")
+        _sweep(run)
         run.set_state(state="running", pid=psutil.Process().pid, started_at=now(), ended_at="", message="", hint="")
         with Control(run) as control:
             changes = _last_word(run, JobContext(run, RunStore(run.path.parent), control, on_progress))
         return _say(run, changes)
     finally:
         life.release()
+
+
+def _sweep(run: Run) -> None:
+    """Delete what killed processes have left half-written: of this run, among all runs, and in the cache."""
+    whole.sweep(run.path.parent)
+    whole.sweep(run.path, depth=3)
+    cache = settings().cache_dir.absolute()
+    whole.sweep(cache)
+    for name in _CACHES:
+        whole.sweep(cache / name, depth=1)
 
 
 def _last_word(run: Run, context: JobContext) -> dict[str, Any]:
@@ -69,10 +81,10 @@ def _last_word(run: Run, context: JobContext) -> dict[str, Any]:
 def explain(error: BaseException) -> tuple[str, str]:
     """One clear sentence, and the next step, for an error that is not in the user's terms."""
     text = " ".join(str(error).split())[:300]
+    if disk.is_full(error):
+        return disk.MESSAGE, f"{disk.HINT} {RESUME_HINT}"
     if capacity.ran_out_of_memory(error):
         return "The memory ran out.", "Take a smaller batch size, shorter texts or a smaller model, and run again."
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full.", f"Delete runs that you no longer need. {RESUME_HINT}"
     return f"The run failed unexpectedly: {type(error).__name__}: {text}", "The log of the run has the details."
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 import transformers
-from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig
 
 from distill_core.errors import ModelError, RunError
 from distill_core.model_ref import Ref, hub_id
+from distill_core.models import limits
 from distill_core.runs.store import RunStore
 from distill_core.settings import DATA
 
@@ -73,9 +73,12 @@ def load_tokenizer(path: Path, config: PretrainedConfig) -> Any:
     if not any((path / name).is_file() for name in _VOCABULARIES):
         # transformers would make an empty one, to which every word is unknown
         raise ModelError(f"There is no tokenizer in {path.name}.", "Save the tokenizer beside the model.")
+    limits.check_tokenizer(path)
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the tokenizers library is no Exception
         raise ModelError(
             f"The tokenizer in {path.name} does not load: {_reason(error, path)}.", "Check its files."
         ) from error
@@ -86,12 +89,16 @@ def load_tokenizer(path: Path, config: PretrainedConfig) -> Any:
 
 
 def read_config(path: Path) -> PretrainedConfig:
-    """The config of a folder with safetensors weights. Raises ModelError where there is none or it does not read."""
+    """The config of a folder with safetensors weights.
+
+    Raises ModelError where there is none, it does not read, or it asks for more than the weights and this machine have.
+    """
     if not any(path.glob("*.safetensors")):
         raise ModelError(f"{path.name} has no safetensors weights.", "Pickled weights are never loaded.")
+    limits.check_folder(path)
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError, StrictDataclassError) as error:
+    except Exception as error:
         raise ModelError(
             f"The config in {path.name} does not load: {_reason(error, path)}.", "Check config.json."
         ) from error

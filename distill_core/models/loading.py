@@ -21,7 +21,7 @@ from distill_core.datasets.typed_text import normal
 from distill_core.errors import ModelError
 from distill_core.families import Family
 from distill_core.model_ref import Ref, hub_id
-from distill_core.models import heads
+from distill_core.models import heads, limits
 from distill_core.models.checkpoints import Checkpoint, load_tokenizer, locate, read_config, read_weights
 from distill_core.models.text_classifier import TextClassifier
 from distill_core.models.tokens import Encoded, encode
@@ -120,6 +120,7 @@ def load(ref: Ref, store: RunStore, *, label_names: tuple[str, ...] | None = Non
     checkpoint = locate(ref, store)
     config = read_config(checkpoint.path)
     family = family_of(config)
+    limits.check_memory(checkpoint.path, config)
     fine_tuned = any("SequenceClassification" in name for name in config.architectures or [])
     names = label_names or (_known_labels(ref, config) if fine_tuned else None)
     config.use_cache = False
@@ -196,9 +197,11 @@ def load_masked_lm(ref: Ref, store: RunStore) -> LoadedModel:
             f"{ref} has no head for masked words, so it cannot teach on raw text.",
             "Choose bert@hub, or a run of your own that pre-trained BERT by its objective (run:ID).",
         )
+    family = family_of(config)
+    limits.check_memory(checkpoint.path, config)
     tokenizer = load_tokenizer(checkpoint.path, config)
     model = read_weights(AutoModelForMaskedLM, checkpoint.path, config)
-    return LoadedModel(ref, family_of(config), model, tokenizer, "pretrained", None, checkpoint.commit)
+    return LoadedModel(ref, family, model, tokenizer, "pretrained", None, checkpoint.commit)
 
 
 def _labels(config: PretrainedConfig) -> tuple[str, ...]:

@@ -21,7 +21,9 @@ from distill_core.runs.run import Command, Run
 from distill_core.runs.store import RunStore
 
 PROGRESS_EVERY_S = 0.3
+FLUSH_EVERY_S = 2.0  # to wait for the disk takes some milliseconds
 _LOOK_EVERY_S = 0.1
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else []))
 
 
 class Stopped(Exception):
@@ -31,7 +33,8 @@ class Stopped(Exception):
 class Control:
     """The commands that reach a run: control.json from pages, and signals from the system.
 
-    As a context manager it listens to SIGINT and SIGTERM (in the main thread alone, as Python demands).
+    As a context manager it listens to SIGINT, SIGTERM and SIGHUP, the terminal's end (in the main thread alone, as
+    Python demands).
     """
 
     def __init__(self, run: Run) -> None:
@@ -47,8 +50,9 @@ class Control:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._on_signal)
+            for number in _SIGNALS:
+                if signal.getsignal(number) != signal.SIG_IGN:  # nohup: a hang-up is nothing to this process
+                    self._handlers[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -145,6 +149,7 @@ class JobContext:
     control: Control
     on_progress: Callable[[State], None] | None = None
     _reported_at: float = field(default=-PROGRESS_EVERY_S, init=False, repr=False)
+    _flushed_at: float = field(default=-FLUSH_EVERY_S, init=False, repr=False)
     _pending: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def progress(self, fraction: float, message: str, eta_s: float | None = None) -> None:
@@ -163,7 +168,11 @@ class JobContext:
         self.control.watch()
 
     def metrics(self, metrics: list[Metric]) -> None:
-        self.run.add_metrics(metrics)
+        """Add points to the curves. A power cut costs those of the last FLUSH_EVERY_S at most."""
+        due = time.monotonic() - self._flushed_at >= FLUSH_EVERY_S
+        self.run.add_metrics(metrics, flush=due)
+        if due:
+            self._flushed_at = time.monotonic()
 
     def set_result(self, result: Result) -> None:
         """Write the result so far; a job does so after each row or arm."""

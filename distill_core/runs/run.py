@@ -178,14 +178,18 @@ class Run:
 
     # ── curves and results ───────────────────────────────────────────────────────────────────────────────────
 
-    def add_metrics(self, metrics: list[Metric]) -> None:
-        """Append points. One write a call, so that a crash costs at most one half line, which the next call ends."""
+    def add_metrics(self, metrics: list[Metric], *, flush: bool = False) -> None:
+        """Append points. One write a call, so that a crash costs at most one half line, which the next call ends. With
+        `flush` all points so far are on the disk when this returns."""
         lines = "".join(metric.model_dump_json() + "\n" for metric in metrics).encode()
         with (self.path / "metrics.jsonl").open("ab+") as file:
             if file.tell() > 0:
                 file.seek(-1, os.SEEK_END)
                 lines = lines if file.read(1) == b"\n" else b"\n" + lines
             file.write(lines)
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
 
     def read_metrics(self, offset: int = 0) -> tuple[list[Metric], int]:
         """Points from byte `offset` on, and the offset to go on from. Damaged lines are skipped."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_core.errors import RunError
+from distill_core.files import disk
 from distill_core.files.json_files import write_json
 from distill_core.files.whole import discard_folder, whole_folder
 from distill_core.results import LIVE, State
@@ -42,6 +43,8 @@ class RunStore:
                 if launch:
                     write_json(new / "launch.json", dict(launch))
         except (OSError, RunError) as error:
+            if disk.is_full(error):
+                raise RunError("The disk is full: no run can be made.", disk.HINT) from error
             reason = error.strerror if isinstance(error, OSError) else error.message
             raise RunError(
                 f"Cannot create a run in {self.root}: {reason}.",

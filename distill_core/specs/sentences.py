@@ -19,8 +19,7 @@ _LENGTHS = {"too_short": ("min_length", "at least"), "too_long": ("max_length", 
 def explain(error: ValidationError, spec: type[BaseModel]) -> SpecError:
     """The first problem with a request of this type: the setting, the value, what is allowed and what is typical."""
     first = error.errors(include_url=False)[0]
-    loc = [str(part) for part in first["loc"]]
-    name = loc[0] if loc else "spec"
+    name = str(first["loc"][0])[:80] if first["loc"] else "spec"
     got = repr(first["input"])[:80]
     field = spec.model_fields.get(name)
     usual = controls.described(field).get("typical") if field is not None else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -229,3 +231,58 @@ def test_no_child_is_left_behind():
         list(run_isolated(three, 0))
     left = [child for child in children() if child.pid not in before]
     assert len(left) <= 2  # the fork server and its resource tracker, where they were not there before
+
+
+# ── the run is killed ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def first_then_compute(path):
+    """Never looks up: only a thread or the kernel can end it."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(str(os.getpid()))
+    yield 0
+    while True:
+        sum(range(1000))
+
+
+def first_then_hold_the_interpreter(path):
+    """No other thread of this process comes to its turn."""
+    yield from iter([0])
+    sys.setswitchinterval(1000)
+    yield from first_then_compute(path)
+
+
+RUN = """
+import sys
+from pathlib import Path
+sys.path[:0] = [{project!r}, {tests!r}]
+import test_isolation
+from distill_core.jobs.isolation import run_isolated
+list(run_isolated(getattr(test_isolation, sys.argv[1]), sys.argv[2]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9")
+@pytest.mark.parametrize("function", ["first_then_compute", "first_then_hold_the_interpreter"])
+def test_a_child_whose_run_was_killed_ends_within_seconds(tmp_path, function):
+    path, here = tmp_path / "pid", os.path.dirname(__file__)
+    script = RUN.format(project=os.path.dirname(os.path.dirname(here)), tests=here)
+    if function == "first_then_hold_the_interpreter" and sys.platform != "linux":
+        pytest.skip("the kernel's help is Linux's")
+    process = subprocess.Popen([sys.executable, "-c", script, function, str(path)], start_new_session=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not path.exists() or not path.read_text():
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.02)
+        pid = int(path.read_text())
+        process.kill()
+        process.wait()
+        start = time.monotonic()
+        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() - start < 5
+            time.sleep(0.02)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

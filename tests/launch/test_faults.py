@@ -133,6 +133,16 @@ def test_a_damaged_run_is_damaged_alone(launcher, store, make_spec, until_state)
         launcher.resume(no_state.id)
 
 
+def test_a_lock_that_cannot_be_read_costs_its_own_run_alone(launcher, store, make_spec, until_state):
+    """Here its file leads in a circle; one of another user without the right to read it is met in the same way."""
+    run = store.create(make_spec("quick"))
+    run.lock_file.symlink_to(run.lock_file)
+    assert not run.is_alive()
+    until_state(launcher.submit(make_spec("quick")), "done", launcher)
+    until_state(run, "failed", launcher)
+    assert "cannot be started" in run.state().message
+
+
 def test_a_clock_jump_changes_nothing(launcher, make_spec, monkeypatch, until, until_state):
     run = launcher.submit(make_spec("steps"))
     until(lambda: (run.path / "steps").exists(), launcher)

@@ -86,11 +86,12 @@ def test_it_takes_a_slot(store, launcher, make_spec, until_state, set_job):
     until_state(store.list()[1], "done", launcher)
 
 
-def test_ctrl_c_stops_cleanly_and_it_can_be_resumed(terminal, store, until):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM], ids=lambda number: number.name)
+def test_ctrl_c_and_the_end_of_the_terminal_stop_cleanly_and_it_can_be_resumed(terminal, store, until, number):
     process = terminal("steps")
     until(lambda: store.list() and (store.list()[0].path / "steps").exists())
     (run,) = store.list()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert process.wait(10) == 130
     assert run.state().state == "stopped"
     (run.path / "enough").touch()

@@ -113,7 +113,7 @@ def test_a_damaged_command_is_none(run, text):
     Control(run).check()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_stop_at_the_next_check(run, number):
     before = signal.getsignal(number)
     with Control(run) as control:

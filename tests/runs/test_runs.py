@@ -85,7 +85,7 @@ def test_a_run_that_cannot_be_written_leaves_nothing(store, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(RunError, match="No space left"):
+    with pytest.raises(RunError, match="The disk is full"):
         store.create(SPEC)
     assert list(store.root.iterdir()) == []
 
@@ -230,7 +230,7 @@ def test_a_run_appears_with_its_owner_or_not_at_all(store, monkeypatch):
         real(path, data)
 
     monkeypatch.setattr(store_module, "write_json", full)
-    with pytest.raises(RunError, match="No space left"):
+    with pytest.raises(RunError, match="The disk is full"):
         store.create(SPEC, {"owner": "v1"})
     assert [found.id for found in store.list()] == [run.id]
 

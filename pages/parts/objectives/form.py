@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from distill_core.results.scenes import Scene
+from pages.parts.shared import address
 
 MAX_CHARS = 1000  # it stands in the page's address; the core checks its own limit again
 MOST_DRAWS = 9999
@@ -26,22 +27,16 @@ def text_and_draw() -> tuple[str, int]:
         help="Two or three sentences show most. Names and repeated pairs of words become units for ERNIE.",
     )
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    draw = row.number_input(
-        "Draw",
-        1,
-        MOST_DRAWS,
-        1,
-        key="obj_draw",
-        bind="query-params",
-        width=130,
-        help="The same number gives the same draw.",
-    )
+    with row:
+        draw = address.whole_number(
+            "Draw", (1, MOST_DRAWS, 1), "obj_draw", width=130, help="The same number gives the same draw."
+        )
     row.button("New draw", on_click=_next, icon=":material/casino:", type="primary", key="obj_new")
-    return text, int(draw)
+    return text, draw
 
 
 def _next() -> None:
-    st.session_state["obj_draw"] = st.session_state["obj_draw"] % MOST_DRAWS + 1
+    st.session_state["obj_draw"] = float(st.session_state["obj_draw"] % MOST_DRAWS + 1)
 
 
 @st.cache_data(max_entries=256, show_spinner="The ten objectives read the text; the first time it takes some seconds")

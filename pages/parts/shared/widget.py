@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from distill_core.specs import controls
 from distill_core.specs.controls import Number, Setting
+from pages.parts.shared import address
 
 
 class Known(TypedDict, total=False):
@@ -57,8 +58,10 @@ def stops(spec: Spec, name: str, key: str, title: Callable[[Any], str] | None = 
 def number(spec: Spec, name: str, key: str, **known: Unpack[Known]) -> Any:
     """A number to type."""
     asked = _setting(spec, name, known)
-    form = "%g" if isinstance(asked.start, float) else None
-    return st.number_input(*_range(asked), format=form, key=key, bind="query-params", help=asked.help)
+    if isinstance(asked.start, int):
+        limits: Any = asked.least, asked.most, asked.start
+        return address.whole_number(asked.label, limits, key, help=asked.help)
+    return st.number_input(*_range(asked), format="%g", key=key, bind="query-params", help=asked.help)
 
 
 def several(spec: Spec, name: str, key: str, **known: Unpack[Known]) -> list[Any]:

@@ -17,7 +17,7 @@ from distill_core.tables import soft_label_sources
 from distill_core.tables.predictions import HERE, LABEL, TEXT, Group
 from distill_core.tables.soft_label_sources import Source
 from distill_core.tables.soft_labels import TEMPERATURES
-from pages.parts.shared import inference, links, page, provenance, stored_runs, widget
+from pages.parts.shared import address, inference, links, page, provenance, stored_runs, widget
 from pages.parts.shared.widget import Known
 from pages.parts.take_apart import runs as take_apart_runs
 
@@ -163,8 +163,9 @@ def _example(source: Source, group: Group, row: DeltaGenerator) -> TaughtText | 
 def _number(count: int, row: DeltaGenerator) -> int:
     """Which of the examples; a number that another list left behind is brought back into this one."""
     if st.session_state.get("sl_no", 1) > count:
-        st.session_state["sl_no"] = count
-    return int(row.number_input(f"Text, 1 to {count}", 1, count, key="sl_no", bind="query-params", width=150))
+        st.session_state["sl_no"] = float(count)
+    with row:
+        return address.whole_number(f"Text, 1 to {count}", (1, count, None), "sl_no", width=150)
 
 
 def _quote(text: str, here: bool, label: str) -> None:
