@@ -50,6 +50,12 @@ def container_cores() -> int | None:
     return max(1, math.ceil(int(quota[0]) / int(quota[1])))
 
 
+def physical_cores() -> int:
+    """Physical cores that this process may use, a container's quota included."""
+    allowed = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else 10**6
+    return max(1, min(psutil.cpu_count(logical=False) or 1, allowed, container_cores() or allowed))
+
+
 def training_bytes(params: int, layers: int, width: int, tokens: int) -> int:
     """About how much memory a process needs that trains such a model on batches of at most so many tokens."""
     return PROCESS_BYTES + _BYTES_PER_PARAM * params + _BYTES_PER_STATE * layers * width * tokens
