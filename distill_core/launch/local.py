@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from distill_core.errors import DistillError
-from distill_core.launch import processes, queue, room
+from distill_core.launch import expected, processes, queue, room
 from distill_core.launch.base import Launcher, resumable
 from distill_core.launch.execution import RESUME_HINT
 from distill_core.plans import preflight
@@ -90,6 +90,13 @@ class LocalLauncher(Launcher):
         self.store.get(run_id)
         ids = [run.id for run in queue.waiting(self.store)]
         return ids.index(run_id) + 1 if run_id in ids else None
+
+    def expected_start_s(self, run_id: str) -> float | None:
+        run, waiting = self.store.get(run_id), queue.waiting(self.store)
+        if run not in waiting:
+            return None
+        at_work = [one for one in self.store.list() if one.state().state in LIVE and one.is_alive()]
+        return expected.of_queue(waiting, at_work, self.store, self.slots)[run_id]
 
     # ── one tick, under the queue's lock ─────────────────────────────────────────────────────────────────────
 

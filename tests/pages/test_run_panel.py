@@ -76,3 +76,18 @@ def test_a_problem_of_a_button_is_shown_once(monkeypatch: pytest.MonkeyPatch) ->
     assert "Only a running or paused run can be steered." in texts(app)
     app.run()
     assert "Only a running" not in texts(app)
+
+
+def test_a_waiting_run_says_its_place_and_when_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    from distill_core.launch.local import LocalLauncher
+    from pages.parts.shared import waiting
+
+    first, second = (sample.finetune_run(own(), state="queued") for _ in range(2))
+    launcher = LocalLauncher(own(), 1)
+    monkeypatch.setattr(waiting, "get_launcher", lambda: launcher)
+    assert waiting.words(first) == "Waiting, place 1 of 2, begins soon"
+    assert waiting.words(second).startswith("Waiting, place 2 of 2, begins in about ")
+    monkeypatch.setattr(LocalLauncher, "expected_start_s", lambda self, run_id: None)
+    assert waiting.words(second) == "Waiting, place 2 of 2"
+    second.set_state(state="running")
+    assert waiting.words(second) == "About to start"

@@ -7,8 +7,8 @@ import streamlit as st
 from distill_core import kinds, units
 from distill_core.datasets.catalogue import TABLE
 from distill_core.errors import DistillError
+from distill_core.plans import compare_cost
 from distill_core.specs import CompareSpec
-from distill_core.tables import compare_cost
 from pages.parts.shared import links, minis, model_picker, run_panel, stored_runs, widget
 from pages.parts.shared.page import problem
 

@@ -24,7 +24,7 @@ from distill_core.results import LIVE, State
 from distill_core.runs.run import Run
 from distill_core.runs.tail import Tail
 from distill_core.specs import Spec
-from pages.parts.shared import links, stored_runs
+from pages.parts.shared import links, stored_runs, waiting
 from pages.parts.shared.page import plain, problem, problems_shown
 
 REFRESH_S = 2.0  # thirty sessions at this pace leave the page server quick (click p95 0.3 s on two cores)
@@ -167,9 +167,7 @@ def status(run: Run) -> None:
 
 def _bar(run: Run, state: State) -> None:
     if state.state == "queued":
-        place = get_launcher().queue_position(run.id)
-        text = f"Waiting, place {place} in the queue" if place else "About to start"
-        st.progress(0.0, text)
+        st.progress(0.0, waiting.words(run))
         return
     parts = [plain(state.message) or "Starting"]
     if run.control()[0] == "stop":
