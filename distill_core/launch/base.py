@@ -45,15 +45,16 @@ class Launcher(ABC):
     def queue_position(self, run_id: str) -> int | None:
         """1 for the next run to start; None for a run that does not wait."""
 
-    def queue_length(self) -> int:
-        """How many runs wait."""
-        return len(queue.waiting(self.store))
+    def expected_starts_s(self) -> dict[str, float | None]:
+        """All waiting runs by their ids, the next one first: about how many seconds until each begins; None where that
+        is not known."""
+        return dict.fromkeys(run.id for run in queue.waiting(self.store))
 
     def expected_start_s(self, run_id: str) -> float | None:
         """About how many seconds until a waiting run begins; None for a run that does not wait, and where that is not
         known. Raises RunError for an unknown one."""
         self.store.get(run_id)
-        return None
+        return self.expected_starts_s().get(run_id)
 
     def pause(self, run_id: str) -> None:
         """Pause a running run at its next step. Raises RunError for one that is not at work."""

@@ -91,12 +91,10 @@ class LocalLauncher(Launcher):
         ids = [run.id for run in queue.waiting(self.store)]
         return ids.index(run_id) + 1 if run_id in ids else None
 
-    def expected_start_s(self, run_id: str) -> float | None:
-        run, waiting = self.store.get(run_id), queue.waiting(self.store)
-        if run not in waiting:
-            return None
-        at_work = [one for one in self.store.list() if one.state().state in LIVE and one.is_alive()]
-        return expected.of_queue(waiting, at_work, self.store, self.slots)[run_id]
+    def expected_starts_s(self) -> dict[str, float | None]:
+        live = [run for run in self.store.list() if run.state().state in LIVE]
+        at_work = [run for run in live if run.is_alive()]
+        return expected.of_queue(queue.waiting(self.store), at_work, self.store, self.slots)
 
     # ── one tick, under the queue's lock ─────────────────────────────────────────────────────────────────────
 
