@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     hub_download_timeout_s: float = Field(
         1800, gt=0, description="Deadline for the download of one checkpoint from the Hub (seconds)."
     )
+    model_memory_mib: int | None = Field(
+        None,
+        ge=1,
+        description="Memory for the models that answer typed texts on pages (MiB); empty means a quarter of this "
+        "machine's, and not more than 2,048.",
+    )
     max_upload_rows: int = Field(200_000, ge=1, description="Rows of an own CSV that are accepted at most.")
     max_text_chars: int = Field(100_000, ge=1, description="Characters of one text that are accepted at most.")
 

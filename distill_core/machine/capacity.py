@@ -27,6 +27,13 @@ def available_bytes() -> int:
     return free if left is None else min(free, left)
 
 
+def total_bytes() -> int:
+    """All memory of this machine, or of its container."""
+    whole = int(psutil.virtual_memory().total)
+    limits = (_number(CGROUP / "memory.max"), _number(CGROUP / "memory" / "memory.limit_in_bytes"))
+    return min([whole, *(limit for limit in limits if limit is not None)])
+
+
 def _container_bytes() -> int | None:
     """What the container's limit leaves; files that the system keeps in memory can be given up. None without one."""
     for folder, limit, used, stat_key in (
