@@ -7,6 +7,7 @@ their files are unchanged, and the run was done on this device by this version o
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -25,13 +26,13 @@ from distill_core.runs.store import RunStore
 from distill_core.settings import settings
 from distill_core.specs import Spec
 
-Index = dict[str, tuple[Path, ...]]
+Index = dict[str, tuple[str, ...]]
 
 
 def find(spec: Spec, store: RunStore) -> Run | None:
     """The run of this installation that answers the same: the newest that is done, else one that is queued or at work.
 
-    With 500 runs it takes a few milliseconds when a run has come or gone since the last call, else less than one.
+    With 500 runs it takes some milliseconds when a run has come or gone since the last call, else less than one.
     """
     alike = [run for run in _alike(spec, store) if _answers(run, spec, store)]
     done = [run for run in alike if run.state().state == "done"]
@@ -71,21 +72,25 @@ def _alike(spec: Spec, store: RunStore) -> list[Run]:
         names = tuple(os.listdir(store.root))
     except OSError:
         return []
-    return [Run(path) for path in _index(store.root, names).get(key(spec), ())]
+    found = []
+    for name in _index(store.root, names).get(key(spec), ()):
+        with contextlib.suppress(RunError):  # a folder that is no run
+            found.append(store.get(name))
+    return found
 
 
 @lru_cache(maxsize=4)
 def _index(root: Path, names: tuple[str, ...]) -> Index:
     """`names` is what the folder holds: a run's id is given once, so other runs are other names."""
-    found: dict[str, list[Path]] = {}
-    for run in RunStore(root).list():
-        found.setdefault(_key_of(run.path), []).append(run.path)
-    return {digest: tuple(paths) for digest, paths in found.items()}
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):  # runs are numbered in the order of their creation
+        found.setdefault(_key_of(root / name), []).append(name)
+    return {digest: tuple(run_ids) for digest, run_ids in found.items()}
 
 
 @lru_cache(maxsize=8192)
 def _key_of(path: Path) -> str:
-    """The key of a run, whose spec.json is written once; empty for a damaged one."""
+    """The key of a run, whose spec.json is written once; empty for a damaged one, and for what is no run."""
     try:
         return key(Run(path).spec())
     except RunError:

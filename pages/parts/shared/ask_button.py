@@ -30,10 +30,9 @@ def show(label: str, cost: str, spec: Spec | None, key: str, *, main: bool = Tru
         shown = st.query_params.get(links.of_kind(spec.kind).run) == found.id
         st.caption(_when(found, spec, shown))
         if not shown:
-            _button("Show it", key, "show", "visibility", "primary" if replaces else "secondary")
+            _button("Show it", key, "show", main=replaces)
     text = " · ".join(filter(None, ("Run it again anyway" if replaces else label, cost)))
-    kind = "primary" if main and not replaces else "secondary"
-    _button(text, key, "anyway" if replaces else "run", "play_arrow", kind, disabled=spec is None)
+    _button(text, key, "anyway" if replaces else "run", main=main and not replaces, disabled=spec is None)
     return _answer(spec, found, key)
 
 
@@ -58,11 +57,11 @@ def _is_live(run: Run) -> bool:
     return run.state().state in LIVE
 
 
-def _button(text: str, key: str, what: str, icon: str, kind: str, disabled: bool = False) -> None:
+def _button(text: str, key: str, what: str, *, main: bool, disabled: bool = False) -> None:
     st.button(
         text,
-        type="primary" if kind == "primary" else "secondary",
-        icon=f":material/{icon}:",
+        type="primary" if main else "secondary",
+        icon=":material/visibility:" if what == "show" else ":material/play_arrow:",
         key=key if what == "run" else f"{key}_{what}",
         disabled=disabled,
         width="stretch",
