@@ -115,22 +115,25 @@ class LocalLauncher(Launcher):
                     waiting.append(run)
                 elif state in LIVE:
                     _bury(run, ended.get(run.id))
+        left = self._start_in_turn(queue.in_turn(waiting, runs), at_work)
         for run in at_work:
             with contextlib.suppress(DistillError, OSError):
-                self._make_way(run, waiting)
-        self._start_in_turn(queue.in_turn(waiting, runs), at_work)
+                self._make_way(run, left)
 
-    def _start_in_turn(self, waiting: list[Run], at_work: list[Run]) -> None:
-        """Start waiting runs until one finds no room; those that were stopped end."""
-        is_open = True
+    def _start_in_turn(self, waiting: list[Run], at_work: list[Run]) -> list[Run]:
+        """Start waiting runs until one finds no room; those that were stopped end. Returns those that go on waiting."""
+        is_open, left = True, []
         for run in waiting:
             with contextlib.suppress(DistillError, OSError):
                 if run.control()[0] == "stop":
                     _end(run, "stopped", "Stopped before it began.", RESUME_HINT)
                     continue
                 is_open = is_open and room.is_there(run, at_work, self.slots, self.store)
-                if is_open and self._start(run):
+                if not is_open:
+                    left.append(run)
+                elif self._start(run):
                     at_work.append(run)
+        return left
 
     def _make_way(self, run: Run, waiting: list[Run]) -> None:
         """A run of the queue that has been paused for too long while another owner's waits gives its place away."""

@@ -108,6 +108,20 @@ def test_a_long_pause_gives_its_place_to_who_waits(launcher, blocked, limits, ma
     assert blocked.state().message == "Stopped."
 
 
+def test_a_pause_that_nobody_waits_for_keeps_its_place(make_launcher, limits, make_spec, until, until_state):
+    """The other one has a slot of its own."""
+    limits(pause_limit_s=0)
+    launcher = make_launcher(slots=2)
+    run = launcher.submit(make_spec("steps"), owner="ada")
+    until(lambda: (run.path / "steps").exists(), launcher)
+    launcher.pause(run.id)
+    until_state(run, "paused", launcher)
+    other = launcher.submit(make_spec("quick"), owner="bo")
+    until_state(other, "done", launcher)
+    launcher.tick()
+    assert (run.state().state, run.control()[0]) == ("paused", "pause")
+
+
 def test_a_short_pause_keeps_its_place(launcher, blocked, make_spec, until_state):
     launcher.pause(blocked.id)
     until_state(blocked, "paused", launcher)
