@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -38,8 +39,17 @@ class Settings(BaseSettings):
         le=64,
         description="GPUs that a run occupies in the Ray cluster when its device is auto; 0.5 shares one.",
     )
-    slots: int = Field(1, ge=1, le=64, description="How many queued runs may be at work at once.")
+    slots: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
+        1, description="How many queued runs may be at work at once; auto goes by cores and memory, of the GPU too."
+    )
     max_queue: int = Field(64, ge=1, le=10_000, description="How many runs may wait; more are refused.")
+    max_queue_visitor: int = Field(4, ge=1, le=10_000, description="How many runs of one visitor may wait.")
+    max_runs_visitor: int = Field(
+        40, ge=1, le=100_000, description="How many runs of one visitor are kept; a new one is refused beyond."
+    )
+    pause_limit_s: float = Field(
+        300, ge=0, le=86_400, description="How long a paused run keeps its place while others wait (seconds)."
+    )
     min_free_disk_mib: int = Field(
         2048, ge=0, description="A new run is refused when less disk than this is free (MiB)."
     )
@@ -78,6 +88,12 @@ class Settings(BaseSettings):
         50, ge=1, description="Own files that one visitor may keep on the server, in all (MiB)."
     )
     upload_mib: int = Field(2000, ge=1, description="Own files of all visitors, in all (MiB).")
+    model_memory_mib: int | None = Field(
+        None,
+        ge=1,
+        description="Memory for the models that answer typed texts on pages (MiB); empty means a quarter of this "
+        "machine's, and not more than 2,048.",
+    )
     max_upload_rows: int = Field(200_000, ge=1, description="Rows of an own CSV that are accepted at most.")
     max_text_chars: int = Field(100_000, ge=1, description="Characters of one text that are accepted at most.")
 
@@ -89,7 +105,7 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = f"DISTILL_{'_'.join(map(str, first['loc'])).upper()}"
+        name = f"DISTILL_{str(first['loc'][0]).upper()}"
         raise SpecError(
             f"The setting {name} is {first['input']!r}: {first['msg'].lower()}.",
             "docs/settings.md lists what it can be.",

@@ -57,13 +57,17 @@ def shown_names(members: Iterable[Student], is_anonymous: bool) -> dict[str, str
 
 
 def runs_of(store: RunStore, members: Iterable[Student]) -> dict[str, list[Run]]:
-    """Key of a student → their runs since they joined, oldest first."""
-    joined = {one.key: one.joined_at for one in members}
-    found: dict[str, list[Run]] = {key: [] for key in joined}
+    """Key of a student → their runs since they joined, and those of others that answered the same; oldest first."""
+    known = {one.key: one for one in members}
+    watching = {one.key: set(one.joined_runs) for one in known.values()}
+    found: dict[str, list[Run]] = {key: [] for key in known}
     for run in store.list():
         key = classes.key_of(run.owner)
-        if key in joined and run.state().created_at >= joined[key]:
+        if key in known and run.state().created_at >= known[key].joined_at:
             found[key].append(run)
+        for other, ids in watching.items():
+            if run.id in ids and other != key:
+                found[other].append(run)
     return found
 
 

@@ -30,6 +30,7 @@ CODE_LENGTH = 6  # 30 bits: with the limit on tries, a stranger needs centuries
 MOST_CLASSES = 20
 MOST_STUDENTS = 200
 MOST_GUESSES = 100
+MOST_JOINED = 40
 _CODE = re.compile(rf"[2-9A-HJ-NP-Z]{{{CODE_LENGTH}}}")
 _WAIT_S = 5.0
 
@@ -87,6 +88,7 @@ class Student(_Kept):
     handed_in: str = ""  # a run's id
     handed_in_at: str = ""
     guesses: tuple[Guess, ...] = ()
+    joined_runs: tuple[str, ...] = ()  # others' runs that answered the same question
 
 
 def key_of(visitor: str) -> str:

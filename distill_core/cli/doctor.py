@@ -40,6 +40,7 @@ def examine() -> dict[str, Any]:
     report = {
         "device": device.type,
         "device_name": device.name,
+        "device_memory_mib": device.memory_mib,
         "dtype": device.dtype,
         "threads": device.threads,
         "memory_gib": round(memory.total / 2**30, 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,25 +27,54 @@ def locked(lock_file: Path, wait_s: float = FOREVER_S) -> contextlib.AbstractCon
 
 
 @contextlib.contextmanager
-def turn(path: Path, check: Callable[[], None] = lambda: None) -> Iterator[None]:
+def turn(
+    path: Path, check: Callable[[], None] = lambda: None, patience_s: float = math.inf
+) -> Iterator[Callable[[], None]]:
     """Hold the lock of the thing at `path`, in a file beside it. A run that waits can be stopped: `check` is asked.
 
-    Where no lock can be written (a full disk, a folder that may only be read) nobody waits: the work is then done twice
-    at worst.
+    Gives the check for the work itself: it shows those who wait that the work goes on. Who sees no sign of that for
+    `patience_s` seconds, because the holder is paused, waits no longer. Where no lock can be written (a full disk, a
+    folder that may only be read) nobody waits either: the work is then done twice at worst.
     """
-    with _own_turn(Path(f"{path}.lock"), check):
-        yield
+    sign = Path(f"{path}.sign")
+
+    def check_and_show() -> None:
+        check()
+        with contextlib.suppress(OSError):
+            sign.touch()
+
+    lock = _own_turn(Path(f"{path}.lock"), sign, check, patience_s)
+    with lock:
+        try:
+            yield check_and_show
+        finally:
+            if not isinstance(lock, contextlib.nullcontext):
+                with contextlib.suppress(OSError):
+                    sign.unlink(missing_ok=True)
 
 
-def _own_turn(lock_file: Path, check: Callable[[], None]) -> contextlib.AbstractContextManager[object]:
-    while True:
+def _own_turn(
+    lock_file: Path, sign: Path, check: Callable[[], None], patience_s: float
+) -> contextlib.AbstractContextManager[object]:
+    """The lock, or none. Only the time of the tries counts as waiting: who is paused loses no patience."""
+    waited_s, seen = 0.0, _touched(sign)
+    while waited_s < patience_s:
         check()
         try:
             return locked(lock_file, WAIT_S)
         except TimeoutError:
-            continue
+            waited_s = waited_s + WAIT_S if _touched(sign) == seen else 0.0
+            seen = _touched(sign)
         except OSError:
-            return contextlib.nullcontext()
+            break
+    return contextlib.nullcontext()
+
+
+def _touched(sign: Path) -> int:
+    try:
+        return sign.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from distill_core.errors import RunError
+from distill_core.launch import queue
 from distill_core.runs.run import Command, Run
 from distill_core.runs.store import RunStore
 from distill_core.specs import Spec
@@ -43,6 +44,17 @@ class Launcher(ABC):
     @abstractmethod
     def queue_position(self, run_id: str) -> int | None:
         """1 for the next run to start; None for a run that does not wait."""
+
+    def expected_starts_s(self) -> dict[str, float | None]:
+        """All waiting runs by their ids, the next one first: about how many seconds until each begins; None where that
+        is not known."""
+        return dict.fromkeys(run.id for run in queue.waiting(self.store))
+
+    def expected_start_s(self, run_id: str) -> float | None:
+        """About how many seconds until a waiting run begins; None for a run that does not wait, and where that is not
+        known. Raises RunError for an unknown one."""
+        self.store.get(run_id)
+        return self.expected_starts_s().get(run_id)
 
     def pause(self, run_id: str) -> None:
         """Pause a running run at its next step. Raises RunError for one that is not at work."""

@@ -69,7 +69,7 @@ def _last_word(run: Run, context: JobContext) -> dict[str, Any]:
             context.set_result(KINDS[spec.kind].load_job()(spec, context))
         return {"state": "done", "progress": 1.0, "message": ""}
     except (Stopped, KeyboardInterrupt):
-        return {"state": "stopped", "message": "Stopped.", "hint": RESUME_HINT}
+        return {"state": "stopped", "message": run.why() or "Stopped.", "hint": RESUME_HINT}
     except DistillError as error:
         return {"state": "failed", "message": error.message, "hint": error.hint, "error_kind": error.kind}
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last word is given whatever happens

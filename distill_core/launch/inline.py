@@ -20,6 +20,7 @@ class InlineLauncher(Launcher):
             if known is not None:
                 return known
             queue.check_disk(self.store)
+            queue.check_kept(self.store, owner)
             run = self.store.create(spec, {"launcher": "inline", "token": token, "owner": owner})
         execute(run)
         return run

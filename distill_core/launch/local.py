@@ -1,7 +1,10 @@
-"""First in, first out, with a number of slots, on this machine. No daemon: whoever calls `tick` moves the queue on.
+"""A fair queue with a number of slots, on this machine. No daemon: whoever calls `tick` moves the queue on.
 
 Pages call it when they look, the command line when it waits, and each run's process when it ends. Ticks exclude each
 other by the queue's lock; whether a run lives is told by the lock that its process holds, and by nothing else.
+
+Turns go round between owners (order.py). The first run that finds no room (room.py) keeps all behind it waiting, so
+that nothing overtakes it for ever.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import time
 from typing import Any
 
 from distill_core.errors import DistillError
-from distill_core.launch import processes, queue
+from distill_core.launch import expected, processes, queue, room
 from distill_core.launch.base import Launcher, resumable
 from distill_core.launch.execution import RESUME_HINT
 from distill_core.plans import preflight
@@ -23,6 +26,7 @@ from distill_core.settings import settings
 from distill_core.specs import Spec
 from distill_core.units import now
 
+PLACE_GIVEN_AWAY = "It was paused for long while others waited, so its place was given to the next."
 _STARTS_AT_MOST = 3
 
 
@@ -37,12 +41,15 @@ class LocalLauncher(Launcher):
         grace_s: float = 5.0,
     ) -> None:
         super().__init__(store)
-        self.slots = slots or settings().slots
+        self.slots = slots or room.slots()
         self._command = command
         self._grace_s = grace_s
         # A resumed run may have two for a moment: the old one says its last word before it has ended.
         self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._stopping: dict[str, float] = {}
+        self._paused: dict[
+            tuple[str, int], float
+        ] = {}  # a run's pause, by the command's number → when it was seen first
 
     def submit(self, spec: Spec, token: str | None = None, owner: str = "") -> Run:
         preflight.check(spec, self.store)
@@ -50,7 +57,8 @@ class LocalLauncher(Launcher):
             known = queue.with_token(self.store, token) if token else None
             if known is None:
                 queue.check_disk(self.store)
-                queue.check_length(self.store, self.slots)
+                queue.check_length(self.store, self.slots, owner)
+                queue.check_kept(self.store, owner)
                 run = self.store.create(spec, {"launcher": "local", "token": token, "owner": owner})
             self._advance()
         return known or run
@@ -72,7 +80,7 @@ class LocalLauncher(Launcher):
             self._advance()  # a run that has just died may not be known as lost yet
             run = resumable(self.store, run_id)
             queue.check_disk(self.store)
-            queue.check_length(self.store, self.slots)
+            queue.check_length(self.store, self.slots, run.owner)
             queue.requeue(run)
             run.set_launch_info({**run.launch_info(), "launcher": "local", "starts": 0})
             self._advance()
@@ -83,18 +91,23 @@ class LocalLauncher(Launcher):
         ids = [run.id for run in queue.waiting(self.store)]
         return ids.index(run_id) + 1 if run_id in ids else None
 
+    def expected_starts_s(self) -> dict[str, float | None]:
+        live = [run for run in self.store.list() if run.state().state in LIVE]
+        at_work = [run for run in live if run.is_alive()]
+        return expected.of_queue(queue.waiting(self.store), at_work, self.store, self.slots)
+
     # ── one tick, under the queue's lock ─────────────────────────────────────────────────────────────────────
 
     def _advance(self) -> None:
-        ended = self._reap()
-        free = self.slots
-        waiting = []
-        for run in self.store.list():
+        ended, runs = self._reap(), self.store.list()
+        at_work: list[Run] = []
+        waiting: list[Run] = []
+        for run in runs:
             with contextlib.suppress(DistillError, OSError):  # one run's damage is its own
                 if run.state().state not in LIVE or run.launch_info().get("launcher") == "ray":
                     continue  # a job of a cluster lives on another machine, where this one's locks say nothing
                 if run.is_alive():
-                    free -= 1
+                    at_work.append(run)
                     self._insist_on_stop(run)
                     continue
                 state = run.fresh_state().state  # it may have said its last word between the two looks
@@ -102,36 +115,57 @@ class LocalLauncher(Launcher):
                     waiting.append(run)
                 elif state in LIVE:
                     _bury(run, ended.get(run.id))
+        left = self._start_in_turn(queue.in_turn(waiting, runs), at_work)
+        for run in at_work:
+            with contextlib.suppress(DistillError, OSError):
+                self._make_way(run, left)
+
+    def _start_in_turn(self, waiting: list[Run], at_work: list[Run]) -> list[Run]:
+        """Start waiting runs until one finds no room; those that were stopped end. Returns those that go on waiting."""
+        is_open, left = True, []
         for run in waiting:
             with contextlib.suppress(DistillError, OSError):
-                free -= self._start(run, free > 0)
+                if run.control()[0] == "stop":
+                    _end(run, "stopped", "Stopped before it began.", RESUME_HINT)
+                    continue
+                is_open = is_open and room.is_there(run, at_work, self.slots, self.store)
+                if not is_open:
+                    left.append(run)
+                elif self._start(run):
+                    at_work.append(run)
+        return left
 
-    def _start(self, run: Run, has_slot: bool) -> int:
-        """Start a waiting run, or end it where it cannot or shall not start. Returns the number of slots it takes."""
-        if run.control()[0] == "stop":
-            _end(run, "stopped", "Stopped before it began.", RESUME_HINT)
-            return 0
-        if not has_slot:
-            return 0
+    def _make_way(self, run: Run, waiting: list[Run]) -> None:
+        """A run of the queue that has been paused for too long while another owner's waits gives its place away."""
+        command, number = run.control()
+        if run.state().state != "paused" or command == "stop":
+            return
+        paused_s = time.monotonic() - self._paused.setdefault((run.id, number), time.monotonic())
+        local, others = run.launch_info().get("launcher") == "local", any(one.owner != run.owner for one in waiting)
+        if local and others and paused_s >= settings().pause_limit_s:
+            run.command("stop", PLACE_GIVEN_AWAY)
+
+    def _start(self, run: Run) -> bool:
+        """Start a waiting run, or end it where it cannot start. Returns whether it takes a slot."""
         try:
             run.spec()
         except DistillError as error:
             _end(run, "damaged", error.message, error.hint)
-            return 0
+            return False
         info = run.launch_info()
         starts = info.get("starts", 0)
         if starts >= _STARTS_AT_MOST:
             _end(run, "failed", f"The run's process ended {starts} times before it began.", "Its log says why.")
-            return 0
+            return False
         run.set_launch_info({**info, "starts": starts + 1})
         try:
             process = processes.start(run, self._command)
         except OSError as error:
             _end(run, "failed", f"The run's process cannot be started: {error.strerror}.", "Try again later.")
-            return 0
+            return False
         if process is not None:
             self._children.append((run.id, process))
-        return 1
+        return True
 
     def _insist_on_stop(self, run: Run) -> None:
         """A run that was told to stop and goes on gets SIGTERM after the grace, and SIGKILL after another."""
@@ -159,7 +193,7 @@ class LocalLauncher(Launcher):
 def _bury(run: Run, exit_code: int | None) -> None:
     """End a run whose process is gone without a last word."""
     if run.control()[0] == "stop":
-        _end(run, "stopped", "Stopped.", RESUME_HINT)
+        _end(run, "stopped", run.why() or "Stopped.", RESUME_HINT)
         return
     how = "its process is gone (killed, out of memory, or the machine went down)"
     if exit_code == -9:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
+from operator import itemgetter
 
 from distill_core.errors import LaunchError
 from distill_core.files import turns
+from distill_core.launch import order
 from distill_core.results import FINAL
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.settings import settings
 from distill_core.units import seconds_between
 
+_JUST_NOW = "~"  # behind every time
 _TOKENS_KEPT = 200
 _DURATIONS_USED = 10
 
@@ -42,7 +45,24 @@ def requeue(run: Run) -> None:
 
 def waiting(store: RunStore) -> list[Run]:
     """The runs that wait for a slot, the next one first."""
-    return [run for run in store.list() if run.state().state == "queued" and not run.is_alive()]
+    runs = store.list()
+    return in_turn([run for run in runs if run.state().state == "queued" and not run.is_alive()], runs)
+
+
+def in_turn(waiting: list[Run], runs: list[Run]) -> list[Run]:
+    """The waiting runs in a fair order: `order.fair` over their owners. `runs`: all of the store, the oldest first."""
+    owned = [(run.owner, run) for run in waiting]
+    if len({owner for owner, _ in owned}) < 2:
+        return waiting
+    ids = {run.id for run in waiting}
+    begun = [(_started(run, run.id in ids), run.owner) for run in runs]
+    return order.fair(owned, [owner for at, owner in sorted((one for one in begun if one[0]), key=itemgetter(0))])
+
+
+def _started(run: Run, waits: bool) -> str:
+    """When a run began last; one whose process has just been started has not said so yet. Empty: never."""
+    state = run.state()
+    return _JUST_NOW if state.state == "queued" and not waits else state.started_at
 
 
 def with_token(store: RunStore, token: str) -> Run | None:
@@ -64,14 +84,31 @@ def check_disk(store: RunStore) -> None:
         )
 
 
-def check_length(store: RunStore, slots: int) -> None:
-    """Raises LaunchError, with an estimate of the wait, when no more runs may wait."""
-    count = len(waiting(store))
+def check_length(store: RunStore, slots: int, owner: str = "") -> None:
+    """Raises LaunchError when no more runs may wait: of this visitor, or, with an estimate of the wait, of anybody."""
+    there = waiting(store)
+    own, most = sum(run.owner == owner for run in there), settings().max_queue_visitor
+    if owner and own >= most:
+        raise LaunchError(
+            f"{own} of your runs are waiting already, and {most} may.", "Stop one that you no longer need, or wait."
+        )
+    count = len(there)
     if count < settings().max_queue:
         return
     wait_s = estimate_wait_s(store, count, slots)
     estimate = "" if wait_s is None else f" They will take about {_minutes(wait_s)}."
     raise LaunchError(f"The queue is full: {count} runs are waiting.{estimate}", "Try again when some have ended.")
+
+
+def check_kept(store: RunStore, owner: str) -> None:
+    """Raises LaunchError when this visitor has as many runs as one may keep."""
+    if not owner:
+        return
+    kept, most = sum(run.owner == owner for run in store.list()), settings().max_runs_visitor
+    if kept >= most:
+        raise LaunchError(
+            f"You keep {kept} runs, and {most} may be kept.", "Delete one that you no longer need on the Runs page."
+        )
 
 
 def estimate_wait_s(store: RunStore, ahead: int, slots: int) -> float | None:

@@ -59,7 +59,8 @@ class RayLauncher(Launcher):
             if known is not None:
                 return known
             queue.check_disk(self.store)
-            queue.check_length(self.store, settings().slots)
+            queue.check_length(self.store, _at_once(), owner)
+            queue.check_kept(self.store, owner)
             run = self.store.create(spec, {"launcher": "ray", "token": token, "owner": owner})
             with contextlib.suppress(DistillError, OSError):  # else the next tick submits it
                 self._follow(run, jobs)
@@ -91,7 +92,7 @@ class RayLauncher(Launcher):
         with queue.locked(self.store):
             run = resumable(self.store, run_id)
             queue.check_disk(self.store)
-            queue.check_length(self.store, settings().slots)
+            queue.check_length(self.store, _at_once(), run.owner)
             queue.requeue(run)
             run.set_launch_info({**run.launch_info(), "launcher": "ray", "starts": 0})
             with contextlib.suppress(DistillError, OSError):
@@ -213,3 +214,9 @@ def _bury(run: Run, job: Job | None) -> None:
 
 def _end(run: Run, state: str, message: str, hint: str) -> None:
     run.set_state(state=state, message=message, hint=hint, eta_s=None, pid=None, ended_at=now())
+
+
+def _at_once() -> int:
+    """How many runs are reckoned with at a time for an estimate of the wait; the cluster itself decides."""
+    slots = settings().slots
+    return slots if isinstance(slots, int) else 1

@@ -27,6 +27,13 @@ def available_bytes() -> int:
     return free if left is None else min(free, left)
 
 
+def total_bytes() -> int:
+    """All memory of this machine, or of its container."""
+    whole = int(psutil.virtual_memory().total)
+    limits = (_number(CGROUP / "memory.max"), _number(CGROUP / "memory" / "memory.limit_in_bytes"))
+    return min([whole, *(limit for limit in limits if limit is not None)])
+
+
 def _container_bytes() -> int | None:
     """What the container's limit leaves; files that the system keeps in memory can be given up. None without one."""
     for folder, limit, used, stat_key in (
@@ -48,6 +55,12 @@ def container_cores() -> int | None:
     if len(quota) != 2 or not all(word.isdigit() for word in quota) or int(quota[1]) == 0:  # "max", or −1 without one
         return None
     return max(1, math.ceil(int(quota[0]) / int(quota[1])))
+
+
+def physical_cores() -> int:
+    """Physical cores that this process may use, a container's quota included."""
+    allowed = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else 10**6
+    return max(1, min(psutil.cpu_count(logical=False) or 1, allowed, container_cores() or allowed))
 
 
 def training_bytes(params: int, layers: int, width: int, tokens: int) -> int:

@@ -16,7 +16,7 @@ from distill_core.files.json_files import read_json, write_json
 from distill_core.settings import settings
 
 CPU_LAYER_PASSES_PER_S = 1750.0  # two cores of a server processor: what plans/training_cost takes for a usual pace
-_KEPT = ("device", "device_name", "bfloat16", "layer_passes_per_s", "device_problem")
+_KEPT = ("device", "device_name", "device_memory_mib", "bfloat16", "layer_passes_per_s", "device_problem")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,18 @@ def of_report(report: Mapping[str, Any]) -> DeviceDefaults:
 def stored() -> DeviceDefaults:
     """Those of this machine; the CPU's until `doctor` has been asked once."""
     return of_report(read_json(_file()) or {})
+
+
+def resolved(wanted: str = "auto") -> str:
+    """The device that a request for `wanted` gets here, as far as that is known without torch: what `doctor` found."""
+    wanted = settings().device if wanted == "auto" else wanted
+    return str((read_json(_file()) or {}).get("device", "cpu")) if wanted == "auto" else wanted
+
+
+def memory_mib() -> int | None:
+    """All memory of this machine's accelerator; None without one, and where `doctor` has not been asked."""
+    found = (read_json(_file()) or {}).get("device_memory_mib")
+    return found if isinstance(found, int) and found > 0 else None
 
 
 def remember(report: Mapping[str, Any]) -> None:

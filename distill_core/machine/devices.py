@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-import psutil
 import torch
 
 from distill_core.errors import SpecError
-from distill_core.machine import capacity
+from distill_core.machine.capacity import physical_cores as physical_cores
 from distill_core.settings import settings
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -49,6 +48,15 @@ class Device:
         return {"mps": "Apple GPU"}.get(self.type, "CPU")
 
     @property
+    def memory_mib(self) -> int | None:
+        """All memory of an accelerator; None for the CPU, and where the device does not tell."""
+        if self.type == "cuda":
+            return int(torch.cuda.get_device_properties(self.torch_device).total_memory) // 2**20
+        if self.type == "xpu":
+            return int(torch.xpu.get_device_properties(self.torch_device).total_memory) // 2**20
+        return int(torch.mps.recommended_max_memory()) // 2**20 if self.type == "mps" else None
+
+    @property
     def has_bfloat16(self) -> bool:
         """Whether its matrix units compute in bfloat16. A CPU's and Apple's are not counted: there it wins little."""
         if self.type == "cuda":
@@ -59,12 +67,6 @@ class Device:
         """Wait until all queued work is done; nothing to do on a CPU."""
         if self.is_accelerator:
             torch.accelerator.synchronize(self.torch_device)
-
-
-def physical_cores() -> int:
-    """Physical cores that this process may use, a container's quota included."""
-    allowed = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else 10**6
-    return max(1, min(psutil.cpu_count(logical=False) or 1, allowed, capacity.container_cores() or allowed))
 
 
 def resolve(device: str = "auto", dtype: str = "auto", threads: int | None = None) -> Device:

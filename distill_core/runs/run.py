@@ -161,9 +161,10 @@ class Run:
 
     # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def command(self, command: Command) -> None:
-        """Ask the run's process to pause, resume, take one step or stop. `seq` tells one step from the next."""
-        write_json(self.control_file, {"command": command, "seq": self.control()[1] + 1, "at": now()})
+    def command(self, command: Command, why: str = "") -> None:
+        """Ask the run's process to pause, resume, take one step or stop. `seq` tells one step from the next; `why` is a
+        sentence where not its owner but the queue asks."""
+        write_json(self.control_file, {"command": command, "seq": self.control()[1] + 1, "at": now(), "why": why})
 
     def control(self) -> tuple[Command | None, int]:
         """The last command and its number; None and 0 where there is none or it cannot be read."""
@@ -172,6 +173,11 @@ class Run:
         if command not in get_args(Command) or not isinstance(seq, int):
             return None, 0
         return command, seq
+
+    def why(self) -> str:
+        """Why the last command was given; empty where the run's owner gave it."""
+        why = (read_json(self.control_file) or {}).get("why")
+        return why if isinstance(why, str) else ""
 
     def clear_control(self) -> None:
         self.control_file.unlink(missing_ok=True)

@@ -107,6 +107,7 @@ class Spec(BaseModel):
     """Any run. What differs between the kinds of run is a method here, and each kind's own type says it."""
 
     LISTED_ONCE: ClassVar[tuple[str, ...]] = ()  # settings whose entries are told apart by themselves
+    ALONE: ClassVar[bool] = False  # whether it measures times, so that nothing may be at work beside it
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=4096)
 
     title: str = field("", "A name for this run, shown in lists.", max_length=120)

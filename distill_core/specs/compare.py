@@ -18,6 +18,7 @@ class CompareSpec(Spec):
     """Measure models side by side: size, speed, memory, and accuracy where a model can classify."""
 
     LISTED_ONCE: ClassVar = ("models", "batch_sizes", "seq_lens")
+    ALONE: ClassVar = True
     kind: Literal["compare"] = "compare"
     models: Annotated[tuple[ModelRef, ...], Many] = field(
         ..., "Models to compare, separated by commas.", min_length=1, max_length=40

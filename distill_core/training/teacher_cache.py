@@ -35,6 +35,7 @@ from distill_core.training.speed import fast
 
 LIMIT_BYTES = 4 * 1024**3
 BATCH = 64
+PATIENCE_S = 30.0  # a pass that shows no batch for so long is paused: another run then asks the teacher itself
 _COUNTS = "positions"  # how many each text has, where that is not one
 # Of a config: these compute nothing. Where texts are cut is in the key with their tokens.
 _NAMES = {"_name_or_path", "transformers_version", "id2label", "label2id", LENGTH_FIELD}
@@ -100,11 +101,11 @@ def answers(
     """What is kept of these texts under its name, `hidden` beside it where asked for; and the seconds of the pass."""
     folder = settings().cache_dir / "teacher"
     path = folder / f"{_key(teacher, encoded, asking.name, keep_hidden)}.safetensors"
-    with turn(path, check):  # a second run of the same teacher waits, then reads
+    with turn(path, check, PATIENCE_S) as check_and_show:  # a second run of the same teacher waits, then reads
         tensors, seconds = _read(path, asking.name, len(encoded)), 0.0
         if tensors is None:
             start = time.perf_counter()
-            tensors = _compute(teacher, encoded, device, asking, keep_hidden, check)
+            tensors = _compute(teacher, encoded, device, asking, keep_hidden, check_and_show)
             seconds = time.perf_counter() - start
             _write(path, tensors)
     return tensors, seconds

@@ -80,6 +80,40 @@ def test_who_waits_can_be_stopped(tmp_path, holder):
         path.write_text("mine")
 
 
+def test_who_sees_no_sign_of_work_waits_no_longer(tmp_path, holder):
+    """The holder is paused: it does not check."""
+    path, asked = tmp_path / "thing", []
+    holder(path)
+    with turn(path, lambda: asked.append(True), patience_s=1):
+        assert not path.exists()
+    assert len(asked) == 2  # two tries of half a second
+    path.with_suffix(".go").touch()
+    until(path.exists)
+
+
+def test_a_sign_of_work_keeps_the_others_waiting(tmp_path, holder):
+    path, asked = tmp_path / "thing", []
+    holder(path)
+
+    def check():
+        asked.append(True)
+        path.with_name("thing.sign").write_text("." * len(asked))
+        if len(asked) == 5:
+            path.with_suffix(".go").touch()
+
+    with turn(path, check, patience_s=1):
+        assert path.read_text() == "made"
+
+
+def test_the_work_shows_that_it_goes_on_and_leaves_nothing(tmp_path):
+    path, sign = tmp_path / "thing", tmp_path / "thing.sign"
+    with turn(path) as check_and_show:
+        assert not sign.exists()
+        check_and_show()
+        assert sign.exists()
+    assert not sign.exists()
+
+
 def test_without_a_place_for_a_lock_nobody_waits(tmp_path, monkeypatch):
     def full(self, **more):
         raise OSError(28, "No space left on device")

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from distill_core import kinds
-from distill_core.launch import queue
+from distill_core.launch import local, queue
 from distill_core.launch.local import LocalLauncher
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
@@ -36,6 +36,17 @@ def make_spec() -> Callable[[str], CompareSpec]:
     return lambda title: CompareSpec(models="bert@structure", title=title)  # type: ignore[arg-type]
 
 
+@pytest.fixture(autouse=True)
+def share_the_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The comparisons of these tests stand for any run: several may be at work. The result changes that."""
+
+    def set_alone(alone: bool) -> None:
+        monkeypatch.setattr(CompareSpec, "ALONE", alone)
+
+    set_alone(False)
+    return set_alone
+
+
 @pytest.fixture
 def set_job(monkeypatch: pytest.MonkeyPatch) -> Callable[[kinds.Job], None]:
     """From now on, comparisons in this process do this job."""
@@ -47,7 +58,9 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Set limits of the queue; the disk of the test machine is none of its business."""
 
     def set_limits(**changes: Any) -> None:
-        monkeypatch.setattr(queue, "settings", lambda: Settings(**{"min_free_disk_mib": 0, **changes}))
+        changed = Settings(**{"min_free_disk_mib": 0, **changes})
+        monkeypatch.setattr(queue, "settings", lambda: changed)
+        monkeypatch.setattr(local, "settings", lambda: changed)
 
     set_limits()
     return set_limits

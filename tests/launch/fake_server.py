@@ -16,6 +16,7 @@ from distill_core.kinds import parse_spec
 from distill_core.launch import processes
 from distill_core.launch.local import LocalLauncher
 from distill_core.runs.store import RunStore
+from distill_core.specs import CompareSpec
 
 FAKE_WORKER = Path(__file__).parent / "fake_worker.py"
 
@@ -28,6 +29,7 @@ class DieAfterStart(subprocess.Popen):  # type: ignore[type-arg]
 
 if __name__ == "__main__":
     root, slots, *titles = sys.argv[1:]
+    CompareSpec.ALONE = False  # several are at work, as runs of any other kind
     if "--die-after-start" in titles:
         titles.remove("--die-after-start")
         processes.subprocess.Popen = DieAfterStart  # type: ignore[misc]

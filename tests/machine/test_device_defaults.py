@@ -72,3 +72,13 @@ def test_it_loads_no_torch():
     code = "import sys, distill_core.machine.device_defaults; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
+
+
+def test_the_device_of_a_request_is_told_without_torch(monkeypatch):
+    assert (device_defaults.resolved(), device_defaults.memory_mib()) == ("cpu", None)
+    device_defaults.remember({**CARD, "device_memory_mib": 81_920})
+    assert (device_defaults.resolved(), device_defaults.memory_mib()) == ("cuda", 81_920)
+    assert device_defaults.resolved("cpu") == "cpu"
+    monkeypatch.setenv("DISTILL_DEVICE", "xpu")
+    settings.cache_clear()
+    assert device_defaults.resolved() == "xpu"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import sample_training as sample
 from streamlit.testing.v1 import AppTest
@@ -76,3 +78,27 @@ def test_a_problem_of_a_button_is_shown_once(monkeypatch: pytest.MonkeyPatch) ->
     assert "Only a running or paused run can be steered." in texts(app)
     app.run()
     assert "Only a running" not in texts(app)
+
+
+def test_a_waiting_run_says_its_place_and_when_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    from distill_core.launch.local import LocalLauncher
+    from pages.parts.shared import waiting
+
+    waiting.forget()
+    first, second = (sample.finetune_run(own(), state="queued") for _ in range(2))
+    launcher = LocalLauncher(own(), 1)
+    monkeypatch.setattr(waiting, "get_launcher", lambda: launcher)
+    assert waiting.words(first) == "Waiting, place 1 of 2, begins soon"
+    assert waiting.words(second).startswith("Waiting, place 2 of 2, begins in about ")
+    asked: list[int] = []
+    plainly = LocalLauncher.expected_starts_s
+    monkeypatch.setattr(LocalLauncher, "expected_starts_s", lambda self: asked.append(1) or plainly(self))
+    began = time.monotonic()
+    for _ in range(40):
+        assert waiting.words(second).startswith("Waiting, place 2 of 2, begins in about ")
+    assert len(asked) <= 1 + time.monotonic() - began
+    monkeypatch.setattr(LocalLauncher, "expected_starts_s", lambda self: {first.id: None, second.id: None})
+    waiting.forget()
+    assert waiting.words(second) == "Waiting, place 2 of 2"
+    third = sample.finetune_run(own(), state="queued")
+    assert waiting.words(third) == "About to start"

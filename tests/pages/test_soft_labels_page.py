@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -24,6 +24,8 @@ from training_pages import open_page, own, recorded, texts
 
 from distill_core import families
 from distill_core.errors import ModelError
+from distill_core.measure import shared_models
+from distill_core.measure.inference import load
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from pages.parts.shared import inference
@@ -195,15 +197,27 @@ def test_a_model_that_a_run_writes_anew_is_read_anew(reader: Run) -> None:
     assert not np.allclose(before, wanted, atol=1e-3)
 
 
-def test_models_that_nobody_asks_any_more_are_let_go(reader: Run) -> None:
-    inference.logits(reader, tiny.SENTENCES[0])
-    first = weakref.ref(inference._model(str(reader.path), inference._held(reader)).loaded.model)
-    assert first() is not None
+def test_models_that_nobody_asks_any_more_are_let_go(reader: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def model() -> Any:
+        return inference._model(reader, inference._held(reader)).loaded.model
+
+    shelf = shared_models.SharedModels(2 * shared_models.size_bytes(load(reader)))
+    monkeypatch.setattr(shared_models, "shared", lambda: shelf)
+    first = weakref.ref(model())
+    assert first() is model()
     for seed in (5, 6):
         tiny.save(tiny.classifier(families.get("bert"), seed=seed), reader.model_dir)
-        inference.logits(reader, tiny.SENTENCES[0])
-    gc.collect()
+        model()
     assert first() is None
+
+
+def test_two_runs_with_the_same_weights_share_one_model(reader: Run) -> None:
+    other = sample_training.finetune_run(own())
+    shutil.copytree(reader.model_dir, other.model_dir, dirs_exist_ok=True)
+    models = [inference._model(run, inference._held(run)) for run in (reader, other)]
+    assert models[0] is models[1]
+    tiny.save(tiny.classifier(families.get("bert"), seed=5), other.model_dir)
+    assert inference._model(other, inference._held(other)) is not models[0]
 
 
 def test_a_model_written_while_it_is_read_is_not_kept(reader: Run, monkeypatch: pytest.MonkeyPatch) -> None:

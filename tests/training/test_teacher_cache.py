@@ -274,3 +274,34 @@ def test_hidden_states_that_were_not_kept_are_not_invented():
     model, encoded = make()
     with pytest.raises(ValueError, match="not kept"):
         ask(model, encoded).padded_hidden([0], 5, "right")
+
+
+def test_a_paused_run_does_not_hold_the_teacher_back_for_others(monkeypatch):
+    """A pause in the middle of the pass: the other run asks the teacher itself, and both keep the same answers."""
+    monkeypatch.setattr(teacher_cache, "PATIENCE_S", 0.5)
+    model, encoded = make()
+    inside, leave, found = threading.Event(), threading.Event(), []
+
+    def paused():
+        if threading.current_thread() is first:
+            inside.set()
+            assert leave.wait(60)
+
+    first = threading.Thread(target=lambda: found.append(ask(model, encoded, check=lambda: started and paused())))
+    started = []
+    monkeypatch.setattr(teacher_cache, "_compute", _after(started, teacher_cache._compute))
+    first.start()
+    assert inside.wait(60)
+    second = ask(model, encoded)
+    assert second.seconds > 0
+    leave.set()
+    first.join(60)
+    torch.testing.assert_close(found[0].logits, second.logits)
+
+
+def _after(started, compute):
+    def noted(*arguments):
+        started.append(1)
+        return compute(*arguments)
+
+    return noted

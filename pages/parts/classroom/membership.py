@@ -103,6 +103,15 @@ def check_time() -> None:
         raise LaunchError("The time of your class is over.", "Ask your teacher, or leave the class on the Class page.")
 
 
+def tell_run(run_id: str) -> None:
+    """Another's run answers this visitor's question: on the board of their class it counts as theirs."""
+    found = own()
+    if found is not None and run_id not in found[1].joined_runs:
+        with contextlib.suppress(DistillError):
+            kept = (*found[1].joined_runs, run_id)[-classes.MOST_JOINED :]
+            classes.update(settings().runs_dir, found[0].code, found[1].key, joined_runs=kept)
+
+
 # ── guesses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

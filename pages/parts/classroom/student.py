@@ -10,6 +10,7 @@ from distill_core.classroom.classes import Class, Student
 from distill_core.errors import DistillError, LaunchError
 from distill_core.runs.run import Run
 from distill_core.settings import settings
+from pages.parts.classroom import membership
 from pages.parts.shared import links, stored_runs, visitor
 from pages.parts.shared.page import plain, problem
 
@@ -122,7 +123,9 @@ def _hand_in(code: str, key: str, run_id: str) -> None:
         found = classes.get(settings().runs_dir, code)
         if found.is_over():
             raise LaunchError("The time of your class is over.", "Ask your teacher.")
-        stored_runs.check_may_change(run_id)
+        own = membership.own()
+        if own is None or run_id not in own[1].joined_runs:
+            stored_runs.check_may_change(run_id)
         classes.update(settings().runs_dir, code, key, handed_in=run_id, handed_in_at=units.now())
     except DistillError as error:
         st.session_state[_PROBLEM] = error

@@ -7,9 +7,9 @@ import streamlit as st
 from distill_core import kinds, units
 from distill_core.datasets.catalogue import TABLE
 from distill_core.errors import DistillError
+from distill_core.plans import compare_cost
 from distill_core.specs import CompareSpec
-from distill_core.tables import compare_cost
-from pages.parts.shared import links, minis, model_picker, run_panel, stored_runs, widget
+from pages.parts.shared import ask_button, links, minis, model_picker, stored_runs, widget
 from pages.parts.shared.page import problem
 
 
@@ -57,16 +57,7 @@ def cost(spec: CompareSpec) -> str:
 
 def measure_button(spec: CompareSpec | None, label: str, key: str, *, main: bool = True) -> str | None:
     """The expensive button, with its cost. Returns the id of the run that it has started."""
-    text = f"{label} · {cost(spec)}" if spec else label
-    pressed = st.button(
-        text,
-        type="primary" if main else "secondary",
-        icon=":material/play_arrow:",
-        key=key,
-        disabled=spec is None,
-        wrap=True,
-    )
-    return run_panel.submit(spec) if pressed and spec is not None else None
+    return ask_button.show(label, cost(spec) if spec else "", spec, key, main=main, repeats=not main)
 
 
 _NEXT = "cmp_next_run"

@@ -25,7 +25,8 @@ def logits(run: Run, text: str) -> Array:
     Sliders draw the page again and again, so that answers are kept, each with what the model's files held: a run that
     is at work may write its model anew.
     """
-    return _logits(str(run.path), _held(run), clean(text))
+    held, cleaned = _held(run), clean(text)
+    return _logits(held, cleaned, str(run.path))
 
 
 def _held(run: Run) -> str:
@@ -36,20 +37,28 @@ def _held(run: Run) -> str:
 
 
 @st.cache_data(max_entries=512, show_spinner="The model reads the text; the first time it takes some seconds")
-def _logits(path: str, held: str, text: str) -> Array:
+def _logits(held: str, text: str, _path: str) -> Array:
+    """By what the model holds: two runs with the same weights give the same answer."""
     from distill_core.measure import inference
 
-    return inference.logits(_model(path, held), text)
+    return inference.logits(_model(Run(Path(_path)), held), text)
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _model(path: str, held: str) -> TextModel:
-    """At most two models at once: a teacher and a student. Each has a lock of its own; one that nobody reads any more
-    is let go with its place here."""
-    from distill_core.measure import inference
+def _model(run: Run, held: str) -> TextModel:
+    """The model that all visitors share; not in a cache of Streamlit's, which any browser may empty."""
+    from distill_core.measure import inference, shared_models
 
-    run = Run(Path(path))
-    found = inference.load(run)
-    if _held(run) != held:
-        raise ModelError(f"The model of run {run.id} was written anew while it was read.", "Ask again.")
-    return found
+    def load() -> TextModel:
+        found = inference.load(run)
+        if _held(run) != held:
+            raise ModelError(f"The model of run {run.id} was written anew while it was read.", "Ask again.")
+        return found
+
+    return shared_models.shared().get(held, _file_bytes(run), load)
+
+
+def _file_bytes(run: Run) -> int:
+    try:
+        return sum(path.stat().st_size for path in run.model_dir.glob("*.safetensors"))
+    except OSError:  # written anew this moment: loading tells
+        return 0

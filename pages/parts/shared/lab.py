@@ -73,7 +73,7 @@ class Lab:
             st.rerun()
 
     def _submit(self, label: str, spec: Spec | None, name: str) -> bool:
-        started = training_form.run_button(label, spec, f"{self.prefix}_{name}")
+        started = training_form.run_button(label, spec, f"{self.prefix}_{name}", repeats=name == "again")
         if started:
             run_panel.choose(self.page.run, started)
         return started is not None

@@ -21,11 +21,12 @@ from distill_core.errors import DistillError, RunError
 from distill_core.launch.launchers import get_launcher
 from distill_core.plans import preflight
 from distill_core.results import LIVE, State
+from distill_core.runs import same
 from distill_core.runs.run import Run
 from distill_core.runs.tail import Tail
 from distill_core.specs import Spec
 from pages.parts.classroom import membership
-from pages.parts.shared import links, stored_runs, visitor
+from pages.parts.shared import joined, links, stored_runs, visitor, waiting
 from pages.parts.shared.page import plain, problem, problems_shown
 
 REFRESH_S = 2.0  # thirty sessions at this pace leave the page server quick (click p95 0.3 s on two cores)
@@ -37,25 +38,35 @@ _PROBLEM = "run_panel_problem"
 # ── starting ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def submit(request: Spec | dict[str, Any]) -> str | None:
+def submit(request: Spec | dict[str, Any], *, again: bool = False) -> str | None:
     """Check a request and queue it. Returns the run's id, or None with the reason on the page.
 
-    The same request again, within a double click or while its run is live, is the same run.
+    The same request, by whomever, is the same run; with `again` only within a double click.
     """
     with problems_shown():
         spec = kinds.parse_spec(request) if isinstance(request, dict) else request
         preflight.check_from_page(spec, stored_runs.own(), visitor.now().id)
         stored_runs.check_models(spec)
         membership.check_time()
-        return _submit_once(spec)
+        return _submit_once(spec, again)
     return None
 
 
-def _submit_once(spec: Spec) -> str:
+def _submit_once(spec: Spec, again: bool) -> str:
     asked = spec.model_dump_json()
     last = st.session_state.get(f"run_panel_last_{spec.kind}")
-    token = last["token"] if last and last["asked"] == asked and _still_same(last) else secrets.token_hex(12)
+    if last and last["asked"] == asked and _still_same(last, again):
+        token = last["token"]
+    elif again:
+        token = secrets.token_hex(12)
+    else:
+        there = joined.answering(spec)
+        if there is not None:
+            joined.join(there)
+            return there.id
+        token = secrets.token_hex(12) if spec.ALONE else same.token(spec, stored_runs.own())
     run = get_launcher().submit(spec, token=token, owner=visitor.now().id)
+    joined.made_or_joined(run)
     st.session_state[f"run_panel_last_{spec.kind}"] = {
         "asked": asked,
         "token": token,
@@ -65,9 +76,11 @@ def _submit_once(spec: Spec) -> str:
     return run.id
 
 
-def _still_same(last: dict[str, Any]) -> bool:
+def _still_same(last: dict[str, Any], again: bool) -> bool:
     if time.monotonic() < last["at"] + DOUBLE_CLICK_S:
         return True
+    if again:
+        return False
     try:
         return stored_runs.own().get(last["id"]).state().state in LIVE
     except RunError:
@@ -157,6 +170,7 @@ def status(run: Run) -> None:
     error = st.session_state.pop(_PROBLEM, None)
     if error is not None:
         problem(error)
+    joined.say(run)
     state = run.state()
     if state.state in LIVE:
         _bar(run, state)
@@ -173,9 +187,7 @@ def status(run: Run) -> None:
 
 def _bar(run: Run, state: State) -> None:
     if state.state == "queued":
-        place = get_launcher().queue_position(run.id)
-        text = f"Waiting, place {place} in the queue" if place else "About to start"
-        st.progress(0.0, text)
+        st.progress(0.0, waiting.words(run))
         return
     parts = [plain(state.message) or "Starting"]
     if run.control()[0] == "stop":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from distill_core.classroom import roster
 from distill_core.classroom.visitors import Visitor
+from distill_core.datasets import uploads
 from distill_core.errors import RunError
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
@@ -48,6 +49,15 @@ def _has_own_texts(run: Run) -> bool:
         return True
 
 
+def _has_the_same_files(run: Run, who: Visitor) -> bool:
+    """Whether the visitor has uploaded the run's own files too."""
+    try:
+        files = [dataset for dataset in run.spec().datasets if dataset.is_file]
+    except RunError:
+        return False
+    return bool(who.id) and all(uploads.is_kept(dataset, who.id) for dataset in files)
+
+
 def may_change(run: Run) -> bool:
     """Whether this visitor may steer, rename and delete the run, and read its log."""
     return not is_recorded(run) and visitor.now().owns(run.owner)
@@ -55,7 +65,8 @@ def may_change(run: Run) -> bool:
 
 def may_read_texts(run: Run) -> bool:
     """Whether this visitor may read the texts that the run was tested on: not those of another's own file."""
-    return is_recorded(run) or visitor.now().owns(run.owner) or not _has_own_texts(run)
+    who = visitor.now()
+    return is_recorded(run) or who.owns(run.owner) or not _has_own_texts(run) or _has_the_same_files(run, who)
 
 
 def check_may_change(run_id: str) -> None:

@@ -19,7 +19,7 @@ from distill_core.specs import Spec, TrainSpec
 from distill_core.specs.controls import WEIGHT
 from distill_core.tables.training import arm_title
 from distill_core.terms import Term
-from pages.parts.shared import run_panel, stored_runs, widget
+from pages.parts.shared import ask_button, stored_runs, widget
 from pages.parts.shared.page import plain, problem
 from pages.parts.shared.widget import Known
 
@@ -103,13 +103,9 @@ def parsed(values: dict[str, Any]) -> Spec | None:
         return None
 
 
-def run_button(label: str, spec: Spec | None, key: str) -> str | None:
-    """The expensive button, with its cost. Returns the id of the run that it has started."""
-    text = f"{label} · {cost(spec)}" if isinstance(spec, TrainSpec) else label
-    pressed = st.button(
-        text, type="primary", icon=":material/play_arrow:", key=key, disabled=spec is None, width="stretch", wrap=True
-    )
-    return run_panel.submit(spec) if pressed and spec is not None else None
+def run_button(label: str, spec: Spec | None, key: str, *, repeats: bool = False) -> str | None:
+    """The expensive button, with its cost. Returns the id of the run that it has started, or that is to be shown."""
+    return ask_button.show(label, cost(spec) if isinstance(spec, TrainSpec) else "", spec, key, repeats=repeats)
 
 
 def cost(spec: TrainSpec) -> str:

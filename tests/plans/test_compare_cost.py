@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import sample_runs
 
+from distill_core.plans import compare_cost
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.settings import settings
 from distill_core.specs import CompareSpec
-from distill_core.tables import compare_cost
 
 
 def spec(**more: object) -> CompareSpec:

@@ -7,12 +7,12 @@ the middle of all), in proportion to the tokens; how far that run's own time was
 
 from __future__ import annotations
 
-import pandas as pd
+from statistics import median
 
 from distill_core.data_ref import NONE
+from distill_core.results import CompareResult
 from distill_core.runs.run import Run
 from distill_core.specs import CompareSpec
-from distill_core.tables import compare as tables_compare
 from distill_core.units import seconds_between
 
 START_S = 5.0  # a new process that loads torch and transformers
@@ -24,20 +24,22 @@ MS_PER_TOKEN = 0.5  # a base-size model on two cores of a server processor: 60 m
 EVAL_TOKENS = 32  # a usual text of the offline data sets, padding included
 PACE_LIMITS = (0.5, 4.0)
 
+Speeds = dict[str, float]
+
 
 def compare_seconds(spec: CompareSpec, earlier: Run | None = None) -> float:
     """Seconds that this comparison will take. `earlier`: a comparison that was finished on this machine."""
     if earlier is None:
-        return _seconds(spec, pd.Series(dtype=float))
-    speeds = _ms_per_token(tables_compare.compare_frame(earlier))
+        return _seconds(spec, {})
+    speeds = _ms_per_token(earlier)
     return _seconds(spec, speeds) * _pace(earlier, speeds)
 
 
-def _seconds(spec: CompareSpec, speeds: pd.Series[float]) -> float:
-    usual = float(speeds.median()) if len(speeds) else MS_PER_TOKEN
-    total, base = START_S, float(speeds.get(str(spec.timed_against), usual)) / 1000
+def _seconds(spec: CompareSpec, speeds: Speeds) -> float:
+    usual = median(speeds.values()) if speeds else MS_PER_TOKEN
+    total, base = START_S, speeds.get(str(spec.timed_against), usual) / 1000
     for ref in spec.models:
-        speed = float(speeds.get(str(ref), usual)) / 1000
+        speed = speeds.get(str(ref), usual) / 1000
         alone = ref == spec.timed_against
         total += LOAD_S if alone else 2 * LOAD_S
         for batch_size in spec.batch_sizes:
@@ -51,15 +53,17 @@ def _seconds(spec: CompareSpec, speeds: pd.Series[float]) -> float:
     return total
 
 
-def _ms_per_token(frame: pd.DataFrame) -> pd.Series[float]:
+def _ms_per_token(run: Run) -> Speeds:
     """Milliseconds a token by model, from the largest measured batch of each."""
-    known = frame.dropna(subset=["latency_ms_p50"])
-    tokens = (known["batch_size"] * known["seq_len"]).astype(float)
-    speed = known.assign(tokens=tokens, speed=known["latency_ms_p50"].astype(float) / tokens)
-    return speed.sort_values("tokens").groupby("model")["speed"].last().astype(float)
+    result = run.result_as(CompareResult)
+    speeds: Speeds = {}
+    for row in sorted(result.rows if result is not None else (), key=lambda row: row.batch_size * row.seq_len):
+        if row.latency_ms_p50 is not None:
+            speeds[row.model] = row.latency_ms_p50 / (row.batch_size * row.seq_len)
+    return speeds
 
 
-def _pace(run: Run, speeds: pd.Series[float]) -> float:
+def _pace(run: Run, speeds: Speeds) -> float:
     """How many times longer the earlier run took than this estimate says of it; 1 where its times are unknown."""
     spec, state = run.spec_as(CompareSpec), run.state()
     if spec is None:
