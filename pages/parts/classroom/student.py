@@ -76,12 +76,8 @@ def _task(found: Class) -> None:
     if not found.task.page:
         st.caption("No task is set: try what you like. Your runs appear on the board.")
         return
-    st.page_link(
-        f"pages/{found.task.page.replace('-', '_')}.py",
-        label=f"To the task: {plain(found.task.title or found.task.page)}",
-        icon=":material/arrow_forward:",
-        query_params=dict(found.task.controls) or None,
-    )
+    title = plain(found.task.title or found.task.page)
+    links.to_task(found.task.page, f"To the task: {title}", found.task.controls)
 
 
 def _runs(found: Class, student: Student) -> None:

@@ -51,7 +51,7 @@ def show(found: Class | None) -> None:
     st.markdown(f"### {plain(found.title or 'Class')}")
     code.show(found.code)
     with st.container(horizontal=True):
-        links.to(links.BOARD, "The board, for the projector", code=found.code)
+        links.to(links.BOARD, "The board, for the projector", chosen=found.code)
     _settings(found)
     st.markdown("##### Students")
     st.fragment(_students, run_every=view.EVERY_S)(found.code)

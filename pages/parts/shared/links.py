@@ -75,8 +75,8 @@ TAKE_APART = Page(
     },
 )
 RUNS = Page("runs", "r_run")
-CLASSROOM = Page("classroom", takes={"code": "class"})
-BOARD = Page("board", takes={"code": "class"})
+CLASSROOM = Page("classroom", takes={"chosen": "class"})
+BOARD = Page("board", takes={"chosen": "class"})
 _WITH_RUNS = (COMPARE, PRETRAIN, FINETUNE, DISTILL, STUDENTS)
 
 
@@ -84,6 +84,12 @@ def of_kind(kind: str) -> Page:
     """The page that shows runs of this kind."""
     row = KINDS[kind]
     return next((page for page in _WITH_RUNS if page.script == row.page), Page(row.page, row.parameter))
+
+
+def to_task(address: str, label: str, controls: Mapping[str, str]) -> None:
+    """A link to a page by its address, with controls of its form as the address holds them."""
+    script = f"pages/{address.replace('-', '_')}.py"
+    st.page_link(script, label=label, icon=":material/arrow_forward:", query_params=dict(controls) or None)
 
 
 def plain(page: Page, label: str) -> None:
