@@ -87,7 +87,7 @@ if __name__ == "__main__":
     )
     st.logo(FOLDER / "parts" / "logo.svg", size="large", icon_image=FOLDER / "parts" / "icon.png")
     chosen = navigation()
-    with membership.on_page(chosen.url_path, chosen.title):
+    with membership.on_page(chosen):
         chosen.run()
 else:
     # st.navigation switches the old listing of pages/ by file name off, but only when a session has run it: a first

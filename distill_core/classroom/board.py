@@ -20,9 +20,22 @@ from distill_core.results.records import Record
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 
+TEACHER = "Teacher network"
 IDLE_S = 300.0  # without a run, a result or a click: the teacher may want to look
 POINT_COLUMNS = (
-    *("student", "run", "label", "dataset", "accuracy", "ci_low", "ci_high", "latency_ms_p50", "busy_cores", "params"),
+    *(
+        "student",
+        "run",
+        "label",
+        "is_teacher",
+        "dataset",
+        "accuracy",
+        "ci_low",
+        "ci_high",
+        "latency_ms_p50",
+        "busy_cores",
+        "params",
+    ),
     *("ended_at", "handed_in"),
 )
 STUDENT_COLUMNS = ("student", "doing", "since_s", "is_stuck", "runs", "best_accuracy", "handed_in", "key")
@@ -83,7 +96,7 @@ def _students(
 
 def _student(one: Student, name: str, runs: list[Run], moment: str) -> dict[str, Any]:
     doing, since, is_stuck = _doing(one, runs, moment)
-    measured = [point["accuracy"] for run in runs for point in points(run)]
+    measured = [point["accuracy"] for run in runs for point in points(run) if not point["is_teacher"]]
     return {
         "student": name,
         "doing": doing,
@@ -145,13 +158,16 @@ def points(run: Run) -> list[dict[str, Any]]:
         return []
     rows = [(_label(row), row) for row in result.measured]
     if isinstance(result, DistillResult | StudentsResult) and result.teacher is not None:
-        rows.insert(0, ("Teacher", result.teacher))
+        rows.insert(0, (TEACHER, result.teacher))
     grouped: dict[str, list[Record]] = {}
     for label, row in rows:
         if getattr(row, "accuracy", None) is not None:
             grouped.setdefault(label, []).append(row)
     dataset = _dataset(run)
-    return [{"label": label, "dataset": dataset, **_mean(found)} for label, found in grouped.items()]
+    return [
+        {"label": label, "is_teacher": label == TEACHER, "dataset": dataset, **_mean(found)}
+        for label, found in grouped.items()
+    ]
 
 
 def _mean(rows: list[Record]) -> dict[str, Any]:
@@ -197,8 +213,12 @@ def _dataset(run: Run) -> str:
 
 
 def frontier(points: pd.DataFrame, x: str) -> pd.DataFrame:
-    """The points that no other one beats in both: less of `x` (latency_ms_p50 or params) and more accuracy; by x."""
-    known = points.dropna(subset=[x, "accuracy"]).sort_values([x, "accuracy"], ascending=[True, False])
+    """The points that no other one beats in both: less of `x` (latency_ms_p50 or params) and more accuracy; by x.
+
+    The networks that taught them are no results of the class, and stay out.
+    """
+    own = points[~points["is_teacher"].astype(bool)] if "is_teacher" in points else points
+    known = own.dropna(subset=[x, "accuracy"]).sort_values([x, "accuracy"], ascending=[True, False])
     best = known["accuracy"].astype(float).cummax()
     is_new = best > best.shift(fill_value=-1.0)
     return known[is_new]

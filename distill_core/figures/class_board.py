@@ -1,6 +1,7 @@
 """The results of a class: accuracy over time for one text or over size, each student's models, and the frontier.
 
-A mark's area follows the number of parameters. `draw_guesses` is the class's guess of one number as a histogram.
+A mark's area follows the number of parameters; a hollow one is a network that taught. `draw_guesses` is the class's
+guess of one number as a histogram.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ def draw(points: pd.DataFrame, frontier: pd.DataFrame, x: str, *, dark: bool = F
     if known.empty:
         return theme.empty("No result yet", "It stands here seconds after the first run has ended.")
     lines = [_steps(frontier, x, dark)] if len(frontier) > 1 else []
+    is_teacher = known["is_teacher"].astype(bool)
+    others = known[~known.index.isin(frontier.index) & ~is_teacher]
     return theme.figure(
-        [*lines, _marks(known[~known.index.isin(frontier.index)], x, theme.QUIET), _best(frontier, x, dark)],
+        [*lines, _teachers(known[is_teacher], x), _marks(others, x, theme.QUIET), _best(frontier, x, dark)],
         title(known, x),
         dark=dark,
         xaxis=theme.axis(X_TITLES[x], type="log"),
@@ -37,7 +40,7 @@ def draw(points: pd.DataFrame, frontier: pd.DataFrame, x: str, *, dark: bool = F
 
 def title(points: pd.DataFrame, x: str) -> str:
     """What the picture shows, in one sentence; computed from the points alone."""
-    known = points.dropna(subset=[x, "accuracy"])
+    known = points[~points["is_teacher"].astype(bool)].dropna(subset=[x, "accuracy"])
     if known.empty:
         return "No result yet"
     best = max(known["accuracy"].astype(float))
@@ -65,6 +68,20 @@ def _marks(points: pd.DataFrame, x: str, color: str) -> dict[str, Any]:
         },
         "text": [_hover(row) for _, row in points.iterrows()],
         "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _teachers(points: pd.DataFrame, x: str) -> dict[str, Any]:
+    """The networks that taught: one hollow mark each, however many students they had."""
+    once = points.drop_duplicates(["accuracy", "params"])
+    marks = _marks(once, x, "rgba(0,0,0,0)")
+    marks["marker"] |= {"symbol": "diamond", "size": 16, "line": {"width": 2, "color": theme.QUIET}}
+    return {
+        **marks,
+        "text": [
+            theme.safe(f"{name}: accuracy {units.percent(value, 3)}")
+            for name, value in zip(once["label"], once["accuracy"], strict=True)
+        ],
     }
 
 

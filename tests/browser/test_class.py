@@ -120,6 +120,8 @@ def test_fixed_controls_stay_and_a_wrong_code_is_told(page: Page, students: list
     student.goto(f"{server.url}/distill?d_layers=2")
     expect(student.get_by_text("Pale controls are fixed by your teacher")).to_be_visible()
     student.wait_for_url(re.compile("d_layers=3"))
+    layers = student.get_by_role("slider", name="Layers of the student")
+    expect(layers).to_have_value("3")
 
 
 def test_only_the_passcode_makes_a_teacher(students: list[Page], server: Server) -> None:

@@ -49,7 +49,7 @@ def test_results_come_from_the_runs_of_the_class_alone(store: RunStore, found: C
     shown = points.set_index("label")
     assert shown.loc["Distilled", "accuracy"] == pytest.approx(students["distilled"].accuracy)
     assert shown.loc["Distilled", "params"] == students["distilled"].params
-    assert shown.loc["Teacher", "accuracy"] == pytest.approx(result.teacher.accuracy)
+    assert shown.loc["Teacher network", "accuracy"] == pytest.approx(result.teacher.accuracy)
 
 
 def test_an_unfinished_run_shows_nothing_yet_and_its_student_is_at_work(store: RunStore, found: Class) -> None:
@@ -134,6 +134,7 @@ def test_the_picture_says_what_it_shows() -> None:
             "accuracy": [0.7, 0.8, 0.75],
             "latency_ms_p50": [3.0, 5.0, 9.0],
             "params": [1e6, 2e6, 3e6],
+            "is_teacher": [False] * 3,
         }
     )
     figure = class_board.draw(points, board.frontier(points, "params"), "params")

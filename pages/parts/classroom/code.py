@@ -63,7 +63,7 @@ def show(code: str, width: int = 260) -> None:
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
     left.image(picture(where), width=width, alt=f"QR code of {where}")
     with right:
-        st.markdown(f"# `{code[:3]} {code[3:]}`")
+        st.html(f'<div style="font: 700 3.2rem/1.1 monospace">{code[:3]}&nbsp;{code[3:]}</div>')
         st.markdown(f"Open **{where}** or scan the picture.")
         if not is_reachable():
             st.warning(

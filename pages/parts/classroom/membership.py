@@ -31,16 +31,16 @@ def own() -> tuple[Class, Student] | None:
 
 
 @contextlib.contextmanager
-def on_page(address: str, title: str) -> Iterator[None]:
+def on_page(page: st.Page) -> Iterator[None]:
     """Around a page's script: the board hears who looks at what, and the task's fixed controls stay as they are."""
     found = own()
     if found is None:
         yield
         return
-    _be_seen(*found, title)
+    _be_seen(*found, page.title)
     task = found[0].task
-    fixed = [name for name in task.fixed if name in task.controls] if address == task.page else []
-    _put_back(fixed, task.controls)
+    fixed = [name for name in task.fixed if name in task.controls] if page.url_path == task.page else []
+    _put_back(page, fixed, task.controls)
     _say(found[0], fixed)
     try:
         yield
@@ -61,12 +61,14 @@ def _be_seen(found: Class, student: Student, title: str) -> None:
 # ── fixed controls ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _put_back(fixed: list[str], controls: dict[str, str]) -> None:
+def _put_back(page: st.Page, fixed: list[str], controls: dict[str, str]) -> None:
     """Whatever was moved stands again where the teacher has put it, before the page reads it."""
     known: dict[str, Any] = st.session_state.get(_FIXED, {})
+    asked = {name: st.query_params.get_all(name) for name in st.query_params}
+    if any(name not in known and asked.get(name) != [controls[name]] for name in fixed):
+        # a widget takes its first value from the address that the browser has: give it the right one
+        st.switch_page(page, query_params={**asked, **{name: controls[name] for name in fixed}})
     for name in fixed:
-        if st.query_params.get(name) != controls[name]:
-            st.query_params[name] = controls[name]
         if name in known:
             st.session_state[name] = known[name]
 

@@ -76,8 +76,8 @@ def _task(found: Class) -> None:
     if not found.task.page:
         st.caption("No task is set: try what you like. Your runs appear on the board.")
         return
-    title = plain(found.task.title or found.task.page)
-    links.to_task(found.task.page, f"To the task: {title}", found.task.controls)
+    st.markdown(f"**Task:** {plain(found.task.title or found.task.page)}")
+    links.to_task(found.task.page, "To the task", found.task.controls)
 
 
 def _runs(found: Class, student: Student) -> None:
