@@ -32,13 +32,15 @@ class Seen:
     lateness_s: list[float] = field(default_factory=list)  # how late the driver's own clock was
 
 
-def visit(server: Server, pages: Sequence[tuple[str, str]], options: argparse.Namespace) -> Seen:
-    """Let the sessions come, stay and go."""
+def visit(
+    server: Server, pages: Sequence[tuple[str, str]], options: argparse.Namespace, cookies: Sequence[str] = ()
+) -> Seen:
+    """Let the sessions come, stay and go; `cookies`: who each of them is."""
     asyncio.run(_warm(server, pages))
     wait_until(lambda: False, 3.0)
     before = server.held()
     cpu, start = _own_cpu_s(), time.monotonic()
-    waits, most, lateness = asyncio.run(_all(server, pages, options))
+    waits, most, lateness = asyncio.run(_all(server, pages, options, cookies))
     wall, cpu = time.monotonic() - start, _own_cpu_s() - cpu
     gc.collect()
     left = time.monotonic()
@@ -57,7 +59,7 @@ async def _warm(server: Server, pages: Sequence[tuple[str, str]]) -> None:
 
 
 async def _all(
-    server: Server, pages: Sequence[tuple[str, str]], options: argparse.Namespace
+    server: Server, pages: Sequence[tuple[str, str]], options: argparse.Namespace, cookies: Sequence[str]
 ) -> tuple[Waits, Held, list[float]]:
     waits, lateness, held = Waits(), [], [server.held()]
     until = time.monotonic() + options.ramp + options.seconds
@@ -66,7 +68,8 @@ async def _all(
         await asyncio.sleep(options.ramp * number / options.sessions)
         target = Target(server.port, *pages[number % len(pages)])
         hangs_up = number < options.hang_up * options.sessions
-        await Session(target, waits, number, hangs_up=hangs_up).stay(until, options.every)
+        cookie = cookies[number] if cookies else ""
+        await Session(target, waits, number, cookie, hangs_up).stay(until, options.every)
 
     async def watch() -> None:
         while True:

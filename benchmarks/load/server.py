@@ -52,11 +52,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def started(runs_dir: Path, log: Path) -> Iterator[Server]:
-    """The product's page server on a free port of 127.0.0.1. Raises RuntimeError where it does not come up."""
+def started(runs_dir: Path, log: Path, *, shared: bool = False) -> Iterator[Server]:
+    """The product's page server on a free port of 127.0.0.1; `shared`: everyone is a visitor, this machine's user too.
+    Raises RuntimeError where it does not come up."""
     port = _free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(PROJECT / "app.py"), "--server.port", str(port)]
     environment = {**os.environ, "DISTILL_RUNS_DIR": str(runs_dir), "STREAMLIT_SERVER_ADDRESS": "127.0.0.1"}
+    environment |= {"DISTILL_SHARED": "1"} if shared else {}
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=out, stderr=out)
         try:

@@ -12,7 +12,16 @@ from benchmarks.load.session import Waits
 
 
 def options(**changes: object) -> argparse.Namespace:
-    standard = {"sessions": 6, "seconds": 4.0, "ramp": 0.5, "every": 1.0, "hang_up": 0.3, "settle": 75.0, "log": None}
+    standard = {
+        "sessions": 6,
+        "seconds": 4.0,
+        "ramp": 0.5,
+        "every": 1.0,
+        "hang_up": 0.3,
+        "settle": 75.0,
+        "log": None,
+        "in_class": False,
+    }
     return argparse.Namespace(**{**standard, "pages": "distill,students", "no_training": True, **changes})
 
 

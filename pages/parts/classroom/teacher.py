@@ -20,6 +20,7 @@ from pages.parts.shared import links, stored_runs, visitor
 from pages.parts.shared.page import plain, problem
 
 _PROBLEM = "class_problem"
+NAMED = 6  # of those who may need help
 NO_TASK = "No task: everyone tries what they like"
 OWN_TASK = "A page as I have set it: its address"
 # what the task is called → page, controls; all of a task's controls may be fixed
@@ -184,10 +185,11 @@ def _students(code_: str) -> None:
     if shown.empty:
         st.caption("Nobody has joined yet.")
         return
-    view.students_table(shown)
-    stuck = shown[shown["is_stuck"].astype(bool)]
+    view.students_table(shown.sort_values(["is_stuck", "since_s"], ascending=False, kind="stable"))
+    stuck = shown[shown["is_stuck"].astype(bool)].sort_values("since_s", ascending=False)
     if len(stuck):
-        st.caption(f":material/front_hand: May need help: {plain(', '.join(stuck['student']))}.")
+        more = f" and {len(stuck) - NAMED} more" if len(stuck) > NAMED else ""
+        st.caption(f":material/front_hand: May need help: {plain(', '.join(stuck['student'][:NAMED]))}{more}.")
     names = dict(zip(shown["key"], shown["student"], strict=True))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = st.selectbox("Student", list(names), format_func=names.__getitem__, key="class_kick_whom", width=260)
