@@ -46,7 +46,8 @@ def title(points: pd.DataFrame, x: str) -> str:
     best = max(known["accuracy"].astype(float))
     students = known["student"].nunique()
     who = "one student" if students == 1 else f"{students} students"
-    return f"{len(known)} models of {who}; the most accurate is right on {units.percent(best, 3)}"
+    models = "1 model" if len(known) == 1 else f"{len(known)} models"
+    return f"{models} of {who}; the most accurate is right on {units.percent(best, 3)}"
 
 
 def _steps(frontier: pd.DataFrame, x: str, dark: bool) -> dict[str, Any]:

@@ -133,3 +133,27 @@ def test_only_the_passcode_makes_a_teacher(students: list[Page], server: Server)
     student.get_by_role("button", name="Enter").click()
     expect(student.get_by_text("This is not the teacher's passcode")).to_be_visible()
     expect(student.get_by_role("button", name="Open a class")).to_have_count(0)
+
+
+def test_the_same_question_is_answered_at_once_and_counts_for_both(
+    page: Page, students: list[Page], server: Server
+) -> None:
+    code = open_class(page, server, "Once")
+    for student, name in zip(students, ("Fox", "Owl"), strict=False):
+        join(student, server, code, name)
+    address = f"{server.url}/finetune?ft_arms=Bag+of+words&ft_texts=50"
+    first, second, _ = students
+    first.goto(address)
+    first.get_by_role("button", name=re.compile("Fine-tune here")).click()
+    expect(first.get_by_role("button", name=re.compile("Stop"))).to_have_count(0, timeout=120_000)
+    expect(first.get_by_text(re.compile("run 0000"))).to_be_visible(timeout=120_000)
+
+    page.goto(f"{server.url}/board?class={code}")
+    expect(page.get_by_text(re.compile("1 model of one student"))).to_be_visible(timeout=10_000)
+    second.goto(address)
+    expect(second.get_by_text(re.compile("on this server"))).to_be_visible()
+    runs = set(server.runs.glob("0*-*"))
+    second.get_by_role("button", name="Show it").click()
+    expect(second.get_by_text("Another visitor asked for the same")).to_be_visible()
+    assert set(server.runs.glob("0*-*")) == runs  # nothing is computed a second time
+    expect(page.get_by_text(re.compile("2 models of 2 students"))).to_be_visible(timeout=10_000)

@@ -79,6 +79,10 @@ def _answer(spec: Spec | None, found: Run | None, key: str) -> str | None:
     what, at = st.session_state.pop(f"{key}_pressed", ("", 0.0))
     if not what or spec is None or time.monotonic() - at > _FRESH_S:
         return None
+    if what == "show" and found is not None:
+        if not stored_runs.is_recorded(found):
+            joined.join(found)
+        return found.id
     if what == "show":
-        return found.id if found is not None else None
+        return None
     return run_panel.submit(spec, again=True) if what == "anyway" else run_panel.submit(spec)
