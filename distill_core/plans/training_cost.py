@@ -66,15 +66,17 @@ def _told(spec: Spec, run: Run, store: RunStore) -> Told:
 
 @_told.register
 def _of_finetune(spec: FinetuneSpec, run: Run, store: RunStore) -> Told:
-    """Each training once, whatever it was tested on; arms without gradient descent tell nothing, nor does one of random
-    weights that does not say its steps: it is older than their schedule."""
+    """Each training once, whatever it was tested on; arms without gradient descent tell nothing, nor does one that has
+    read other texts before, since its seconds hold that too, nor one of random weights that does not say its steps: it
+    is older than their schedule."""
     result = run.result_as(FinetuneResult)
     rows = result.arms if result is not None else ()
     cells = {(row.dataset, row.arm, row.train_examples, row.seed): row for row in rows}
     found = []
     for (dataset, name, n, _), row in cells.items():
         arm = arm_table.finetune(name)
-        if row.train_s and arm.passes is not None and not (arm.least_steps and row.steps is None):
+        tells = arm.passes is not None and not arm.reads_targets and not (arm.least_steps and row.steps is None)
+        if row.train_s and tells:
             found.append((finetune_work(spec, arm, texts_there(dataset, n), store), row.train_s))
     return _sum(found)
 

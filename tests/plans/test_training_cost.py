@@ -186,3 +186,17 @@ def test_two_stacks_cost_twice_as_much_as_one(store: RunStore) -> None:
     teacher = work.teacher_work(one, 7984, 1004, store)
     # BART has six layers in each of its stacks, BERT twelve in one
     assert work.work(two, store) - teacher == pytest.approx(training_cost.work(one, store) - teacher)
+
+
+def test_a_training_that_has_read_other_texts_before_tells_no_pace(store: RunStore) -> None:
+    """Its seconds hold the reading too, and its work does not."""
+    run = trained(sample.finetune_run(store, arms=("pretrained",)), 36)
+    told = training_cost.pace_of(run, store)
+    assert told is not None
+    result = run.result_as(FinetuneResult)
+    assert result is not None
+    adapted = result.arms[0].model_copy(update={"arm": "adapted", "train_s": 500.0})
+    run.set_result(result.model_copy(update={"arms": (*result.arms, adapted)}))
+    assert training_cost.pace_of(run, store) == told
+    run.set_result(result.model_copy(update={"arms": (adapted,)}))
+    assert training_cost.pace_of(run, store) is None
