@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 
 from app import FOLDER, PAGES
 from benchmarks.load import server as page_server
+from distill_core.classroom.visitors import COOKIE
 from distill_core.datasets import uploads
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
@@ -43,6 +44,7 @@ class Place:
     port: int
     runs: Path
     cache: Path
+    log: Path
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         patch.setenv("DISTILL_CACHE_DIR", str(folder / "cache"))
         patch.setenv("DISTILL_TEACHER_PASSCODE", "blue-horse")
         with page_server.started(folder / "runs", folder / "log") as server:
-            yield Place(server.port, folder / "runs", folder / "cache")
+            yield Place(server.port, folder / "runs", folder / "cache", folder / "log")
 
 
 @pytest.fixture(autouse=True)
@@ -257,3 +259,16 @@ def test_a_table_offers_no_file_of_its_own_that_would_hold_formulas(mine: Visito
     """Streamlit writes a table's cells as they are; the downloads of the pages disarm them."""
     with mine.open("runs") as wire:
         assert not wire.ask().exports
+
+
+def test_the_servers_log_holds_no_passcode_and_no_cookie(mine: Visitor, other: Visitor, place: Place) -> None:
+    with mine.open("classroom") as wire:
+        form = wire.ask()
+        seen = wire.ask(clicks=(form.buttons["Enter"],), **{form.inputs["Passcode"]: "guess-of-mine"})
+        with pytest.raises(InvalidStatus), other.open("start", origin="http://evil.example"):
+            pass
+    log = place.log.read_text(errors="replace")
+    assert "Distill Lab" in log or "Streamlit" in log or "URL" in log
+    for secret in ("blue-horse", "guess-of-mine", mine.cookies[COOKIE], other.cookies[COOKIE]):
+        assert secret not in log
+        assert secret.encode() not in seen.data
