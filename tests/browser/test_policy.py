@@ -7,10 +7,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import sample_training as sample
 from conftest import Server
 from playwright.sync_api import Page, expect
 
 from app import PAGES
+from distill_core.classroom import classes
 from distill_core.runs.store import RunStore
 from distill_core.settings import DATA
 from pages.parts.shared import links
@@ -24,6 +26,9 @@ SHOWN = sorted(
     for kind, run in RUNS.items()
     if (place := links.of_kind(kind)).run
 )
+EVIL = "<img src=http://192.0.2.1/a onerror=window.ran=1>![](http://192.0.2.1/b)[x](javascript:window.ran=1)"
+# What markup would make of it. A bare address becomes a link that shows where it leads: that stays.
+MADE = 'img[src*="192.0.2"], a[href^="javascript"], a[href*="192.0.2"]:not(:text("http://192.0.2")), main b'
 LISTEN = """window.refused = [];
 document.addEventListener("securitypolicyviolation",
   event => window.refused.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}`));"""
@@ -84,6 +89,24 @@ def test_a_file_is_sent_and_read(watched: Watched) -> None:
     )
     expect(watched.page.get_by_text("60 texts, 47 of them for training.")).to_be_visible()
     watched.check()
+
+
+def test_a_name_with_markup_is_text_wherever_it_stands(watched: Watched) -> None:
+    store = RunStore(watched.server.runs)
+    run = sample.finetune_run(store, title=EVIL[:120])
+    made = classes.open_class(watched.server.runs, EVIL, classes.Task(title=EVIL, page="finetune"))
+    classes.join(watched.server.runs, made.code, "x" * 32, "<b>Ann</b>")
+    try:
+        for path in (f"runs?r_run={run.id}", f"finetune?ft_run={run.id}", f"board?class={made.code}", "classroom"):
+            watched.open(path)
+            made_of_it = watched.page.locator(MADE).evaluate_all("found => found.map(one => one.outerHTML)")
+            assert made_of_it == [], path
+            assert not watched.page.evaluate("window.ran")
+            watched.check()
+        expect(watched.page.get_by_text("<img src=").first).to_be_visible()
+    finally:
+        classes.close(watched.server.runs, made.code)
+        store.remove(run.id)
 
 
 @pytest.mark.parametrize(

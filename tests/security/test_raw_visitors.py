@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 
 from app import FOLDER, PAGES
 from benchmarks.load import server as page_server
+from distill_core.classroom import classes
 from distill_core.classroom.visitors import COOKIE
 from distill_core.datasets import uploads
 from distill_core.runs.run import Run
@@ -253,6 +254,26 @@ def test_guessing_the_passcode_ends_and_no_order_starts_it_anew(other: Visitor) 
                 + (b"\xfa\x3f" + bytes((padding % 128 | 128, padding // 128)) + b"x" * padding if padding else b"")
             )
         assert b"too many" in wire.ask(clicks=(enter,), **{field: "blue-horse"}).data
+
+
+def test_guessing_the_code_of_a_class_ends(other: Visitor, place: Place) -> None:
+    made = classes.open_class(place.runs, "A class of the test")
+    with other.open("classroom") as wire:
+        form = wire.ask()
+        join, code, name = form.buttons["Join"], form.inputs["Code of the class"], form.inputs["Nickname"]
+        for _ in range(12):
+            assert b"no open class" in wire.ask(clicks=(join,), **{code: "ZZZZZZ", name: "Ann"}).data
+        assert b"too many codes" in wire.ask(clicks=(join,), **{code: made.code, name: "Ann"}).data
+    assert classes.students(place.runs, made.code) == []
+
+
+def test_a_medium_lies_under_a_name_that_nobody_guesses(mine: Visitor, other: Visitor) -> None:
+    """Streamlit asks nobody who fetches a medium: its address is a hash of its content."""
+    with mine.open("start") as wire:
+        found = re.findall(rb"/media/([0-9a-z]+)\.", wire.ask().data)
+        assert found
+        assert min(map(len, found)) >= 32
+    assert other.request("GET", f"/media/{'0' * 56}.png")[0] == 404
 
 
 def test_a_table_offers_no_file_of_its_own_that_would_hold_formulas(mine: Visitor) -> None:
