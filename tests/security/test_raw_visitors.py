@@ -25,6 +25,7 @@ from distill_core.datasets import uploads
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.settings import settings
+from pages.parts.shared.session_door import MOST_FILES
 
 pytestmark = pytest.mark.slow
 
@@ -190,6 +191,13 @@ def test_a_file_for_anothers_session_is_refused(mine: Visitor, other: Visitor) -
 def test_a_large_file_is_refused_before_it_is_kept(mine: Visitor) -> None:
     with mine.open("finetune", "ft_dataset=Own+file") as wire:
         assert mine.upload(wire.ask().session, b"x" * (12 * 2**20)) == 413
+
+
+def test_a_session_holds_so_many_files(mine: Visitor, other: Visitor) -> None:
+    with mine.open("finetune", "ft_dataset=Own+file") as wire, other.open("finetune") as neighbour:
+        session = wire.ask().session
+        assert [mine.upload(session, b"x") for _ in range(MOST_FILES + 1)] == [204] * MOST_FILES + [413]
+        assert other.upload(neighbour.ask().session, b"x") == 204
 
 
 def test_a_message_without_end_closes_its_own_connection_alone(mine: Visitor, other: Visitor) -> None:

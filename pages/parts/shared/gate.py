@@ -60,6 +60,8 @@ class Gate:
             await self.app(scope, receive, send)
         elif session_door.is_foreign_upload(scope["path"], name, signer):
             await _refuse(scope, receive, send, 404, "Not found.")
+        elif scope["method"] == "PUT" and session_door.has_too_many_files(scope["path"]):
+            await _refuse(scope, receive, send, 413, "Too many files. Reload the page.")
         else:
             await self.app(scope, receive, send if name else _with_cookie(scope, headers, send, signer))
 

@@ -17,6 +17,7 @@ from pages.parts.shared.headers import Message
 
 VISITOR_HEADER = "x-distill-visitor"
 _UPLOADS = "/_stcore/upload_file/"
+MOST_FILES = 8  # that one session holds in memory, 10 MB each; a page asks for one
 _PROTOCOLS = "sec-websocket-protocol"
 _MOST_CHARS = 8192  # of a header with cookies
 
@@ -55,3 +56,14 @@ def is_foreign_upload(path: str, name: str, signer: Signer) -> bool:
     told = client.client_context.headers if client.client_context else ()
     cookies = (value for header, value in told if header.lower() == "cookie")
     return name_in(next(iter(cookies), ""), signer) != name
+
+
+def has_too_many_files(path: str) -> bool:
+    """Whether the session of this path holds as many files as one may: Streamlit itself counts none, and keeps each
+    until it is deleted or the session ends."""
+    _, found, rest = path.partition(_UPLOADS)
+    if not found or not Runtime.exists():
+        return False
+    session, _, file = rest.partition("/")
+    held: dict[str, object] = getattr(Runtime.instance().uploaded_file_mgr, "file_storage", {}).get(session, {})
+    return file not in held and len(held) >= MOST_FILES
