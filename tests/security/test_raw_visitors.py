@@ -84,10 +84,6 @@ def run_of(who: Visitor, place: Place, **changes: str) -> Run:
     return run
 
 
-def test_each_browser_has_a_name_of_its_own(mine: Visitor, other: Visitor) -> None:
-    assert mine.name != other.name
-
-
 @pytest.mark.parametrize("label", ["Stop", "Pause"])
 def test_buttons_of_anothers_running_run_do_nothing(mine: Visitor, other: Visitor, place: Place, label: str) -> None:
     run = run_of(mine, place, state="running")
