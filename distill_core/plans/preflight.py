@@ -49,13 +49,19 @@ def check_from_page(spec: Spec, store: RunStore, owner: str = "") -> None:
 
     Raises DistillError.
     """
-    for ref in spec.refs:
-        if ref.source == "path":
-            raise SpecError(f"{ref} names a folder of the server.", "Use the command line for models in folders.")
+    check_no_folders(spec)
     for dataset in spec.datasets:
         if dataset.is_file and not uploads.is_kept(dataset, owner):
             raise SpecError("This file was not uploaded here.", "Upload it on the Fine-tune page.")
     check(spec, store)
+
+
+def check_no_folders(spec: Spec) -> None:
+    """Raises SpecError where a request names a folder of the server, whether or not there is one: a form asks before it
+    looks at the models, so that nobody learns what lies on the disk."""
+    for ref in spec.refs:
+        if ref.source == "path":
+            raise SpecError(f"{ref} names a folder of the server.", "Use the command line for models in folders.")
 
 
 @dataclass(frozen=True)

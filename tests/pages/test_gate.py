@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import tomllib
 from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from distill_core.classroom import visitors
-from distill_core.settings import settings
+from distill_core.settings import PROJECT, settings
 from pages.parts.shared import gate
+from pages.parts.shared.session_door import VISITOR_HEADER
 
 
 @pytest.fixture
@@ -94,7 +98,8 @@ def test_counts_of_visitors_are_for_nobody(client: TestClient) -> None:
 def test_a_browser_cannot_empty_the_caches_of_all() -> None:
     order, click = BackMsg(clear_cache=True).SerializeToString(), BackMsg()
     click.rerun_script.query_string = "a=1"
-    sent = [order, click.SerializeToString(), b"\xff\xff no message", order, b"x" * 1000]
+    padded = b"\xfa\x3f\xff\x07" + b"x" * 1023 + order  # a field that nobody knows, then the order
+    sent = [order, click.SerializeToString(), b"\xff\xff no message", padded, b"x" * 1000]
     waiting = [{"type": "websocket.receive", "bytes": data} for data in sent]
     heard: list[bytes] = []
 
@@ -127,3 +132,72 @@ def test_a_websocket_under_a_foreign_name_is_closed() -> None:
     scope = {"type": "websocket", "path": "/_stcore/stream", "headers": [(b"host", b"evil.example")]}
     asyncio.run(gate.Gate(app)(scope, receive, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+# ── whose connection it is ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _let_in(scope: gate.Message) -> list[gate.Message]:
+    """The scopes that come through the door."""
+    came: list[gate.Message] = []
+
+    async def app(scope: gate.Message, *_: object) -> None:
+        came.append(scope)
+
+    async def receive() -> gate.Message:
+        return {"type": "websocket.connect"}
+
+    async def send(_: gate.Message) -> None: ...
+
+    asyncio.run(gate.Gate(app)(scope, receive, send))
+    return came
+
+
+def _socket(*headers: tuple[bytes, bytes]) -> gate.Message:
+    return {"type": "websocket", "path": "/_stcore/stream", "headers": [(b"host", b"10.0.0.1:8501"), *headers]}
+
+
+def test_a_connection_goes_on_with_the_name_in_its_cookie_and_no_other() -> None:
+    signed = visitors.signer(settings().cache_dir).signed("a" * 32)
+    claimed = (b"X-Distill-Visitor".lower(), b"b" * 32)
+    protocols = (b"sec-websocket-protocol", b"streamlit, token, session")
+    cookie = (b"cookie", f"x=1; {visitors.COOKIE}={signed}".encode())
+    (came,) = _let_in(_socket(claimed, protocols, cookie))
+    assert Headers(scope=came).getlist("x-distill-visitor") == ["a" * 32]
+    assert Headers(scope=came)["sec-websocket-protocol"] == "streamlit, token, session"
+    for bad in (b"", b"x=1", f"{visitors.COOKIE}={'b' * 32}.{'0' * 64}".encode(), b"a=b; c@d[=;;;"):
+        (came,) = _let_in(_socket(claimed, protocols, (b"cookie", bad)))
+        assert Headers(scope=came).getlist("x-distill-visitor") == []
+        assert Headers(scope=came)["sec-websocket-protocol"] == "streamlit, token"  # it resumes no session
+
+
+@pytest.mark.parametrize(
+    ("origin", "comes"),
+    [
+        ("http://10.0.0.1:8501", True),
+        ("https://10.0.0.1:8501", True),  # TLS ends at a proxy
+        ("http://10.0.0.1:8502", False),
+        ("http://10.0.0.1", False),
+        ("http://localhost:8501", False),
+        ("http://evil.example", False),
+        ("null", False),
+        ("https://class.example.org", True),
+    ],
+)
+def test_another_site_asks_for_nothing_but_pages(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, origin: str, comes: bool
+) -> None:
+    monkeypatch.setenv("DISTILL_HOSTS", "class.example.org")
+    settings.cache_clear()
+    assert bool(_let_in(_socket((b"origin", origin.encode())))) is comes
+    headers = {"host": "10.0.0.1:8501", "origin": origin}
+    assert client.get("/", headers=headers).status_code == 200
+    assert (client.put("/text", headers=headers).status_code == 403) is not comes
+
+
+def test_streamlit_is_told_to_bind_sessions_to_that_name() -> None:
+    config = tomllib.loads((PROJECT / ".streamlit/config.toml").read_text(encoding="utf-8"))
+    assert json.loads(config["server"]["trustedUserHeaders"]) == {VISITOR_HEADER: "visitor"}
+    assert config["server"]["enableXsrfProtection"]
+    assert config["server"]["enableCORS"]
+    assert config["client"]["showErrorDetails"] == "none"

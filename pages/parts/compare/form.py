@@ -7,7 +7,7 @@ import streamlit as st
 from distill_core import kinds, units
 from distill_core.datasets.catalogue import TABLE
 from distill_core.errors import DistillError
-from distill_core.plans import compare_cost
+from distill_core.plans import compare_cost, preflight
 from distill_core.specs import CompareSpec
 from pages.parts.shared import ask_button, links, minis, model_picker, stored_runs, widget
 from pages.parts.shared.page import problem
@@ -38,6 +38,7 @@ def show() -> CompareSpec | None:
                 "device": device,
             }
         )
+        preflight.check_no_folders(spec)
     except DistillError as error:
         problem(error)
         return None

@@ -41,6 +41,11 @@ def label(ref: str) -> str:
     return model_ref.title(ref)
 
 
+def without_folder(ref: str | None) -> str:
+    """The reference; empty for none, and for a folder of the server: a page does not look what lies there."""
+    return "" if ref is None or ref.strip().startswith("path:") else ref
+
+
 def several(key: str, default: list[str]) -> list[str]:
     """A list of references; what was typed is checked by the spec."""
     return st.multiselect(

@@ -12,7 +12,7 @@ from distill_core.arms import named
 from distill_core.datasets import catalogue, known_splits
 from distill_core.errors import DistillError
 from distill_core.machine import device_defaults
-from distill_core.plans import training_cost
+from distill_core.plans import preflight, training_cost
 from distill_core.runs import run_list
 from distill_core.runs.run import Run
 from distill_core.specs import Spec, TrainSpec
@@ -97,7 +97,9 @@ def weight(spec: type[TrainSpec], term: Term, key: str, **known: Unpack[Known]) 
 def parsed(values: dict[str, Any]) -> Spec | None:
     """The request, or None with the reason on the page."""
     try:
-        return kinds.parse_spec(values)
+        spec = kinds.parse_spec(values)
+        preflight.check_no_folders(spec)
+        return spec
     except DistillError as error:
         problem(error)
         return None

@@ -37,7 +37,7 @@ def show(experiment: str) -> Spec | None:
         help=_MODEL_HELP,
     )
     minis.caption([model])
-    asked = _domains() if experiment == "domains" else _one_dataset(experiment, model or "")
+    asked = _domains() if experiment == "domains" else _one_dataset(experiment, model_picker.without_folder(model))
     if asked is None:
         return None
     epochs = widget.slider(FinetuneSpec, "epochs", "tl_epochs", start=_EPOCHS)
