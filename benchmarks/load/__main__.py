@@ -45,7 +45,7 @@ def measure(options: argparse.Namespace) -> report.Report:
         runs, log = Path(folder) / "runs", options.log or Path(folder) / "server.log"
         training = _training(RunStore(runs)) if not options.no_training else None
         try:
-            cookies = _class(runs, options.sessions) if options.in_class else []
+            cookies = _class(runs, options.sessions) if options.in_class else _browsers(options.sessions)
             with started(runs, log, shared=options.in_class) as server:
                 pages = [(page, "") for page in options.pages.split(",")]
                 if options.in_class:
@@ -69,6 +69,12 @@ def _class(runs: Path, students: int) -> list[str]:
         classes.join(runs, code, name, f"Student {number + 1}")
     signer = visitors.signer(settings().cache_dir)
     return [f"{visitors.COOKIE}={signer.signed(name)}" for name in names]
+
+
+def _browsers(count: int) -> list[str]:
+    """The cookies of so many browsers: a session that was cut is resumed by its own browser alone."""
+    signer = visitors.signer(settings().cache_dir)
+    return [f"{visitors.COOKIE}={signer.new()}" for _ in range(count)]
 
 
 def _training(store: RunStore) -> Run:
