@@ -9,8 +9,8 @@ One tab for each page goes through all three, one after the other.
 | an uploaded file and its columns | the file under its hash; hash and columns in the address |
 | a guess, and that its result was uncovered | the address, sealed for this visitor |
 | a training | a process of its own; its state on disk |
-| open popovers and folds whose content is always drawn, a name or text typed and not yet sent, the line "you are
-  watching that run" | nowhere: they stay open or typed while the tab does, and may go with a reload |
+| open popovers and folds that are always drawn | nowhere: they may close with a reload |
+| the file's name in the uploader, what is typed and not sent, the line "you are watching that run" | nowhere |
 """
 
 from __future__ import annotations
@@ -42,13 +42,15 @@ CSV = "number,words,mood\n" + "".join(
 STATE = """() => {
     const all = (query, read) => [...document.querySelectorAll(query)].map(read);
     const main = document.querySelector('[data-testid="stMain"]');
+    const lines = element => element ? element.innerText.split(/\\n+/).map(e => e.trim()).filter(e => e) : [];
+    const uploader = lines(document.querySelector('[data-testid="stFileUploader"]'));
     return {
         sliders: all('[data-testid="stMain"] input[type=range]', e => e.getAttribute('aria-label') + '=' + e.value),
         pressed: all('[aria-pressed=true], [aria-checked=true], input:checked', e => e.innerText || e.ariaLabel),
         tabs: all('[role=tab][aria-selected=true]', e => e.innerText),
         open: all('details[open] > summary', e => e.innerText),
         // how long something takes is judged by the newest run, whoever made it
-        text: main.innerText.split(/\\n+/).map(e => e.replace(/about [\\d.]+ \\w+/, 'about').trim()).filter(e => e),
+        text: lines(main).filter(e => !uploader.includes(e)).map(e => e.replace(/about [\\d.]+ \\w+/, 'about')),
     }
 }"""
 
