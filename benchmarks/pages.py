@@ -104,7 +104,7 @@ class Visitor:
         self._state = SessionState()
         for experiment in ("curves", "unfreeze", "domains", "moved"):  # the guess is made
             for run in (run_id, "transfer-curves"):
-                self._state[f"tl_shown_{experiment}_{run}"] = True
+                self._state[f"tl_said_{experiment}_{run}"] = {}
         self._fragments = MemoryFragmentStorage()
         self._pages = PagesManager(str(case.script), _SCRIPTS, setup_watcher=False)
         self._page = ""

@@ -68,17 +68,27 @@ class Signer:
         return self.signed(secrets.token_hex(16))
 
     def signed(self, name: str) -> str:
-        return f"{name}.{self._signature(name)}"
+        return f"{name}.{self._signature(f'visitor:{name}')}"
 
     def name(self, signed: str) -> str:
         """The name in a cookie; empty where it was not made here."""
         name, _, signature = signed.partition(".")
-        wanted = self._signature(name).encode()
-        is_ours = bool(name) and hmac.compare_digest(signature.encode("utf-8", "replace"), wanted)
-        return name if is_ours else ""
+        return name if name and self._is_ours(signature, f"visitor:{name}") else ""
 
-    def _signature(self, name: str) -> str:
-        return hmac.new(self.key, f"visitor:{name}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+    def sealed(self, visitor: str, text: str) -> str:
+        """A text for a page's address that counts for the visitor of this id alone: who copies it copies nothing."""
+        return f"{text}.{self._signature(f'sealed:{visitor}:{text}')}"
+
+    def unsealed(self, visitor: str, sealed: str) -> str:
+        """The text of `sealed`; empty where it was sealed for somebody else, or not here."""
+        text, _, signature = sealed.rpartition(".")
+        return text if self._is_ours(signature, f"sealed:{visitor}:{text}") else ""
+
+    def _is_ours(self, signature: str, signed: str) -> bool:
+        return hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(signed).encode())
+
+    def _signature(self, signed: str) -> str:
+        return hmac.new(self.key, signed.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
 @lru_cache(maxsize=8)

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +43,20 @@ class Server:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The page server with an empty folder of runs."""
-    runs = tmp_path_factory.mktemp("server") / "runs"
+    with serving(tmp_path_factory.mktemp("server") / "runs", free_port()) as started:
+        yield started
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "DISTILL_RUNS_DIR": str(runs), "DISTILL_MIN_FREE_DISK_MIB": "0"}
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(runs: Path, port: int, **more: str) -> Iterator[Server]:
+    """A page server of its own with this folder of runs; `more` goes into its environment."""
+    environment = {**os.environ, "DISTILL_RUNS_DIR": str(runs), "DISTILL_MIN_FREE_DISK_MIB": "0", **more}
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
     start = time.monotonic()
     process = subprocess.Popen(

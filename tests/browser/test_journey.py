@@ -79,8 +79,7 @@ def test_every_page_opens_without_an_error(page: Page, server: Server, path: str
     problems: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
-        # streamlit looks for its server below the page's path first and above it then: the first answer is a 404
-        if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
+        if message.type == "error":
             problems.append(f"{message.text} {message.location}")
 
     page.on("console", listen)

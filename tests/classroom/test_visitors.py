@@ -108,3 +108,16 @@ def test_guessing_is_slow_for_one_visitor_and_for_many_names():
     assert [tries.allows(name, 1) for name in "bcde"] == [True, True, False, False]  # five of all
     assert tries.allows("a", 60.5)  # those of the first second are forgotten
     assert tries.allows("e", 62)
+
+
+def test_a_sealed_text_is_for_one_visitor_of_this_installation():
+    mine, other = Signer(b"k" * 32), Signer(b"o" * 32)
+    sealed = mine.sealed("ada", "000001-abc~0.5")
+    assert mine.unsealed("ada", sealed) == "000001-abc~0.5"
+    assert mine.unsealed("", mine.sealed("", "text")) == "text"  # the machine's own user has no name
+    assert mine.unsealed("bob", sealed) == mine.unsealed("", sealed) == other.unsealed("ada", sealed) == ""
+    assert mine.unsealed("ada", sealed.replace("0.5", "0.6")) == ""
+    assert mine.name(mine.sealed("", "ada")) == ""  # no seal is a cookie, and no cookie a seal
+    assert mine.unsealed("", mine.signed("ada")) == ""
+    for hostile in ("", ".", "a.b", "é.\ud800", "\x00" * 9999):
+        assert mine.unsealed("ada", hostile) == ""

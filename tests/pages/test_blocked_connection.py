@@ -1,4 +1,4 @@
-"""The note for a page without a connection: in Streamlit's own page, in nothing else, and with what Streamlit draws."""
+"""The notes for a page without a connection: in Streamlit's own page, nowhere else, and with what Streamlit draws."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 import streamlit
 
-from pages.parts.shared.connection import BARS, NOTE, ConnectionNote
+from pages.parts.shared.connection import AWAY, BARS, DIALOG, NOTE, ConnectionNote
 
 STATIC = Path(streamlit.__file__).parent / "static"
 
@@ -55,6 +56,31 @@ def test_other_answers_pass_as_they_are() -> None:
     assert answer([b""], method="HEAD")[0] == b""
 
 
-def test_streamlit_still_calls_its_waiting_bars_so() -> None:
-    name = BARS.partition('"')[2].rstrip('"]')
+def test_a_browsers_page_comes_uncompressed_and_anew() -> None:
+    """Streamlit compresses pages for browsers, and answers 304 to one that has an earlier version: without the note."""
+    asked: list[Any] = []
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(dict(scope["headers"]))
+        headers = [(b"content-type", b"text/html"), (b"etag", b'"1"'), (b"last-modified", b"now")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"<body></body>"})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    offers = [(b"accept-encoding", b"gzip"), (b"if-none-match", b'"1"'), (b"if-modified-since", b"now")]
+    for accept, passed in ((b"text/html,*/*", 0), (b"*/*", 3)):
+        headers = [(b"accept", accept), (b"host", b"localhost"), *offers]
+        scope = {"type": "http", "method": "GET", "headers": headers}
+        asyncio.run(ConnectionNote(app)(scope, lambda: None, send))  # type: ignore[arg-type, return-value]
+        assert len(asked[-1]) == 2 + passed
+        assert len(scope["headers"]) == 5
+    assert dict(sent[0]["headers"]) == {b"content-type": b"text/html"}
+
+
+@pytest.mark.parametrize("selector", [BARS, AWAY, DIALOG, "BACKEND_BASE_URL"])
+def test_streamlit_still_calls_its_parts_so(selector: str) -> None:
+    name = selector.partition('"')[2].rstrip('"]') or selector
     assert any(name in file.read_text(encoding="utf-8") for file in (STATIC / "static/js").glob("index.*.js"))

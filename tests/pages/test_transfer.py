@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from training_pages import failing_job, inline, open_page, own, recorded, texts
 
 from distill_core import data_ref
+from distill_core.classroom.visitors import Visitor
 from distill_core.datasets import upload_names
 from distill_core.errors import RunError
 from distill_core.results import FinetuneResult
@@ -17,6 +18,7 @@ from distill_core.runs.control import JobContext
 from distill_core.runs.run import Run
 from distill_core.runs.store import RunStore
 from distill_core.specs import FinetuneSpec
+from pages.parts.shared import visitor
 
 __all__ = ["inline", "recorded"]
 PAGE = "pages/transfer.py"
@@ -138,6 +140,32 @@ def test_a_guess_is_graded_and_can_be_covered_again(inline: Jobs) -> None:
     app.button(key=f"tl_hide_curves_{run.id}").click().run()
     assert "Your guess, before the result is shown" in texts(app)
     assert app.slider(key=f"tl_guess_curves_{run.id}_pretrained-200").value == 90
+
+
+def test_what_was_uncovered_stands_in_the_address_for_this_visitor_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another session of the same visitor finds it: after a lost connection, a restart, a reload."""
+    run = sample.curves_run(own(), sizes=(25, 200, 4000))
+    app = open_tab("curves")
+    app.slider(key=f"tl_guess_curves_{run.id}_pretrained-200").set_value(90).run()
+    app.button(key=f"tl_reveal_curves_{run.id}").click().run()
+    sealed = app.query_params["tl_seen_curves"]
+    again = open_tab("curves", tl_seen_curves=sealed)
+    assert "Your 6 guesses were 17 points off on average." in texts(again)
+    again.button(key=f"tl_hide_curves_{run.id}").click().run()
+    assert "Your guess, before the result is shown" in texts(again)
+    assert "tl_seen_curves" not in again.query_params
+    for wrong in (sealed.replace("0.9", "0.8"), sealed.replace(run.id, "transfer-curves"), f"{run.id}~none.", "é~1"):
+        assert "Your guess, before the result is shown" in texts(open_tab("curves", tl_seen_curves=wrong))
+    monkeypatch.setattr(visitor, "now", lambda: Visitor("somebody-else"))
+    assert "Your guess, before the result is shown" in texts(open_tab("curves", tl_seen_curves=sealed))
+
+
+def test_what_was_shown_without_a_guess_stands_there_too() -> None:
+    run = sample.curves_run(own(), sizes=(25, 200, 4000))
+    sealed = skip(open_tab("curves"), "curves", run).query_params["tl_seen_curves"]
+    shown = texts(open_tab("curves", tl_seen_curves=sealed))
+    assert "points ahead" in shown
+    assert "Your guess" not in shown
 
 
 @pytest.mark.parametrize(("tab", "title"), [("unfreeze", "of the weights learn"), ("domains", "at home")])

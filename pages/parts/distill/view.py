@@ -86,7 +86,7 @@ def show(run: Run) -> None:
         _so_far(run, page.is_dark())
         return
     curve = _card(run)
-    folded = st.expander("How it learned", icon=":material/show_chart:", key="d_learned", on_change="rerun")
+    folded = st.expander("How it learned", icon=":material/show_chart:", key="d_learned", bind="query-params")
     if folded.open:
         with folded:
             _learning(run, curve)

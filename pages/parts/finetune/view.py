@@ -53,7 +53,7 @@ def show(run: Run) -> None:
     _arms(run, live, page.is_dark())
     if not live:
         _table(run)
-        folded = st.expander("How it learned", icon=":material/show_chart:", key="ft_learned", on_change="rerun")
+        folded = st.expander("How it learned", icon=":material/show_chart:", key="ft_learned", bind="query-params")
         if folded.open:
             with folded:
                 _curves(run)

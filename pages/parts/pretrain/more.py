@@ -31,6 +31,7 @@ def show(run: Run, runs: list[Run], there: Collection[str]) -> None:
         missing,
         selection_mode="multi",
         key="pt_more",
+        bind="query-params",
         wrap=True,
         format_func=lambda key: families.get(key).title,
         help="DistilBERT can be added when a BERT with the same budget is here: it learns from it.",

@@ -95,7 +95,7 @@ def _delete(run_id: str) -> None:
 
 
 def _tabs(run: Run) -> None:
-    asked, machine, result, log = st.tabs(["Asked", "Machine", "Result", "Log"], key="r_tabs", on_change="rerun")
+    asked, machine, result, log = st.tabs(["Asked", "Machine", "Result", "Log"], key="r_tabs", bind="query-params")
     for tab, draw in ((asked, _asked), (machine, _machine), (result, _result), (log, _log)):
         if tab.open:
             with tab:

@@ -61,8 +61,12 @@ def _columns(prefix: str, name: str) -> OwnFile:
     found = _guess(name)
     text, label = (found.names.index(column) for column in (found.text, found.label))
     with st.container(horizontal=True):
-        text_column = st.selectbox("Texts in", found.names, index=text, key=f"{prefix}_text_column")
-        label_column = st.selectbox("Labels in", found.names, index=label, key=f"{prefix}_label_column")
+        text_column = st.selectbox(
+            "Texts in", found.names, index=text, key=f"{prefix}_text_column", bind="query-params"
+        )
+        label_column = st.selectbox(
+            "Labels in", found.names, index=label, key=f"{prefix}_label_column", bind="query-params"
+        )
     chosen = data_ref.parse(name).with_columns(text_column, label_column)
     frame, notes, train_size = _preview(str(chosen))
     st.dataframe(

@@ -56,6 +56,26 @@ def _is_logged_in() -> bool:
     return bool(st.user.get("email_verified", True)) and str(st.user.get("email", "")).casefold() in addresses
 
 
+# ── what counts for one visitor alone ────────────────────────────────────────────────────────────────────────────
+
+
+def sealed(text: str) -> str:
+    """A text for the address that tells this visitor's browser something, and another's nothing. Empty where this
+    installation has no key of its own."""
+    try:
+        return visitors.signer(settings().cache_dir).sealed(now().id, text)
+    except OSError:
+        return ""
+
+
+def unsealed(sealed_text: str) -> str:
+    """The text that was sealed for this visitor; empty for anything else."""
+    try:
+        return visitors.signer(settings().cache_dir).unsealed(now().id, sealed_text) if sealed_text else ""
+    except OSError:
+        return ""
+
+
 # ── the teacher ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -21,7 +21,7 @@ _SLICES = {name: columns.of(("slice", name), "texts", "lost_points") for name in
 def show(run: Run, frame: pd.DataFrame, arm: str) -> None:
     """Folded below the matrix; `frame`: `tables.transfer.domain_frame`. Without predictions the reason stands here."""
     folded = st.expander(
-        "Where the mismatch hurts", icon=":material/troubleshoot:", key="tl_mismatch", on_change="rerun"
+        "Where the mismatch hurts", icon=":material/troubleshoot:", key="tl_mismatch", bind="query-params"
     )
     if not folded.open:
         return
