@@ -121,10 +121,10 @@ def _doing(one: Student, runs: list[Run], moment: str) -> tuple[str, float | Non
     is_idle = idle_s is not None and idle_s >= IDLE_S
     if last is not None and last.state != "done":
         return f"a run has {_ENDS.get(last.state, last.state)}", units.seconds_between(ended_at, moment), True
-    where = f"is on {one.page}" if one.page else "has joined"
+    where = f", is on {one.page}" if one.page else ""
     if last is not None:
-        return f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} done, {where}", idle_s, is_idle
-    return f"{where}, has not begun", units.seconds_between(one.joined_at, moment), is_idle
+        return f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} done{where}", idle_s, is_idle
+    return f"has not begun{where}", units.seconds_between(one.joined_at, moment), is_idle
 
 
 _ENDS = {"failed": "failed", "lost": "been lost", "stopped": "been stopped", "damaged": "been damaged"}

@@ -62,7 +62,7 @@ def test_an_unfinished_run_shows_nothing_yet_and_its_student_is_at_work(store: R
 
 
 @pytest.mark.parametrize(
-    ("after_s", "doing", "stuck"), [(10, "has joined, has not begun", False), (400, "has joined, has not begun", True)]
+    ("after_s", "doing", "stuck"), [(10, "has not begun", False), (400, "has joined, has not begun", True)]
 )
 def test_who_has_not_begun_and_for_how_long(
     store: RunStore, found: Class, after_s: int, doing: str, stuck: bool

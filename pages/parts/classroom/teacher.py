@@ -21,6 +21,7 @@ from pages.parts.shared.page import plain, problem
 
 _PROBLEM = "class_problem"
 NAMED = 6  # of those who may need help
+PRIVATE = ("tl_seen_", "tl_guess_")  # parameters that are one visitor's own
 NO_TASK = "No task: everyone tries what they like"
 OWN_TASK = "A page as I have set it: its address"
 # what the task is called → page, controls; all of a task's controls may be fixed
@@ -133,7 +134,9 @@ def read_address(address: str) -> tuple[str, dict[str, str]]:
     page = parts.path.strip("/").rpartition("/")[2]
     pairs = dict(parse_qsl(parts.query, keep_blank_values=False, max_num_fields=100))
     return page, {
-        name: value for name, value in pairs.items() if name.isidentifier() and not name.endswith(("_run", "_file"))
+        name: value
+        for name, value in pairs.items()
+        if name.isidentifier() and not name.startswith(PRIVATE) and not name.endswith(("_run", "_file"))
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from distill_core import units
 from distill_core.classroom import board, classes
 from distill_core.classroom.board import Board
 from distill_core.figures import class_board
@@ -24,7 +25,8 @@ PAGES = (
     "objectives",
 )
 _SECOND = 1.0
-_STUDENTS = ("student", "doing", "since_s", "runs", "best_accuracy", "handed_in")
+ROWS_PX = 640  # of a table of students; a longer one scrolls
+_STUDENTS = ("student", "doing", "since", "runs", "best_accuracy", "handed_in")
 _POINTS = ("student", "label", "accuracy", "latency_ms_p50", "params", "run")
 
 
@@ -40,11 +42,18 @@ def _board(root: str, code: str) -> Board:
 
 def students_table(students: pd.DataFrame) -> None:
     """Who does what, and since when."""
+    shown = students.assign(
+        handed_in=students["handed_in"].astype(bool),
+        since=[units.duration(seconds) for seconds in students["since_s"]],
+        best_accuracy=students["best_accuracy"].astype("Float64"),
+    )
     st.dataframe(
-        students.assign(handed_in=students["handed_in"].astype(bool)),
+        shown,
         hide_index=True,
         column_order=_STUDENTS,
-        column_config=columns.of("student", "doing", "since_s", "runs", "best_accuracy", "handed_in"),
+        column_config=columns.of(*_STUDENTS, widths={"student": 140, "doing": 230}),
+        placeholder="",
+        height=min(38 + 35 * max(1, len(shown)), ROWS_PX),
         alt="The students of the class, what each does, and their best accuracy",
     )
 

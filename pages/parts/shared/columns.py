@@ -86,6 +86,7 @@ _WORDS = {
     "state": "state",
     # a class
     "doing": "now",
+    "since": "for",
 }
 _SIZE_AND_SPEED = {
     "params": _count("parameters (exact)"),
@@ -182,7 +183,6 @@ _TRAINING = {
     "suspected": _number("suspected", "%.3f"),
     "started": _AS.DatetimeColumn("started", format="D MMM YYYY, HH:mm"),
     "duration_s": _number("took (s)", "%.0f"),
-    "since_s": _number("for (s)", "%.0f"),
     "runs": _count("runs"),
     "handed_in": _AS.CheckboxColumn("handed in"),
 }

@@ -13,7 +13,7 @@ from which its scripts came, is the right one at once.
 
 from __future__ import annotations
 
-from pages.parts.shared.headers import App, Message, Receive, Send
+from pages.parts.shared.headers import BACKEND_SCRIPT, App, Message, Receive, Send
 
 WAIT_S = 15  # a first page on a slow machine takes some seconds
 AWAY_S = 1
@@ -21,7 +21,7 @@ BARS = '[data-testid="stAppSkeleton"]'  # what Streamlit draws until the first m
 AWAY = '[data-testid="stConnectionStatus"]'  # what it draws at the top while there is no connection
 DIALOG = '[data-testid="stDialog"]'
 NOTE = f"""
-<script>window.__streamlit = {{ BACKEND_BASE_URL: new URL(".", location.href).href, ...window.__streamlit }};</script>
+{BACKEND_SCRIPT}
 <style>
 #no-connection, #connection-away {{
   display: none; visibility: hidden; position: fixed; left: 50%; transform: translateX(-50%); width: min(34rem, 86vw);

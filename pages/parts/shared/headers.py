@@ -19,6 +19,11 @@ Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
+# Streamlit asks for its server below the page's own address first: the page's folder is the right one at once.
+BACKEND_SCRIPT = (
+    "<script>window.__streamlit = "
+    '{ BACKEND_BASE_URL: new URL(".", location.href).href, ...window.__streamlit };</script>'
+)
 INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -41,7 +46,7 @@ POLICY = "; ".join(
     (
         "default-src 'none'",
         # WebAssembly: the numbers of 64 bits of Streamlit's messages. No text becomes JavaScript: no 'unsafe-eval'.
-        " ".join(("script-src 'self' 'wasm-unsafe-eval'", *script_hashes(streamlit_page()))),
+        " ".join(("script-src 'self' 'wasm-unsafe-eval'", *script_hashes(streamlit_page() + BACKEND_SCRIPT.encode()))),
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",  # a figure becomes a PNG by way of both
         "font-src 'self' data:",  # Streamlit's style sheet holds one font as data:
