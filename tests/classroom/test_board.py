@@ -62,7 +62,7 @@ def test_an_unfinished_run_shows_nothing_yet_and_its_student_is_at_work(store: R
 
 
 @pytest.mark.parametrize(
-    ("after_s", "doing", "stuck"), [(10, "has not begun", False), (400, "has joined, has not begun", True)]
+    ("after_s", "doing", "stuck"), [(10, "has not begun", False), (400, "has not begun", True)]
 )
 def test_who_has_not_begun_and_for_how_long(
     store: RunStore, found: Class, after_s: int, doing: str, stuck: bool
@@ -70,7 +70,7 @@ def test_who_has_not_begun_and_for_how_long(
     student = classes.join(store.root, found.code, A, "Fox")
     moment = (pd.Timestamp(student.joined_at) + pd.Timedelta(seconds=after_s)).isoformat(timespec="milliseconds")
     row = board.of(store, found, moment).students.iloc[0]
-    assert row["doing"] == "has joined, has not begun"
+    assert row["doing"] == "has not begun"
     assert row["since_s"] == pytest.approx(after_s, abs=0.01)
     assert bool(row["is_stuck"]) is stuck
 
