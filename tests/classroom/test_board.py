@@ -61,9 +61,7 @@ def test_an_unfinished_run_shows_nothing_yet_and_its_student_is_at_work(store: R
     assert not shown.students["is_stuck"].any()
 
 
-@pytest.mark.parametrize(
-    ("after_s", "doing", "stuck"), [(10, "has not begun", False), (400, "has not begun", True)]
-)
+@pytest.mark.parametrize(("after_s", "doing", "stuck"), [(10, "has not begun", False), (400, "has not begun", True)])
 def test_who_has_not_begun_and_for_how_long(
     store: RunStore, found: Class, after_s: int, doing: str, stuck: bool
 ) -> None:

@@ -29,7 +29,7 @@ EXPERIMENTS = ("curves", "unfreeze", "domains", "moved")
 RUN_NAMES = {*re.findall(r'"([a-z]+_run)"', SOURCES), *(f"tl_{name}_run" for name in EXPERIMENTS)}
 MODEL_NAMES = set(re.findall(r'"((?:[a-z]+_)?(?:models?|teacher|students))"', SOURCES))
 TABS = set(re.findall(r'st\.tabs\(.*key="(\w+)"', SOURCES))
-FOLDED = set(re.findall(r'st\.expander\([^)]*key="(\w+)", on_change="rerun"', SOURCES))
+FOLDED = set(re.findall(r'st\.expander\([^)]*key="(\w+)", bind="query-params"', SOURCES))
 
 
 @pytest.fixture(autouse=True)

@@ -23,8 +23,9 @@ from distill_core.settings import DATA
 from distill_core.specs import DistillSpec, FinetuneSpec, Spec, TrainSpec
 
 RECORDED = DATA / "recorded"
-QUIET = ("transfer-curves", "transfer-unfreeze", "ten-students")
+QUIET = ("transfer-curves", "ten-students")
 DISTURBED = (
+    "transfer-unfreeze",
     "distill-few-labels",
     "finetune-movies",
     "transfer-domains",
@@ -69,7 +70,8 @@ def as_recorded(monkeypatch) -> None:
     """The fine-tunings were recorded before a network of random weights had steps of its own."""
 
     def epochs(spec: FinetuneSpec, arm: arms.FinetuneArm, n: int) -> int:
-        return cells.epochs(spec.epochs, spec.batch_size, n, spec.min_steps)
+        least = 0 if arm.key == "scratch" else arm.least_steps
+        return cells.epochs(spec.epochs, spec.batch_size, n, max(spec.min_steps, least))
 
     monkeypatch.setattr(transfer_cells, "epochs", epochs)
 
@@ -113,9 +115,12 @@ def test_the_same_training_took_four_times_as_long_in_the_first_fine_tuning():
     assert first > 3.5 * min(same_trainings("transfer-curves")["pretrained", 4000])
 
 
-def test_each_depth_of_an_unfreezing_costs_what_it_took_beside_the_whole_network(store):
-    took = same_trainings("transfer-unfreeze")
-    whole = min(took["pretrained", 1000])
-    for (arm, _), seconds in took.items():
-        passes = arms.finetune(arm).passes_through(6)
-        assert passes / 3 == pytest.approx(min(seconds) / whole, rel=0.25), arm
+# Seconds of 96 steps each, the lower of two seeds, of the first recorded unfreezing: a quiet machine (2 cores of an
+# AMD EPYC, MiniLM, 1,000 movie texts three times).
+QUIET_DEPTHS = {"head": 12.4, "top1": 12.6, "top2": 16.2, "top4": 22.7, "pretrained": 29.9, "lora": 38.0}
+
+
+@pytest.mark.parametrize("arm", QUIET_DEPTHS)
+def test_each_depth_of_an_unfreezing_costs_what_it_took_beside_the_whole_network(arm):
+    passes = arms.finetune(arm).passes_through(6)
+    assert passes / 3 == pytest.approx(QUIET_DEPTHS[arm] / QUIET_DEPTHS["pretrained"], rel=0.25)
