@@ -211,15 +211,15 @@ def test_partial_arms_train_what_they_say(do, model, dataset, arm):
     assert row.accuracy is not None
     (whole,) = do(**FAST, model=model, dataset=dataset, arms="pretrained").result().arms
     if arm != "lora":  # of rank 8, its updates multiply as much as the matrices of so small a model
-        assert row.train_tflop < whole.train_tflop
+        assert row.train_tflop / row.steps < whole.train_tflop / whole.steps
 
 
-def test_fresh_weights_beside_a_still_network_take_ten_times_the_rate(do, model, dataset, monkeypatch):
+def test_fresh_weights_beside_a_still_network_take_a_higher_rate(do, model, dataset, monkeypatch):
     rates = []
     fit = trained.fit
     monkeypatch.setattr(trained, "fit", lambda *given: (rates.append(given[3].learning_rate), fit(*given))[1])
     do(**FAST, model=model, dataset=dataset, arms="head,lora,top1,pretrained,scratch")
-    assert rates == pytest.approx([1e-2, 1e-2, 1e-3, 1e-3, 5e-3])
+    assert rates == pytest.approx([1e-1, 1e-2, 1e-3, 1e-3, 5e-3])
 
 
 def test_more_pre_training_moves_the_body_and_needs_masked_words(do, make_model, dataset, model):

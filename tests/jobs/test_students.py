@@ -233,7 +233,7 @@ def test_a_broken_student_is_an_error_in_its_own_rows(do, teacher, two, make_mod
         assert (row.accuracy is None) == (row.student != two[0])
         assert row.student == two[0] or row.params is None
     messages = {row.student: row.error.message for row in rows if row.error}
-    assert "do not load" in messages[broken]
+    assert "holds no weights" in messages[broken]
     assert messages[short]
     assert "There is no model" in messages[missing]
 

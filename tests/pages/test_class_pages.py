@@ -164,7 +164,7 @@ def test_fixed_controls_are_put_back(monkeypatch: pytest.MonkeyPatch, found: Cla
     task = Task(title="t", page="distill", controls={"d_tau": "4.0", "d_layers": "3"}, fixed=("d_tau",))
     classes.change(settings().runs_dir, found.code, task=task)
     app = AppTest.from_function(a_page)
-    app.query_params["d_tau"] = "4.0"  # from another address it is led here: tests/browser/test_class.py
+    app.query_params["d_tau"] = "4.0"  # from another address it is led here: tests/browser/test_class_journey.py
     app.run()
     assert not app.exception
     assert app.slider(key="d_tau").value == 4.0
