@@ -26,7 +26,7 @@ PAGES = (
 )
 _SECOND = 1.0
 ROWS_PX = 640  # of a table of students; a longer one scrolls
-_STUDENTS = ("student", "doing", "since", "runs", "best_accuracy", "handed_in")
+_STUDENTS = ("student", "since", "doing", "runs", "best_accuracy", "handed_in")
 _POINTS = ("student", "label", "accuracy", "latency_ms_p50", "params", "run")
 
 
@@ -51,7 +51,7 @@ def students_table(students: pd.DataFrame) -> None:
         shown,
         hide_index=True,
         column_order=_STUDENTS,
-        column_config=columns.of(*_STUDENTS, widths={"student": 140, "doing": 230}),
+        column_config=columns.of(*_STUDENTS, widths={"student": 110, "since": 70}),
         placeholder="",
         height=min(38 + 35 * max(1, len(shown)), ROWS_PX),
         alt="The students of the class, what each does, and their best accuracy",
